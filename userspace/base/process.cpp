@@ -1,0 +1,159 @@
+#include "base/process.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <string_view>
+
+#include "base/fd.h"
+
+namespace xd {
+
+namespace {
+
+constexpr Duration kill_after_term = 2s;
+
+std::vector<std::string> clean_environment() {
+  std::vector<std::string> kept;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto is = [text](std::string_view name) { return text.size() > name.size() && text.starts_with(name) && text[name.size()] == '='; };
+    if (!is("LD_PRELOAD") && !is("LD_LIBRARY_PATH") && !is("IFS") && !is("NOTIFY_SOCKET") && !is("WATCHDOG_USEC") && !is("WATCHDOG_PID")) {
+      kept.emplace_back(text);
+    }
+  }
+  return kept;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> out;
+  out.reserve(words.size() + 1);
+  for (auto& word : words) out.push_back(word.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+// Between fork and exec: only async-signal-safe calls.
+[[noreturn]] void become(const Command& command, char* const* argv, char* const* envp, int report) {
+  const auto give_up = [report] {
+    const int code = errno;
+    (void)!::write(report, &code, sizeof code);
+    ::_exit(127);
+  };
+  ::setpgid(0, 0);
+  const sched_param normal{};
+  ::sched_setscheduler(0, SCHED_OTHER, &normal);
+  ::setpriority(PRIO_PROCESS, 0, 0);
+  ::munlockall();
+  for (int signo = 1; signo < NSIG; ++signo) ::signal(signo, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int null = ::open("/dev/null", O_RDWR);
+  for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
+  // `report` is close-on-exec; everything else above 2 goes as well.
+  ::close_range(3, static_cast<unsigned>(report) - 1, 0);
+  ::close_range(static_cast<unsigned>(report) + 1, ~0u, 0);
+  if (command.gid && (::setgroups(0, nullptr) != 0 || ::setgid(*command.gid) != 0)) give_up();
+  if (command.uid && ::setuid(*command.uid) != 0) give_up();
+  ::execvpe(argv[0], argv, envp);
+  give_up();
+  __builtin_unreachable();
+}
+
+}  // namespace
+
+std::string Command::str() const {
+  std::string out;
+  for (const auto& word : words) {
+    if (!out.empty()) out += ' ';
+    const bool quote = word.empty() || word.find_first_of(" \t\"'") != std::string::npos;
+    out += quote ? "'" + word + "'" : word;
+  }
+  return out;
+}
+
+Result<pid_t> spawn(const Command& command) {
+  std::vector<std::string> words = command.words;
+  if (words.empty()) return Error{"run a command: it has no words"};
+  auto environment = clean_environment();
+  const auto argv = pointers(words);
+  const auto envp = pointers(environment);
+
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno("run " + command.str() + ": pipe");
+  Fd read_end(ends[0]);
+  Fd write_end(::fcntl(ends[1], F_DUPFD_CLOEXEC, 3));  // out of the way of 0-2
+  ::close(ends[1]);
+
+  const pid_t pid = ::fork();
+  if (pid < 0) return Error::from_errno("run " + command.str() + ": fork");
+  if (pid == 0) become(command, argv.data(), envp.data(), write_end.get());
+
+  write_end.reset();
+  int code = 0;
+  ssize_t n = 0;
+  do {
+    n = ::read(read_end.get(), &code, sizeof code);
+  } while (n < 0 && errno == EINTR);
+  if (n == sizeof code) {
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return Error::from_errno("run " + command.str(), code);
+  }
+  return pid;
+}
+
+std::string describe_exit(const siginfo_t& info) {
+  if (info.si_code == CLD_EXITED) return "exited with status " + std::to_string(info.si_status);
+  return "killed by signal " + std::to_string(info.si_status) + " (" + ::strsignal(info.si_status) + ")";
+}
+
+bool RunningCommand::Outcome::success() const { return exit_status() == 0; }
+
+int RunningCommand::Outcome::exit_status() const { return !timed_out && info.si_code == CLD_EXITED ? info.si_status : -1; }
+
+Result<std::unique_ptr<RunningCommand>> RunningCommand::start(Loop& loop, const Command& command, Duration limit,
+                                                              std::function<void(Outcome)> done) {
+  auto pid = spawn(command);
+  if (!pid) return std::move(pid).error();
+  std::unique_ptr<RunningCommand> running(new RunningCommand(loop, *pid, std::move(done)));
+  if (limit > Duration::zero()) running->limit_.arm_in(limit);
+  return running;
+}
+
+RunningCommand::RunningCommand(Loop& loop, pid_t pid, std::function<void(Outcome)> done)
+    : pid_(pid),
+      done_(std::move(done)),
+      limit_(loop,
+             [this] {
+               ::kill(-pid_, timed_out_ ? SIGKILL : SIGTERM);
+               if (!timed_out_) limit_.arm_in(kill_after_term);
+               timed_out_ = true;
+             }),
+      child_(loop.child(pid, [this](const siginfo_t& info) {
+        finished_ = true;
+        limit_.disarm();
+        const auto report = std::move(done_);  // may destroy this object
+        report(Outcome{timed_out_, info});
+      })) {}
+
+RunningCommand::~RunningCommand() {
+  if (finished_) return;
+  child_.reset();  // stop watching before the reaping below
+  ::kill(-pid_, SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace xd

@@ -1,0 +1,61 @@
+// Starting programs without a shell.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/loop.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace xd {
+
+struct Command {
+  std::vector<std::string> words;  // words[0]: path, or a bare name searched in PATH
+  std::optional<uid_t> uid;        // run as; unset: as we are
+  std::optional<gid_t> gid;
+  std::string str() const;         // as a person would type it
+};
+
+// Starts the command in a process group of its own, at normal scheduling, with descriptors 0-2 on /dev/null, no others, an
+// empty signal mask, default signal actions and an environment without LD_PRELOAD, LD_LIBRARY_PATH and IFS. The exec itself is
+// part of the result: a program that cannot be executed is an Error, not a child that exits.
+Result<pid_t> spawn(const Command& command);
+
+// How a child ended, in words: "exited with status 3", "killed by signal 11 (Segmentation fault)".
+std::string describe_exit(const siginfo_t& info);
+
+// A command run on the loop, with a time limit. Destroying it kills the process group.
+class RunningCommand {
+ public:
+  struct Outcome {
+    bool timed_out = false;
+    siginfo_t info{};
+    bool success() const;  // exited with status 0 in time
+    int exit_status() const;  // -1 when it did not exit by itself
+  };
+  // After `limit`: SIGTERM, 2 s later SIGKILL. limit 0: none. `done` is called once, from the loop.
+  static Result<std::unique_ptr<RunningCommand>> start(Loop& loop, const Command& command, Duration limit, std::function<void(Outcome)> done);
+  ~RunningCommand();
+  RunningCommand(const RunningCommand&) = delete;
+  RunningCommand& operator=(const RunningCommand&) = delete;
+  pid_t pid() const { return pid_; }
+
+ private:
+  RunningCommand(Loop& loop, pid_t pid, std::function<void(Outcome)> done);
+  pid_t pid_;
+  bool timed_out_ = false;
+  bool finished_ = false;
+  std::function<void(Outcome)> done_;
+  Timer limit_;
+  Loop::Source child_;
+};
+
+}  // namespace xd

@@ -1,0 +1,58 @@
+// The kernel's links, addresses, neighbours and routes: a table that is kept fresh, and the few changes we make to it.
+//
+// The interface has two implementations: KernelNetlink (kernel_netlink.h) over a routing netlink socket, and an in-memory twin
+// for tests (tests/support/fake_netlink.h) that keeps the same promises and lets a test inject events.
+//
+// Threads: one, the loop's. Observers are called from the loop, after the table has taken the change, one change at a time; an
+// observer may subscribe, unsubscribe and make changes. What add_address() and remove_address() do comes back as changes too.
+// When the kernel's event queue overflows (ENOBUFS) the table is read anew and only true differences are reported: an overflow
+// never looks like a link that went down.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "netlink/values.h"
+
+namespace xd::netlink {
+
+// What the kernel was last known to hold.
+struct Table {
+  std::map<int, Link> links;                                        // by index
+  std::vector<Address> addresses;                                   // in the kernel's order: primary before secondary
+  std::map<std::pair<int, IpAddress>, Neighbour> neighbours;        // by interface index and address
+
+  const Link* link(std::string_view name) const;
+  const Link* link(int index) const;
+  // The address with exactly this prefix length on this interface, or, with index 0, on any.
+  const Address* address(int index, const IpPrefix& prefix) const;
+  const Neighbour* neighbour(int index, const IpAddress& address) const;
+};
+
+class Netlink {
+ public:
+  using Observer = std::function<void(const Change&)>;
+  // Destroying it ends the calls, also from inside one.
+  using Subscription = std::shared_ptr<void>;
+
+  virtual ~Netlink() = default;
+
+  virtual const Table& table() const = 0;
+  [[nodiscard]] virtual Subscription subscribe(Observer observer) = 0;
+
+  // EEXIST when the interface has the prefix already.
+  virtual Status add_address(const Address& address) = 0;
+  // EADDRNOTAVAIL when it has not.
+  virtual Status remove_address(const Address& address) = 0;
+  // Asks the kernel now; ENETUNREACH and EHOSTUNREACH when there is no route.
+  virtual Result<NextHop> next_hop(const IpAddress& to) = 0;
+  // Asks the kernel to resolve (or confirm) a neighbour; the answer arrives as a change.
+  virtual Status resolve(int index, const IpAddress& address) = 0;
+};
+
+}  // namespace xd::netlink

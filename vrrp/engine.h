@@ -1,0 +1,140 @@
+// The VRRP role: owns the instances of a configuration and everything around their elections: transports, virtual addresses,
+// gratuitous ARP, trackers, notify scripts. The elections themselves are pure (vrrp/election.h); the engine feeds them events
+// and carries out their actions.
+//
+// One thread, the loop's. Nothing here waits: scripts, netlink events and adverts come back through the loop.
+//
+// Life: prepare(model) → commit() brings the first configuration to life or changes to another one; abort() forgets a prepared
+// one. resume(snapshot) between the first prepare() and commit() makes the instances go on where an earlier process stopped.
+// stop() is the orderly end.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/loop.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "conf/model.h"
+#include "netlink/netlink.h"
+#include "vrrp/election.h"
+
+namespace xd::datapath {
+class Watches;
+}
+
+namespace xd::vrrp {
+
+// What the engine needs from outside. References must outlive the engine.
+struct Ports {
+  netlink::Netlink& netlink;
+  // The XDP watches (datapath/watches.h); null where no interface carries the XDP program: raw sockets everywhere.
+  datapath::Watches* watches = nullptr;
+  // Tells the packet path whether a VIP is ours. Opened before the address appears on the interface and closed after it went,
+  // so that no packet for a VIP that the stack would answer misses the packet path. Empty: no packet path.
+  std::function<Status(const IpAddress& address, bool ours)> set_gate;
+};
+
+// How the daemon was started (command line), as far as it matters here.
+struct EngineOptions {
+  bool release_on_stop = true;     // false with -V: addresses stay at stop()
+};
+
+// Everything that an instance knows beyond its configuration: what a process that takes over from a dead one must be told to go
+// on without an election. Times are CLOCK_MONOTONIC, which both processes share.
+struct InstanceSnapshot {
+  std::string name;
+  State state = State::init;
+  TimePoint since{};                          // of `state`
+  std::uint8_t priority = 0;                  // effective
+  std::optional<TimePoint> timer_due;         // next advert as master, master down as backup
+  std::optional<TimePoint> last_advert_sent;
+  std::optional<TimePoint> last_advert_heard;
+  IpAddress master;                           // unset: none known
+  std::uint8_t master_priority = 0;
+  Duration master_interval{};
+  std::uint64_t became_master = 0;
+};
+
+struct Snapshot {
+  std::vector<InstanceSnapshot> instances;
+};
+
+enum class TransportKind { none, raw, xdp };
+
+struct Rejects {
+  std::string reason;                         // the name of vrrp/advert.h and of the xd_reasons map
+  std::uint64_t count = 0;
+};
+
+// What `xdirector status` shows of an instance.
+struct InstanceStatus {
+  std::string name;
+  std::string interface;
+  std::uint8_t vrid = 0;
+  int version = 2;
+  int family = AF_INET;
+  std::string sync_group;                     // empty: none
+  State state = State::init;
+  TimePoint since{};
+  std::uint8_t base_priority = 0;
+  std::uint8_t priority = 0;                  // effective
+  Duration advert_interval{};
+  IpAddress master;                           // of the network as far as known: ourselves while master; unset: none
+  std::uint8_t master_priority = 0;
+  TransportKind transport = TransportKind::none;
+  std::vector<std::string> addresses;         // VIPs as "192.0.2.1/24"
+  std::vector<std::string> excluded_addresses;
+  std::vector<std::string> faults;            // why it is in FAULT, in words; and in INIT, what it waits for
+  std::uint64_t adverts_sent = 0;
+  std::uint64_t adverts_received = 0;
+  std::uint64_t priority_zero_sent = 0;
+  std::uint64_t priority_zero_received = 0;
+  std::uint64_t became_master = 0;
+  std::uint64_t released_master = 0;
+  std::vector<Rejects> rejects;               // only those above 0
+};
+
+class Engine {
+ public:
+  Engine(Loop& loop, Ports ports, EngineOptions options = {});
+  ~Engine();  // releases descriptors; leaves addresses as they are (stop() is what removes them)
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Checks the model against this host (interfaces, scripts, sockets) and builds all that commit() needs, changing nothing that
+  // others can see. On failure the running configuration stays whole. `warnings()` holds what was corrected or dropped.
+  Status prepare(const conf::Model& model);
+  // Makes the prepared configuration the running one. Cannot fail as a whole: what the kernel refuses is logged, and the
+  // instance concerned goes to FAULT. Instances are matched by VRID, family and interface; a matched instance keeps its
+  // state and its timers, and only the difference of its addresses is applied.
+  void commit();
+  void abort();
+  const std::vector<std::string>& warnings() const;
+
+  // Between the first prepare() and its commit(): instances named here start in their old state, without an election; a master
+  // sends its next advert at once. Entries older than a peer's master-down time would be wrong and are ignored.
+  void resume(const Snapshot& snapshot);
+  Snapshot snapshot() const;
+
+  // Adverts of priority 0, addresses removed (unless they are to be kept), STOP notifications; then `done`, once, from the loop.
+  void stop(std::function<void()> done);
+
+  std::vector<InstanceStatus> status() const;
+  // Called, from the loop, after anything in snapshot() that outlives a moment has changed: state, priority, master. Timers moving
+  // on do not count. One function; it may call snapshot() and status().
+  void on_change(std::function<void()> handler);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace xd::vrrp

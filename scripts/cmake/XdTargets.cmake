@@ -1,9 +1,10 @@
 # The three shapes of target this project has.
 
-set(XD_INCLUDE_DIRS ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/userspace)
+# Our headers are found by "..." only: userspace/netlink must not stand before libnl's <netlink/...>.
+set(XD_INCLUDE_OPTIONS "SHELL:-iquote ${CMAKE_SOURCE_DIR}" "SHELL:-iquote ${CMAKE_SOURCE_DIR}/userspace")
 
 function(xd_options target)
-  target_include_directories(${target} PUBLIC ${XD_INCLUDE_DIRS})
+  target_compile_options(${target} PUBLIC ${XD_INCLUDE_OPTIONS})
   target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor)
   if(XD_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
@@ -17,7 +18,7 @@ function(xd_library name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   if(NOT sources)  # headers only
     add_library(${name} INTERFACE)
-    target_include_directories(${name} INTERFACE ${XD_INCLUDE_DIRS})
+    target_compile_options(${name} INTERFACE ${XD_INCLUDE_OPTIONS})
     target_link_libraries(${name} INTERFACE ${ARG_LINK})
     return()
   endif()
@@ -43,7 +44,7 @@ function(xd_test name)
   cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   xd_options(${name})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_options(${name} PRIVATE "SHELL:-iquote ${CMAKE_SOURCE_DIR}/tests")
   target_compile_definitions(${name} PRIVATE XD_SOURCE_DIR="${CMAKE_SOURCE_DIR}" XD_BINARY_DIR="${CMAKE_BINARY_DIR}")
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main GTest::gmock)
   add_test(NAME ${name} COMMAND ${name})

@@ -1,0 +1,39 @@
+// What a restarted checkers process must know so that nothing moves in the tables: which checkers are up, which service has its
+// quorum, and in which order the destinations were added. Plain values, for the daemon to carry from one process to the next.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/lvs.h"
+#include "checkers/health.h"
+
+namespace xd::checkers {
+
+struct CheckerSnapshot {
+  std::string identity;  // checkers::identity(): what is checked and how; another configuration does not inherit
+  Health health;
+  bool operator==(const CheckerSnapshot&) const = default;
+};
+
+struct ServerSnapshot {
+  Endpoint endpoint;
+  std::vector<CheckerSnapshot> checkers;
+  bool operator==(const ServerSnapshot&) const = default;
+};
+
+struct ServiceSnapshot {
+  lvs::ServiceKey key;
+  bool quorum_up = false;
+  std::vector<Endpoint> order;  // lvs::Service::order
+  std::vector<ServerSnapshot> servers;
+  bool operator==(const ServiceSnapshot&) const = default;
+};
+
+struct Snapshot {
+  std::vector<ServiceSnapshot> services;
+  bool operator==(const Snapshot&) const = default;
+};
+
+}  // namespace xd::checkers

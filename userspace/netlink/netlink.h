@@ -3,9 +3,11 @@
 // The interface has two implementations: KernelNetlink (kernel_netlink.h) over a routing netlink socket, and an in-memory twin
 // for tests (tests/support/fake_netlink.h) that keeps the same promises and lets a test inject events.
 //
-// Threads: one, the loop's. Observers are called from the loop, after the table has taken the change, one change at a time; an
-// observer may subscribe, unsubscribe and make changes. What add_address() and remove_address() do comes back as changes too.
-// When the kernel's event queue overflows (ENOBUFS) the table is read anew and only true differences are reported: an overflow
+// Threads: one, the loop's. Observers are called from the loop, never from inside one of the calls below, one change at a time
+// and after the table has taken it; an observer may subscribe, unsubscribe and make changes. The table shows the present, which
+// may be newer than the change being told: who must know whether an address is still missing looks it up.
+// What add_address() and remove_address() do is in the table when they return, and is told as a change too.
+// When the kernel's event queue overflows (ENOBUFS) the table is read anew and only true differences are told: an overflow
 // never looks like a link that went down.
 #pragma once
 
@@ -33,6 +35,12 @@ struct Table {
   const Address* address(int index, const IpPrefix& prefix) const;
   const Neighbour* neighbour(int index, const IpAddress& address) const;
 };
+
+// Enters a change in the table; false when the table held exactly that already (then there is nothing to tell). What stood
+// there before replaces the value of a `..._gone` change, because the kernel's farewell messages are sparse.
+bool apply(Table& table, Change& change);
+// The changes that make `before` into `after`; what is gone first.
+std::vector<Change> difference(const Table& before, const Table& after);
 
 class Netlink {
  public:

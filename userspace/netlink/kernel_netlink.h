@@ -1,0 +1,49 @@
+// Netlink over the kernel's routing netlink family, in the network namespace of the calling thread at open().
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/loop.h"
+#include "netlink/netlink.h"
+#include "netlink/socket.h"
+
+namespace xd::netlink {
+
+class KernelNetlink final : public Netlink {
+ public:
+  // Reads the whole table before it returns.
+  static Result<std::unique_ptr<KernelNetlink>> open(Loop& loop);
+
+  const Table& table() const override { return table_; }
+  Subscription subscribe(Observer observer) override;
+  Status add_address(const Address& address) override;
+  Status remove_address(const Address& address) override;
+  Result<NextHop> next_hop(const IpAddress& to) override;
+  Status resolve(int index, const IpAddress& address) override;
+
+  // How often the table was read anew after an overflow.
+  std::uint64_t resyncs() const { return resyncs_; }
+
+ private:
+  KernelNetlink(Loop& loop, RequestSocket requests, EventSocket events);
+  Status read(Table& into);
+  void drain();
+  void resync();
+  void enter(Change change);
+  void tell();
+  std::string interface_name(int index) const;
+
+  Loop& loop_;
+  RequestSocket requests_;
+  EventSocket events_;
+  Table table_;
+  std::vector<std::weak_ptr<Observer>> observers_;
+  std::vector<Change> untold_;
+  Loop::Source readable_;
+  Loop::Source telling_;
+  Timer again_;                 // a resync that failed is tried again
+  std::uint64_t resyncs_ = 0;
+};
+
+}  // namespace xd::netlink

@@ -5,7 +5,7 @@
 // One thread, the loop's. Nothing here waits: scripts, netlink events and adverts come back through the loop.
 //
 // Life: prepare(model) → commit() brings the first configuration to life or changes to another one; abort() forgets a prepared
-// one. resume(snapshot) between the first prepare() and commit() makes the instances go on where an earlier process stopped.
+// one. resume() between the first prepare() and commit() makes the instances go on where an earlier process stopped.
 // stop() is the orderly end.
 #pragma once
 
@@ -47,30 +47,25 @@ struct EngineOptions {
   bool release_on_stop = true;     // false with -V: addresses stay at stop()
 };
 
-// Everything that an instance knows beyond its configuration: what a process that takes over from a dead one must be told to go
-// on without an election. Times are CLOCK_MONOTONIC, which both processes share.
+// What a process that takes over from a dead one must be told to go on without an election. Times are CLOCK_MONOTONIC, which
+// both processes share. It holds what changes with state and priority, not with each advert, so a copy that is taken after each
+// on_change() stays true. Instances are known by what is on the wire, as on reload.
 struct InstanceSnapshot {
-  std::string name;
-  State state = State::init;
-  TimePoint since{};                          // of `state`
-  std::uint8_t priority = 0;                  // effective
-  std::optional<TimePoint> timer_due;         // next advert as master, master down as backup
-  std::optional<TimePoint> last_advert_sent;
-  std::optional<TimePoint> last_advert_heard;
-  IpAddress master;                           // unset: none known
-  std::uint8_t master_priority = 0;
-  Duration master_interval{};
+  std::string interface;
+  int family = AF_INET;
+  std::uint8_t vrid = 0;
+  Snapshot election;                          // last_heard: as it was when the snapshot was taken
   std::uint64_t became_master = 0;
 };
 
-struct Snapshot {
+struct EngineSnapshot {
   std::vector<InstanceSnapshot> instances;
 };
 
 enum class TransportKind { none, raw, xdp };
 
 struct Rejects {
-  std::string reason;                         // the name of vrrp/advert.h and of the xd_reasons map
+  std::string reason;                         // name(Reject)
   std::uint64_t count = 0;
 };
 
@@ -82,8 +77,9 @@ struct InstanceStatus {
   int version = 2;
   int family = AF_INET;
   std::string sync_group;                     // empty: none
-  State state = State::init;
-  TimePoint since{};
+  Role role = Role::init;
+  Cause cause = Cause::started;
+  TimePoint since{};                          // of `role`
   std::uint8_t base_priority = 0;
   std::uint8_t priority = 0;                  // effective
   Duration advert_interval{};
@@ -104,6 +100,7 @@ struct InstanceStatus {
 
 class Engine {
  public:
+  // Throws nothing and opens nothing: sockets are opened by the first prepare().
   Engine(Loop& loop, Ports ports, EngineOptions options = {});
   ~Engine();  // releases descriptors; leaves addresses as they are (stop() is what removes them)
   Engine(const Engine&) = delete;
@@ -119,10 +116,11 @@ class Engine {
   void abort();
   const std::vector<std::string>& warnings() const;
 
-  // Between the first prepare() and its commit(): instances named here start in their old state, without an election; a master
-  // sends its next advert at once. Entries older than a peer's master-down time would be wrong and are ignored.
-  void resume(const Snapshot& snapshot);
-  Snapshot snapshot() const;
+  // Between the first prepare() and its commit(): instances named here start in their old role, without an election; a master
+  // sends its next advert at once and keeps its addresses. `alive_until` is when the old process was last known to send (its
+  // death, as the parent saw it): a master that has been silent for longer than its peers wait starts as a backup instead.
+  void resume(const EngineSnapshot& snapshot, TimePoint alive_until);
+  EngineSnapshot snapshot() const;
 
   // Adverts of priority 0, addresses removed (unless they are to be kept), STOP notifications; then `done`, once, from the loop.
   void stop(std::function<void()> done);

@@ -83,6 +83,7 @@ struct State {
   std::uint8_t master_priority = 0;
   std::optional<TimePoint> heard_at; // last advert of any acceptable sender: older ones are not looked at again
   std::optional<TimePoint> preempt_at;  // preempt_delay runs until then
+  bool master_leaving = false;       // it sent priority 0
   bool wants_master = false;         // ripe member of a sync group
 };
 

@@ -3,7 +3,8 @@
 //
 //   - all members that are not master want to be: all become master at once, skipping their own timers
 //   - a master beside a backup that does not want: the master becomes backup, without priority 0
-//   - a member with a fault of its own: all others get Fault::sync_group (a master sends priority 0); they leave it together
+//   - a member with a fault of its own: all others get Fault::sync_group (a master sends priority 0); they leave it together.
+//     The engine keeps that bit when it reports a change of a member's own faults
 #pragma once
 
 #include <cstddef>
@@ -30,10 +31,10 @@ Role group_role(std::span<const State* const> members);
 
 // A group starts as MASTER only when every member is the owner of its addresses; else each member starts as BACKUP whatever
 // its `state` line says. Returns what InstanceConfig::initial_state must be for all of them.
-conf::WantedState group_initial_state(std::span<const State* const> members, std::span<const InstanceConfig* const> configs);
+conf::WantedState group_initial_state(std::span<const State* const> members);
 
-// The trackers that a member really has. Without sync_group_tracking_weight an interface's weight becomes 0 (so it faults)
-// and weighted scripts are dropped, as in keepalived. The group's own trackers are added; one tracked by both takes the group's.
+// The trackers that a member really has: its own and the group's; one tracked by both takes the group's weight. Without
+// sync_group_tracking_weight an interface's weight becomes 0 (so it faults) and weighted scripts are dropped, as in keepalived.
 struct MemberTracks {
   std::vector<conf::Track> interfaces;
   std::vector<conf::Track> scripts;

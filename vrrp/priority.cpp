@@ -1,0 +1,71 @@
+#include "vrrp/priority.h"
+
+#include <algorithm>
+#include <array>
+
+namespace xd::vrrp {
+namespace {
+
+struct FaultText {
+  Fault fault;
+  std::string_view name;
+  std::string_view sentence;
+};
+
+constexpr std::array fault_texts{
+    FaultText{Fault::interface_down, "interface_down", "its interface is down"},
+    FaultText{Fault::base_interface_down, "base_interface_down", "the interface under its virtual MAC is down"},
+    FaultText{Fault::tracked_interface, "tracked_interface", "a tracked interface is down"},
+    FaultText{Fault::tracked_script, "tracked_script", "a tracked script failed"},
+    FaultText{Fault::tracked_file, "tracked_file", "a tracked file says so"},
+    FaultText{Fault::tracked_process, "tracked_process", "a tracked process is missing"},
+    FaultText{Fault::tracked_bfd, "tracked_bfd", "a tracked BFD session is down"},
+    FaultText{Fault::no_source_address, "no_source_address", "its interface has no address to send from"},
+    FaultText{Fault::tracked_source_address, "tracked_source_address", "its source address is gone"},
+    FaultText{Fault::duplicate_vrid, "duplicate_vrid", "its VRID is in use twice on its interface"},
+    FaultText{Fault::no_unicast_peer, "no_unicast_peer", "it has no unicast peer"},
+    FaultText{Fault::sync_group, "sync_group", "another member of its sync group is in fault"},
+    FaultText{Fault::configuration, "configuration", "its configuration cannot work on this host"},
+};
+
+const FaultText& text_of(Fault fault) {
+  return *std::find_if(fault_texts.begin(), fault_texts.end(), [&](const FaultText& t) { return t.fault == fault; });
+}
+
+}  // namespace
+
+std::string_view name(Fault fault) { return text_of(fault).name; }
+std::string_view sentence(Fault fault) { return text_of(fault).sentence; }
+
+std::string FaultSet::str() const {
+  std::string out;
+  for (const FaultText& text : fault_texts) {
+    if (!has(text.fault)) continue;
+    if (!out.empty()) out += ", ";
+    out += text.name;
+  }
+  return out;
+}
+
+Evaluation evaluate(std::uint8_t base_priority, std::span<const Tracked> tracked) {
+  const bool owner = base_priority == 255;
+  Evaluation result;
+  int sum = base_priority;
+  for (const Tracked& t : tracked) {
+    const int weight = owner ? 0 : t.weight;
+    if (!t.up) {
+      result.waiting |= weight == 0;
+      continue;
+    }
+    const bool up = *t.up != t.reverse;
+    if (weight == 0) {
+      if (!up) result.faults = result.faults.with(t.fault);
+    } else if (up == (weight > 0)) {
+      sum += weight;
+    }
+  }
+  result.priority = owner ? base_priority : static_cast<std::uint8_t>(std::clamp(sum, 1, 254));
+  return result;
+}
+
+}  // namespace xd::vrrp

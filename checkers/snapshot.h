@@ -7,6 +7,7 @@
 
 #include "base/ip.h"
 #include "base/lvs.h"
+#include "base/time.h"
 #include "checkers/health.h"
 
 namespace xd::checkers {
@@ -19,6 +20,7 @@ struct CheckerSnapshot {
 
 struct ServerSnapshot {
   Endpoint endpoint;
+  TimePoint since;       // of the last change between up and down
   std::vector<CheckerSnapshot> checkers;
   bool operator==(const ServerSnapshot&) const = default;
 };

@@ -34,8 +34,8 @@ Compiled compile(const std::string& path_or_glob, Reader& reader, const Options&
 // Compiles one text, for tests and for callers that already hold it.
 Compiled compile_text(const std::string& name, const std::string& text, const Options& options = {});
 
-// What `-t` exits with, as keepalived does: 0 nothing to object to (also, with a message, when there is no such file), 5 problems
-// in the text.
+// What `-t` exits with, as keepalived does: 0 nothing to object to (also, with a message, when there is no such file), 2 an
+// argument is missing, 5 other problems in the text, 6 scripts without enable_script_security.
 int config_test_exit_code(const Compiled& compiled);
 
 }  // namespace xd::conf

@@ -32,6 +32,10 @@ struct Note {
   bool operator==(const Note&) const = default;
 };
 
+// What a configuration test (-t) exits with because of a diagnostic; the numbers are keepalived's. The test's answer is the
+// worst: unusable, then security, then problem.
+enum class TestVerdict { fine = 0, unusable = 2, problem = 5, security = 6 };
+
 struct Diagnostic {
   Severity severity = Severity::warning;
   Place place;
@@ -39,7 +43,7 @@ struct Diagnostic {
   std::string expected;        // what may stand here, empty: nothing to add
   std::string hint;            // "did you mean 'priority'?"
   std::vector<Note> notes;     // include chain, macro expansion, the other definition
-  bool counted = true;         // keepalived's config test fails on it; false for our own advice
+  TestVerdict verdict = TestVerdict::problem;  // fine: advice that keepalived would not fail on
   bool operator==(const Diagnostic&) const = default;
 };
 
@@ -51,7 +55,7 @@ class Diagnostics {
   const std::vector<Diagnostic>& all() const { return items_; }
   std::size_t errors() const { return errors_; }
   std::size_t warnings() const { return warnings_; }
-  bool any_counted() const { return counted_; }
+  TestVerdict verdict() const { return verdict_; }
   // As text for people: "keepalived.conf:41:23: error: ...", the line, the caret, expected, hint and notes.
   std::string render() const;
 
@@ -62,7 +66,7 @@ class Diagnostics {
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;
   std::size_t dropped_ = 0;
-  bool counted_ = false;
+  TestVerdict verdict_ = TestVerdict::fine;
 };
 
 std::string render(const Diagnostic& diagnostic);

@@ -1,0 +1,123 @@
+#include "conf/diagnostics.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace xd::conf {
+
+namespace {
+
+int rank(TestVerdict verdict) {
+  switch (verdict) {
+    case TestVerdict::fine: return 0;
+    case TestVerdict::problem: return 1;
+    case TestVerdict::security: return 2;
+    case TestVerdict::unusable: return 3;
+  }
+  return 0;
+}
+
+void render_place(std::string& out, const Place& place) {
+  if (!place.file.empty()) out += place.file;
+  if (place.line != 0) out += fmt::format(":{}:{}", place.line, place.column);
+  if (!place.file.empty()) out += ": ";
+}
+
+void render_excerpt(std::string& out, const Place& place) {
+  if (place.line == 0) return;
+  const std::string number = std::to_string(place.line);
+  const std::size_t width = std::max<std::size_t>(5, number.size() + 1);
+  out += fmt::format("{:>{}} | {}\n", number, width, place.excerpt);
+  out += fmt::format("{:>{}} | ", "", width);
+  // Tabs are copied so that the caret stands under its word whatever their width.
+  for (unsigned i = 1; i < place.excerpt_column; ++i) out += i <= place.excerpt.size() && place.excerpt[i - 1] == '\t' ? '\t' : ' ';
+  out += '^';
+  const std::size_t room = place.excerpt.size() >= place.excerpt_column ? place.excerpt.size() - place.excerpt_column : 0;
+  out.append(std::min<std::size_t>(place.length > 0 ? place.length - 1 : 0, room), '~');
+  out += '\n';
+}
+
+}  // namespace
+
+std::string_view name(Severity severity) {
+  switch (severity) {
+    case Severity::error: return "error";
+    case Severity::warning: return "warning";
+    case Severity::note: return "note";
+  }
+  return "?";
+}
+
+void Diagnostics::add(Diagnostic diagnostic) {
+  if (rank(diagnostic.verdict) > rank(verdict_)) verdict_ = diagnostic.verdict;
+  // The same thing said twice stands close together: within one statement, or once per file that included it.
+  const std::size_t window = std::min<std::size_t>(items_.size(), 16);
+  if (std::find(items_.end() - static_cast<std::ptrdiff_t>(window), items_.end(), diagnostic) != items_.end()) return;
+  diagnostic.severity == Severity::error ? ++errors_ : ++warnings_;
+  if (items_.size() >= limit) {
+    ++dropped_;
+    return;
+  }
+  items_.push_back(std::move(diagnostic));
+}
+
+std::string Diagnostics::render() const {
+  std::string out;
+  for (const Diagnostic& d : items_) out += conf::render(d);
+  if (dropped_ > 0) out += fmt::format("... and {} more\n", dropped_);
+  return out;
+}
+
+std::string render(const Diagnostic& d) {
+  std::string out;
+  render_place(out, d.place);
+  out += fmt::format("{}: {}", name(d.severity), d.message);
+  if (!d.hint.empty()) out += fmt::format("; {}", d.hint);
+  out += '\n';
+  render_excerpt(out, d.place);
+  if (!d.expected.empty()) out += fmt::format("      = expected: {}\n", d.expected);
+  for (const Note& n : d.notes) {
+    render_place(out, n.place);
+    out += fmt::format("note: {}\n", n.message);
+  }
+  return out;
+}
+
+std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
+  constexpr std::size_t longest = 64;
+  if (word.size() > longest) return {};
+  const std::size_t allowed = word.size() < 4 ? 1 : word.size() < 8 ? 2 : 3;
+  std::string_view best;
+  std::size_t best_distance = allowed + 1;
+  std::vector<std::size_t> before_previous, previous, row;
+  for (std::string_view candidate : candidates) {
+    if (candidate.size() > word.size() + allowed || word.size() > candidate.size() + allowed) continue;
+    // Damerau-Levenshtein: two letters swapped count as one slip, as fingers make them.
+    previous.resize(candidate.size() + 1);
+    before_previous.assign(candidate.size() + 1, 0);
+    row.resize(candidate.size() + 1);
+    for (std::size_t j = 0; j <= candidate.size(); ++j) previous[j] = j;
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      row[0] = i;
+      for (std::size_t j = 1; j <= candidate.size(); ++j) {
+        const std::size_t substitution = previous[j - 1] + (word[i - 1] == candidate[j - 1] ? 0 : 1);
+        row[j] = std::min({substitution, previous[j] + 1, row[j - 1] + 1});
+        if (i > 1 && j > 1 && word[i - 1] == candidate[j - 2] && word[i - 2] == candidate[j - 1]) {
+          row[j] = std::min(row[j], before_previous[j - 2] + 1);
+        }
+      }
+      std::swap(before_previous, previous);
+      std::swap(previous, row);
+    }
+    const std::size_t distance = previous[candidate.size()];
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace xd::conf

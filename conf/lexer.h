@@ -1,0 +1,80 @@
+// Source text → lines of words and braces.
+//
+// Line by line, as keepalived reads: comments go (! and # outside double quotes; \! and \# stand for themselves), @id and
+// @^id lines count or not, $NAME= lines define, $NAME and ${NAME} are replaced, include lines give way to the files they name.
+// What is left is split into words at blanks, quotes and braces.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "conf/diagnostics.h"
+#include "conf/source.h"
+#include "conf/text.h"
+
+namespace xd::conf {
+
+class Lexer {
+ public:
+  Lexer(Text& text, Reader& reader, Sources& sources, Diagnostics& diagnostics, std::string config_id);
+
+  // Queues all files that an absolute path or glob stands for. False, and nothing is said, when there is none or the first
+  // cannot be read; `why` then has the reason.
+  bool open(const std::string& pattern, std::string& why);
+
+  // The next line that has any token. False at the end.
+  bool next_line(std::vector<Token>& line);
+
+  static constexpr std::size_t longest_line = 64 << 10;
+  static constexpr std::size_t deepest_include = 32;
+  static constexpr std::size_t deepest_replacement = 32;
+  static constexpr std::size_t most_expanded = 64u << 20;  // bytes, over the whole configuration
+  static constexpr std::size_t most_included = 10'000;     // files
+
+ private:
+  struct Input {
+    std::uint32_t buffer;
+    std::size_t at = 0;
+    std::string file;  // absolute name; empty for an expansion
+  };
+  // A physical line: offset and text without line end and comment.
+  struct Line {
+    std::uint32_t buffer;
+    std::uint32_t offset;
+    std::string_view text;
+  };
+  struct Definition {
+    std::string value;
+  };
+
+  bool read_line(Line& line);
+  void push_file(const std::string& name, std::string content, const Token& from);
+  bool condition_holds(Line& line);
+  bool define(const Line& line);
+  bool replace(const Line& line);
+  void include(const Line& line, const std::vector<Token>& tokens);
+  void tokenize(const Line& line, std::vector<Token>& tokens);
+  std::string_view without_comment(const Line& line);
+  // The value of a definition or predefined name; nullptr when there is none.
+  const std::string* value_of(std::string_view name, const Line& line);
+  Token token_at(const Line& line, std::size_t begin, std::size_t length) const;
+  std::string directory_of(std::uint32_t buffer) const;
+  void report(Severity severity, const Token& token, std::string message, std::string hint = {});
+
+  Text& text_;
+  Reader& reader_;
+  Sources& sources_;
+  Diagnostics& diagnostics_;
+  std::string config_id_;
+  std::vector<Input> inputs_;  // innermost last
+  std::unordered_map<std::string, Definition> definitions_;
+  std::string computed_;       // of a predefined name, until the next one
+  std::size_t expanded_ = 0;
+  std::size_t included_ = 0;
+  int skipped_depth_ = 0;      // open braces of an inactive @id block
+  bool skipped_header_ = false;
+};
+
+}  // namespace xd::conf

@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-from .net import Process
+from . import net
 from .wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,7 +38,7 @@ class Daemon:
 
     def start(self):
         # -G: no syslog. There is no reader on /dev/log in a namespace, and the lab reads the console (-l).
-        self.process = Process(
+        self.process = net.Process(
             self.node,
             [self.program, "-n", "-l", "-D", "-G", "-f", self.config, "-p", self.pid_files["parent"], "-r",
              self.pid_files["vrrp"], "-c", self.pid_files["checkers"], *self.options], self.log)
@@ -69,7 +69,7 @@ class Daemon:
         return self
 
     def send(self, number, role="parent"):
-        print(f"[{self.node.name}]$ kill -{signal.Signals(number).name[3:]} $(cat {self.pid_files[role]})", flush=True)
+        net.note(f"[{self.node.name}]$ kill -{signal.Signals(number).name[3:]} $(cat {self.pid_files[role]})")
         os.kill(self.pid(role), number)
 
     def kill_role(self, role):

@@ -43,7 +43,12 @@ class Directors:
         return [node.name for node in self.directors if node.holds(vip or self.vip)]
 
     def wait_master(self, name, timeout=20):
-        wait_for(lambda: self.holders() == [name], f"{name} alone holds {self.vip}", timeout)
+        def settled():
+            ended = [n for n, daemon in self.daemons.items() if daemon.process.entry.poll() not in (None, -9)]
+            assert not ended, f"the daemon of {', '.join(ended)} ended by itself"
+            return self.holders() == [name]
+
+        wait_for(settled, f"{name} alone holds {self.vip}", timeout)
 
     def status(self, name):
         """`xdirector status -j` on a director, as text."""

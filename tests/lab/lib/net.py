@@ -30,6 +30,12 @@ from .wait import wait_for
 PREFIX = "xdlab"
 
 
+def note(text):
+    """Where the commands are written; the demo sends them to a file instead."""
+    print(text, flush=True)
+
+
+
 class CommandFailed(AssertionError):
     pass
 
@@ -38,10 +44,10 @@ def words(command):
     return shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
 
 
-def run(command, where="", check=True, timeout=60, shown=None, enter=(), **options):
+def run(command, where="", check=True, timeout=60, enter=(), **options):
     """Runs a command to its end and returns its output (stdout; both in the failure)."""
     command = words(command)
-    print(f"[{where}]$ {shlex.join(words(shown) if shown else command)}", flush=True)
+    note(f"[{where}]$ {shlex.join(command)}")
     done = subprocess.run([*enter, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, timeout=timeout, errors="replace", **options)
     if check and done.returncode != 0:
@@ -54,7 +60,7 @@ class Process:
 
     def __init__(self, node, command, log):
         self.node, self.command, self.log = node, words(command), Path(log)
-        print(f"[{node.name}]$ {shlex.join(self.command)} &   # log: {log}", flush=True)
+        note(f"[{node.name}]$ {shlex.join(self.command)} &   # log: {log}")
         with open(log, "ab") as out:
             self.entry = subprocess.Popen([*node.enter, *self.command], stdin=subprocess.DEVNULL, stdout=out,
                                           stderr=subprocess.STDOUT, env=node.environment, start_new_session=True)
@@ -71,7 +77,7 @@ class Process:
         return self.entry.poll() is None
 
     def send(self, number):
-        print(f"[{self.node.name}]$ kill -{signal.Signals(number).name[3:]} {Path(self.command[0]).name}", flush=True)
+        note(f"[{self.node.name}]$ kill -{signal.Signals(number).name[3:]} {Path(self.command[0]).name}")
         os.kill(self.pid, number)
 
     def wait(self, timeout=15):
@@ -113,7 +119,7 @@ class Node:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
         self.init = int(wait_for(self._ready, f"node {name}", timeout=10, step=0.002))
         self.enter = ["nsenter", "-t", str(self.init), "--net", "--mount", "--pid", "--uts", "--"]
-        print(f"# {name}: enter it with  {shlex.join(self.enter)} bash", flush=True)
+        note(f"# {name}: enter it with  {shlex.join(self.enter)} bash")
         self.run("ip link set lo up")
 
     def _ready(self):
@@ -208,9 +214,8 @@ class Switch:
 class Lab:
     """Owns what it makes and removes all of it, also when the test failed, timed out or was interrupted."""
 
-    def __init__(self, name, directory=None, keep=False):
+    def __init__(self, name, directory=None):
         self.name = f"{PREFIX}-{os.getpid()}-{name}"
-        self.keep = keep
         self.directory = Path(directory or tempfile.mkdtemp(prefix="xdlab."))
         self.nodes, self.switches, self.closing = {}, {}, []
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Sends one HTTP request after the other, each on a connection of its own, and writes a JSON line about each.
 
-    requester.py ADDRESS PORT SECONDS_BETWEEN PATH
+    requester.py ADDRESS PORT SECONDS_BETWEEN TIMEOUT PATH
 
 Lines: {"begin": s, "end": s, "answer": "web1"} or {..., "error": "timed out"}; clock of day. Runs until it is stopped.
 """
@@ -12,8 +12,8 @@ import sys
 import time
 
 
-def ask(address, port, path):
-    with socket.create_connection((address, port), timeout=2) as connection:
+def ask(address, port, timeout, path):
+    with socket.create_connection((address, port), timeout=timeout) as connection:
         connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
         answer = b""
         while part := connection.recv(65536):
@@ -27,11 +27,11 @@ def ask(address, port, path):
     return body
 
 
-def main(address, port, pause, path):
+def main(address, port, pause, timeout, path):
     while True:
         line = {"begin": time.time()}
         try:
-            line["answer"] = ask(address, int(port), path)[:80].decode(errors="replace").strip()
+            line["answer"] = ask(address, int(port), float(timeout), path)[:80].decode(errors="replace").strip()
         except OSError as error:
             line["error"] = str(error) or type(error).__name__
         line["end"] = time.time()

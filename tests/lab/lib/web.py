@@ -56,14 +56,16 @@ http {{
 class Requests:
     """A client asking http://address:port/ again and again, from start() to stop()."""
 
-    def __init__(self, node, address, port=80, pause=0.005, path="/"):
-        self.node, self.address, self.port, self.pause, self.path = node, address, port, pause, path
+    def __init__(self, node, address, port=80, pause=0.005, timeout=2, path="/"):
+        self.node, self.address, self.port = node, address, port
+        self.pause, self.timeout, self.path = pause, timeout, path
         self.log = node.directory / f"requests-{address}-{port}-{id(self)}.jsonl"
         self.process = None
 
     def start(self):
         script = Path(__file__).with_name("requester.py")
-        self.process = self.node.start(["/usr/bin/python3", script, self.address, self.port, self.pause, self.path], self.log)
+        words = ["/usr/bin/python3", script, self.address, self.port, self.pause, self.timeout, self.path]
+        self.process = self.node.start(words, self.log)
         wait_for(self.lines, f"the first request of {self.node.name}")
         return self
 

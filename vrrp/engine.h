@@ -25,6 +25,7 @@
 #include "conf/model.h"
 #include "netlink/netlink.h"
 #include "vrrp/election.h"
+#include "vrrp/transport.h"
 
 namespace xd::datapath {
 class Watches;
@@ -54,15 +55,13 @@ struct InstanceSnapshot {
   std::string interface;
   int family = AF_INET;
   std::uint8_t vrid = 0;
-  Snapshot election;                          // last_heard: as it was when the snapshot was taken
+  Remembered election;                        // last_heard: as it was when the snapshot was taken
   std::uint64_t became_master = 0;
 };
 
-struct EngineSnapshot {
+struct Snapshot {
   std::vector<InstanceSnapshot> instances;
 };
-
-enum class TransportKind { none, raw, xdp };
 
 struct Rejects {
   std::string reason;                         // name(Reject)
@@ -119,8 +118,8 @@ class Engine {
   // Between the first prepare() and its commit(): instances named here start in their old role, without an election; a master
   // sends its next advert at once and keeps its addresses. `alive_until` is when the old process was last known to send (its
   // death, as the parent saw it): a master that has been silent for longer than its peers wait starts as a backup instead.
-  void resume(const EngineSnapshot& snapshot, TimePoint alive_until);
-  EngineSnapshot snapshot() const;
+  void resume(const Snapshot& snapshot, TimePoint alive_until);
+  Snapshot snapshot() const;
 
   // Adverts of priority 0, addresses removed (unless they are to be kept), STOP notifications; then `done`, once, from the loop.
   void stop(std::function<void()> done);

@@ -1,0 +1,42 @@
+// The kernel's side of Sender: one raw IPv4 socket and one packet socket for all interfaces.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "vrrp/transport.h"
+
+namespace xd::vrrp {
+
+class PacketSender final : public Sender {
+ public:
+  static Result<PacketSender> open();
+
+  void queue_packet(std::uint32_t owner, int index, const IpAddress& to, std::span<const std::uint8_t> packet) override;
+  void queue_frame(std::uint32_t owner, int index, std::span<const std::uint8_t> frame) override;
+  void flush(const Failure& failure) override;
+
+ private:
+  struct Item {
+    std::uint32_t owner;
+    int index;
+    in_addr to;           // packets only
+    std::size_t offset;   // into bytes_
+    std::size_t length;
+  };
+  PacketSender(Fd raw, Fd packet) : raw_(std::move(raw)), packet_(std::move(packet)) {}
+  Item keep(std::uint32_t owner, int index, std::span<const std::uint8_t> bytes);
+  void send_packets(const Failure& failure);
+  void send_frames(const Failure& failure);
+
+  Fd raw_;
+  Fd packet_;
+  // Kept between flushes, so that steady adverts allocate nothing.
+  std::vector<std::uint8_t> bytes_;
+  std::vector<Item> packets_;
+  std::vector<Item> frames_;
+};
+
+}  // namespace xd::vrrp

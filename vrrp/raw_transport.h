@@ -1,0 +1,43 @@
+// Adverts by raw sockets: one receive socket for each interface and group, shared by the instances there.
+//
+// The kernel's own time stamp of each packet is what the election gets to see, and a socket is read empty before any timeout is
+// believed: a process that was stopped for five seconds finds the adverts of these seconds, with their times. Should the socket
+// have overflowed meanwhile, newer adverts than those found were lost, and the last one found counts as heard now.
+// A classic BPF filter lets through only the VRIDs of interest; instances that the XDP watch serves are members of the group
+// (a NIC delivers only groups that someone joined) and are woken for none.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/loop.h"
+#include "vrrp/transport.h"
+
+namespace xd::vrrp {
+
+class RawTransport final : public Transport {
+ public:
+  explicit RawTransport(Loop& loop);
+  ~RawTransport() override;
+
+  Result<std::unique_ptr<Ear>> listen(const Tuning& tuning, Listener& listener) override;
+  // A member of the group that hears nothing.
+  Result<std::unique_ptr<Ear>> join(const Tuning& tuning);
+  void drain() override;
+
+ private:
+  class Socket;
+  class RawEar;
+  Result<std::unique_ptr<Ear>> add(const Tuning& tuning, Listener* listener);
+
+  Loop& loop_;
+  std::map<std::pair<int, IpAddress>, std::weak_ptr<Socket>> sockets_;  // owned by their ears
+};
+
+// The kernel's CLOCK_REALTIME stamp of a packet on our monotonic clock. The wall clock may have been set between stamp and
+// reading, so the result is held within what is certain: after `empty_at`, when the socket was last seen empty, and not after now.
+TimePoint monotonic_stamp(Duration realtime_stamp, Duration realtime_now, TimePoint now, TimePoint empty_at);
+
+}  // namespace xd::vrrp

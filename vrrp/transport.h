@@ -1,0 +1,91 @@
+// How adverts come and go: what the router (vrrp/router.h) needs of a network, and no more. There are two ways to listen,
+// raw sockets (raw_transport.h) and the XDP watch (xdp_transport.h), and one way to send (packet_sender.h). The election sees the
+// same events from both.
+//
+// One thread, the loop's. A Listener is called from the loop or from Transport::drain(), never from inside listen() or tune().
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/ip.h"
+#include "base/result.h"
+#include "vrrp/advert.h"
+#include "vrrp/election.h"
+
+namespace xd::vrrp {
+
+enum class TransportKind { none, raw, xdp };
+
+// What one instance listens to.
+struct Tuning {
+  int index = 0;             // interface
+  std::string interface;     // its name, for messages
+  IpAddress group;           // multicast group to join
+  IpAddress source;          // we send from: adverts with it are our own, come back
+  Expected expected;
+  InstanceConfig election;   // the XDP watch decides with it which adverts are steady
+};
+
+class Listener {
+ public:
+  virtual void on_advert(const Heard& heard, const Remarks& remarks) = 0;
+  virtual void on_rejected(const IpAddress& source, const Rejection& rejection) = 0;
+  // Only from transports that keep the down timer themselves (Ear::keeps_down_timer).
+  virtual void on_master_down() = 0;
+
+ protected:
+  ~Listener() = default;
+};
+
+// Counted where adverts are looked at first: in the process or in the kernel.
+struct Tally {
+  std::uint64_t received = 0;  // acceptable ones
+  std::uint64_t priority_zero = 0;
+  std::array<std::uint64_t, reject_count> rejected{};
+};
+
+// One instance's registration; destroying it ends the calls.
+class Ear {
+ public:
+  virtual ~Ear() = default;
+  virtual TransportKind kind() const = 0;
+  // Another configuration of the same instance on the same interface. Nothing is missed in between.
+  virtual Status tune(const Tuning& tuning) = 0;
+  // The instance's state has changed.
+  virtual void follow(const State&) {}
+  // The last acceptable advert seen, also those that woke nobody. Empty where every advert is handed to the Listener.
+  virtual std::optional<Heard> last_heard() { return std::nullopt; }
+  // True: a silent master is noticed in the kernel and told by on_master_down().
+  virtual bool keeps_down_timer() const { return false; }
+  virtual Tally tally() const = 0;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  virtual Result<std::unique_ptr<Ear>> listen(const Tuning& tuning, Listener& listener) = 0;
+  // Hands out what has arrived by now. Called before a timeout is believed.
+  virtual void drain() = 0;
+};
+
+// Sends what is due together in as few system calls as possible: IPv4 packets whole from their IP header on, and Ethernet
+// frames. What is queued is copied; nothing leaves before flush().
+class Sender {
+ public:
+  // A packet or frame of `owner` (a number of the caller's) that the kernel refused with this errno.
+  using Failure = std::function<void(std::uint32_t owner, int error)>;
+
+  virtual ~Sender() = default;
+  virtual void queue_packet(std::uint32_t owner, int index, const IpAddress& to, std::span<const std::uint8_t> packet) = 0;
+  virtual void queue_frame(std::uint32_t owner, int index, std::span<const std::uint8_t> frame) = 0;
+  // Packets first, then frames, each in the order of queueing.
+  virtual void flush(const Failure& failure) = 0;
+};
+
+}  // namespace xd::vrrp

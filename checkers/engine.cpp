@@ -1,0 +1,320 @@
+#include "checkers/engine.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "base/log.h"
+#include "base/process.h"
+#include "checkers/generation.h"
+#include "checkers/network_prober.h"
+#include "checkers/wording.h"
+
+namespace xd::checkers {
+
+namespace {
+
+ServerNames names_of(const Service& service, const Endpoint& server) {
+  const auto& key = service.config->key;
+  return {name_of(server, key.protocol), name_of(key)};
+}
+
+ServerNames names_of(const Server& server) { return names_of(*server.service, server.service->member(server).endpoint); }
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  Impl(Loop& loop, std::unique_ptr<Prober> prober, OnDesired on_desired)
+      : loop_(loop), on_desired_(std::move(on_desired)), prober_(std::move(prober)), current_(std::make_unique<Generation>()) {}
+
+  Status prepare(const conf::Model& model) {
+    auto built = Generation::build(loop_, model, [this](CheckerRun& run) { begin_attempt(run); });
+    if (!built) return std::move(built).error();
+    prepared_ = std::move(*built);
+    return {};
+  }
+
+  void abort() { prepared_.reset(); }
+
+  void commit() {
+    const auto past = past_ ? *std::exchange(past_, std::nullopt) : current_->snapshot();
+    const auto old = std::exchange(current_, std::move(prepared_));
+    for (const auto& warning : current_->warnings) log::warning("{}", warning);
+    current_->inherit(past);
+    current_->inherit_running(*old, Clock::now());
+    say_goodbye(*old);
+
+    desired_.clear();
+    std::size_t checkers = 0;
+    for (auto& service : current_->services) {
+      settle(*service, old->find(service->config->key));
+      desired_[service->config->key] = service->table;
+      for (auto& server : service->servers) {
+        for (auto& run : server->checkers) {
+          log::debug("Activating healthchecker for service {} for VS {}", names_of(*server).server, names_of(*server).service);
+          run->timer.arm_at(run->next);
+          ++checkers;
+        }
+      }
+    }
+    log::info("{} healthcheckers run for {} virtual servers", checkers, current_->services.size());
+    publish();
+  }
+
+  void stop() {
+    for (auto& service : current_->services) {
+      for (auto& server : service->servers) {
+        const auto& member = service->member(*server);
+        log::info("{}", server_shut_down(names_of(*server), member.inhibit_on_failure && !member.up));
+        if (service->config->omega && member.up) queue(server->notify_down);
+        for (auto& run : server->checkers) {
+          run->timer.disarm();
+          run->probe.reset();
+        }
+      }
+      if (service->config->omega) queue(service->quorum_down);
+    }
+    publish_later_.reset();
+    run_queued();
+  }
+
+  void resume(Snapshot snapshot) { past_ = std::move(snapshot); }
+  Snapshot snapshot() const { return current_->snapshot(); }
+  const lvs::Services& desired() const { return desired_; }
+  EngineStatus status() const;
+
+ private:
+  // ---- attempts ----
+
+  void begin_attempt(CheckerRun& run) {
+    const ProbeRequest request{run.config, run.target, run.health.url};
+    run.probe = prober_->start(request, [this, &run](Outcome outcome) { attempt_ended(run, outcome); });
+  }
+
+  void schedule(CheckerRun& run, Duration delay) {
+    run.next = Clock::now() + delay;
+    run.timer.arm_at(run.next);
+  }
+
+  void attempt_ended(CheckerRun& run, const Outcome& outcome) {
+    const auto probe = std::move(run.probe);  // ends with this function
+    const auto& config = *run.config;
+    const auto name = names_of(*run.server).server;
+    run.last_outcome = outcome.str();
+    run.last_time = Clock::now();
+    if (outcome.kind == OutcomeKind::not_tried) {
+      log::info("{}", attempt_postponed(config, outcome));
+      schedule(run, run.policy.delay_loop);
+      return;
+    }
+    ++run.runs;
+    if (!outcome.good()) ++run.failures;
+
+    const Health before = run.health;
+    const auto step = after_attempt(run.policy, before, outcome.good());
+    run.health = step.next;
+    schedule(run, step.delay);
+
+    const bool was_believed_up = before.up || !before.has_run;
+    if (!outcome.good() && was_believed_up && config.schedule.log_all_failures) log::info("{}", attempt_failed(config, name, outcome));
+    const auto* http = std::get_if<conf::HttpCheck>(&config.check);
+    if (http != nullptr && outcome.good() && !before.up) log::info("{}", url_passed(http->urls[before.url], name));
+    if (step.verdict == Verdict::unchanged && !step.first) return;
+
+    log::info("{}", run.health.up ? check_succeeded(config, name) : check_failed(config, name, step.retries_used, outcome));
+    // With alpha the server was down before anyone asked; now that is known.
+    if (step.first && step.verdict == Verdict::unchanged && !run.health.up) queue(run.server->notify_down);
+    reconsider(*run.server);
+    publish_soon();
+  }
+
+  // ---- servers and quorums ----
+
+  void reconsider(Server& server) {
+    auto& service = *server.service;
+    auto& member = service.member(server);
+    const bool up = server.healthy();
+    if (up == member.up) return;
+    log::info("{}", server_changed(names_of(server), up, member.inhibit_on_failure));
+    member.up = up;
+    server.since = Clock::now();
+    // The server joins or leaves before the quorum is counted: one that returns comes last, also where that gains the quorum.
+    if (!sorry_in_use(service.pool)) service.refill();
+    queue(up ? server.notify_up : server.notify_down);
+    recount(service);
+    service.refill();
+    desired_[service.config->key] = service.table;
+  }
+
+  QuorumChange recount(Service& service) {
+    const Pool before = service.pool;
+    const auto change = update_quorum(service.pool);
+    if (change == QuorumChange::none) return change;
+    const bool gained = change == QuorumChange::gained;
+    log::info("{}", quorum_line(gained ? QuorumEvent::gained : QuorumEvent::lost, before, name_of(service.config->key)));
+    if (service.pool.sorry) tell_sorry(service, !gained);
+    queue(gained ? service.quorum_up : service.quorum_down);
+    return change;
+  }
+
+  void tell_sorry(const Service& service, bool in_use) {
+    const auto& sorry = *service.pool.sorry;
+    log::info("{}", sorry_changed(names_of(service, sorry.endpoint), in_use, sorry.inhibit_on_failure));
+    log::info("{}", pool_changed(name_of(service.config->key), !in_use));
+  }
+
+  // ---- reload ----
+
+  // Services and servers of the old generation that are not in the current one.
+  void say_goodbye(const Generation& old) {
+    for (const auto& service : old.services) {
+      const auto* kept = current_->find(service->config->key);
+      if (kept == nullptr) log::info("Removing Virtual Server {}", name_of(service->config->key));
+      for (const auto& server : service->servers) {
+        const auto& member = service->member(*server);
+        if (kept != nullptr) {
+          const auto same = [&](const Member& other) { return other.endpoint == member.endpoint; };
+          if (std::any_of(kept->pool.members.begin(), kept->pool.members.end(), same)) continue;
+          log::info("service {} no longer exist", names_of(*server).server);
+        }
+        if (service->table.destinations.contains(member.endpoint)) {
+          log::info("{}", server_removed(names_of(*server), member.inhibit_on_failure && !member.up));
+        }
+        if (member.up) queue(server->notify_down);
+      }
+      if (kept == nullptr && service->pool.quorum_up) queue(service->quorum_down);
+      if (kept != nullptr && sorry_in_use(service->pool) && !kept->pool.sorry) {
+        const auto names = names_of(*service, service->pool.sorry->endpoint);
+        log::info("Removing sorry server {} from VS {}", names.server, names.service);
+      }
+    }
+  }
+
+  // A service of the generation that was just put in place: tells what differs from the old one, and fills its table.
+  void settle(Service& service, const Service* old) {
+    const auto& pool = service.pool;
+    auto change = QuorumChange::none;
+    // A process that takes over finds the sorry server where its predecessor put it.
+    bool sorry_was_in_use = service.inherited && sorry_in_use(pool);
+    if (service.inherited) {
+      if (old != nullptr) {
+        sorry_was_in_use = sorry_in_use(old->pool);
+        for (auto& server : service.servers) tell_changes(*server, *old);
+      }
+      change = recount(service);
+    }
+    if (sorry_in_use(pool) && !sorry_was_in_use && change == QuorumChange::none) {
+      log::info("{}", quorum_line(QuorumEvent::absent_at_start, pool, name_of(service.config->key)));
+      tell_sorry(service, true);
+      queue(service.quorum_down);
+    }
+    service.refill();
+  }
+
+  void tell_changes(Server& server, const Service& old) {
+    const auto& member = server.service->member(server);
+    for (const auto& before : old.pool.members) {
+      if (before.endpoint != member.endpoint) continue;
+      if (before.destination.weight != member.destination.weight) {
+        log::info("{}", weight_changed(names_of(server), before.destination.weight, member.destination.weight, member.up));
+      }
+      if (before.up != member.up) {
+        log::info("{}", server_changed(names_of(server), member.up, member.inhibit_on_failure));
+        queue(member.up ? server.notify_up : server.notify_down);
+      }
+      return;
+    }
+  }
+
+  // ---- telling the outside ----
+
+  void publish_soon() {
+    if (!publish_later_) publish_later_ = loop_.defer([this] { publish(); });
+  }
+
+  // Tables first, scripts after: what a script finds is already true.
+  void publish() {
+    publish_later_.reset();
+    on_desired_(desired_);
+    run_queued();
+  }
+
+  void queue(const std::optional<Command>& script) {
+    if (script) scripts_.push_back(*script);
+  }
+
+  void run_queued() {
+    for (const auto& command : std::exchange(scripts_, {})) {
+      const auto pid = spawn(command);
+      if (!pid) {
+        log::warning("{}", pid.error().message);
+        continue;
+      }
+      const auto ended = [this, pid = *pid, text = command.str()](const siginfo_t& info) {
+        if (info.si_code != CLD_EXITED || info.si_status != 0) log::debug("script {} {}", text, describe_exit(info));
+        running_.erase(pid);
+      };
+      running_.emplace(*pid, loop_.child(*pid, ended));
+    }
+  }
+
+  Loop& loop_;
+  OnDesired on_desired_;
+  std::unique_ptr<Prober> prober_;
+  std::unique_ptr<Generation> current_, prepared_;  // after prober_: attempts end before it
+  std::optional<Snapshot> past_;
+  lvs::Services desired_;
+  Loop::Source publish_later_;
+  std::deque<Command> scripts_;
+  std::map<pid_t, Loop::Source> running_;
+};
+
+EngineStatus Engine::Impl::status() const {
+  EngineStatus out;
+  for (const auto& service : current_->services) {
+    const auto& pool = service->pool;
+    auto& to = out.services.emplace_back();
+    to.key = service->config->key;
+    to.scheduler = service->config->scheduler;
+    to.persistence_seconds = service->config->persistence_seconds;
+    to.quorum = pool.quorum;
+    to.hysteresis = pool.hysteresis;
+    to.live_weight = live_weight(pool);
+    to.quorum_up = pool.quorum_up;
+    if (pool.sorry) to.sorry = SorryStatus{pool.sorry->endpoint, pool.sorry->destination.forward, sorry_in_use(pool)};
+    for (const auto& server : service->servers) {
+      const auto& member = service->member(*server);
+      auto& entry = to.servers.emplace_back();
+      entry.endpoint = member.endpoint;
+      entry.forward = member.destination.forward;
+      entry.weight = member.destination.weight;
+      const auto in_table = service->table.destinations.find(member.endpoint);
+      entry.in_table = in_table != service->table.destinations.end();
+      entry.effective_weight = entry.in_table ? in_table->second.weight : 0;
+      entry.up = member.up;
+      entry.since = server->since;
+      for (const auto& run : server->checkers) {
+        entry.checkers.push_back({kind_of(*run->config), run->target, run->health.up, run->health.has_run, run->last_outcome,
+                                  run->last_time, run->next, run->runs, run->failures});
+      }
+    }
+  }
+  return out;
+}
+
+Engine::Engine(Loop& loop, OnDesired on_desired) : Engine(loop, std::make_unique<NetworkProber>(loop), std::move(on_desired)) {}
+Engine::Engine(Loop& loop, std::unique_ptr<Prober> prober, OnDesired on_desired)
+    : impl_(std::make_unique<Impl>(loop, std::move(prober), std::move(on_desired))) {}
+Engine::~Engine() = default;
+Status Engine::prepare(const conf::Model& model) { return impl_->prepare(model); }
+void Engine::commit() { impl_->commit(); }
+void Engine::abort() { impl_->abort(); }
+void Engine::stop() { impl_->stop(); }
+void Engine::resume(Snapshot snapshot) { impl_->resume(std::move(snapshot)); }
+Snapshot Engine::snapshot() const { return impl_->snapshot(); }
+const lvs::Services& Engine::desired() const { return impl_->desired(); }
+EngineStatus Engine::status() const { return impl_->status(); }
+
+}  // namespace xd::checkers

@@ -1,0 +1,105 @@
+#include "checkers/wording.h"
+
+#include <fmt/core.h>
+
+namespace xd::checkers {
+
+namespace {
+
+bool is_http(const conf::Checker& checker) { return std::holds_alternative<conf::HttpCheck>(checker.check); }
+
+// What keepalived calls the trouble of a web check.
+std::string web_trouble(OutcomeKind kind) {
+  switch (kind) {
+    case OutcomeKind::connect_timeout: return "Timeout connecting";
+    case OutcomeKind::refused:
+    case OutcomeKind::connect_failed: return "Error connecting";
+    case OutcomeKind::unreachable: return "HTTP_CHECK - network unreachable";
+    case OutcomeKind::tls_failed: return "SSL handshake/communication error connecting to";
+    case OutcomeKind::read_timeout: return "Timeout HTTP read";
+    case OutcomeKind::no_answer: return "Read, no data received from";
+    case OutcomeKind::bad_status: return "HTTP status code error to";
+    case OutcomeKind::digest_mismatch:
+    case OutcomeKind::body_too_large: return "MD5 digest error to";
+    default: return "Read error with";
+  }
+}
+
+}  // namespace
+
+std::string name_of(const lvs::ServiceKey& key) {
+  return key.fwmark != 0 ? fmt::format("FWM {}", key.fwmark) : name_of(Endpoint{key.address, key.port}, key.protocol);
+}
+
+std::string name_of(const Endpoint& endpoint, lvs::Protocol protocol) {
+  return fmt::format("[{}]:{}:{}", endpoint.address.str(), lvs::name(protocol), endpoint.port);
+}
+
+std::string kind_of(const conf::Checker& checker) {
+  if (const auto* http = std::get_if<conf::HttpCheck>(&checker.check)) return http->tls ? "SSL_GET" : "HTTP_GET";
+  return "TCP_CHECK";
+}
+
+std::string attempt_failed(const conf::Checker& checker, const std::string& server, const Outcome& outcome) {
+  if (is_http(checker)) return fmt::format("{} server {}: {}.", web_trouble(outcome.kind), server, outcome.str());
+  if (outcome.kind == OutcomeKind::connect_timeout) return fmt::format("TCP connection to {} timeout.", server);
+  return fmt::format("TCP connection to {} failed: {}.", server, outcome.str());
+}
+
+std::string attempt_postponed(const conf::Checker& checker, const Outcome& outcome) {
+  return fmt::format("{} socket: {}. Rescheduling.", is_http(checker) ? "WEB" : "TCP", outcome.detail);
+}
+
+std::string url_passed(const conf::HttpUrl& url, const std::string& server) {
+  return fmt::format("{} success to {} url({})", url.digest ? "MD5 digest" : "HTTP status code", server, url.path);
+}
+
+std::string check_succeeded(const conf::Checker& checker, const std::string& server) {
+  if (is_http(checker)) return fmt::format("Remote Web server {} succeed on service.", server);
+  return fmt::format("TCP connection to {} success.", server);
+}
+
+std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries, const Outcome& outcome) {
+  const auto what = fmt::format("{} on service {} failed", is_http(checker) ? "HTTP_CHECK" : "TCP_CHECK", server);
+  if (retries == 0) return fmt::format("{}: {}.", what, outcome.str());
+  return fmt::format("{} after {} retries: {}.", what, retries, outcome.str());
+}
+
+std::string server_changed(const ServerNames& names, bool up, bool inhibit) {
+  if (inhibit) return fmt::format("{} service {} of VS {}", up ? "Enabling" : "Disabling", names.server, names.service);
+  return fmt::format(fmt::runtime(up ? "Adding service {} to VS {}" : "Removing service {} from VS {}"), names.server, names.service);
+}
+
+std::string server_removed(const ServerNames& names, bool inhibited) {
+  return fmt::format("Removing {}service {} from VS {}", inhibited ? "(inhibited) " : "", names.server, names.service);
+}
+
+std::string server_shut_down(const ServerNames& names, bool inhibited) {
+  return fmt::format("Shutting down {}service {} from VS {}", inhibited ? "(inhibited) " : "", names.server, names.service);
+}
+
+std::string weight_changed(const ServerNames& names, std::uint32_t before, std::uint32_t after, bool up) {
+  return fmt::format("Changing weight from {} to {} for {}active service {} of VS {}", before, after, up ? "" : "in", names.server,
+                     names.service);
+}
+
+std::string quorum_line(QuorumEvent event, const Pool& pool, const std::string& service) {
+  const auto threshold = quorum_threshold(pool);
+  const auto weight = live_weight(pool);
+  if (event == QuorumEvent::gained) {
+    return fmt::format("Gained quorum {}+{}={} <= {} for VS {}", pool.quorum, pool.hysteresis, threshold, weight, service);
+  }
+  const auto* what = event == QuorumEvent::lost ? "Lost quorum" : "Starting with quorum down";
+  return fmt::format("{} {}-{}={} > {} for VS {}", what, pool.quorum, pool.hysteresis, threshold, weight, service);
+}
+
+std::string sorry_changed(const ServerNames& names, bool in_use, bool inhibit) {
+  const auto* verb = inhibit ? (in_use ? "Enabling" : "Disabling") : (in_use ? "Adding" : "Removing");
+  return fmt::format("{} sorry server {} {} VS {}", verb, names.server, in_use ? "to" : "from", names.service);
+}
+
+std::string pool_changed(const std::string& service, bool added) {
+  return fmt::format("{} the pool for VS {}", added ? "Adding alive servers to" : "Removing alive servers from", service);
+}
+
+}  // namespace xd::checkers

@@ -1,0 +1,42 @@
+// Log lines of the health checks. Operators and their tools grep for keepalived's words, so the key words here are its; what a
+// line says beyond them (why a check failed) stands at its end.
+#pragma once
+
+#include <string>
+
+#include "base/lvs.h"
+#include "checkers/outcome.h"
+#include "checkers/quorum.h"
+#include "conf/model.h"
+
+namespace xd::checkers {
+
+// "[192.0.2.10]:tcp:80", "FWM 7": names of services and servers in log lines.
+std::string name_of(const lvs::ServiceKey& key);
+std::string name_of(const Endpoint& endpoint, lvs::Protocol protocol);
+
+// keepalived.conf's word for the type: "TCP_CHECK", "HTTP_GET", "SSL_GET".
+std::string kind_of(const conf::Checker& checker);
+
+struct ServerNames {
+  std::string server, service;
+};
+
+std::string attempt_failed(const conf::Checker& checker, const std::string& server, const Outcome& outcome);  // log_all_failures
+std::string attempt_postponed(const conf::Checker& checker, const Outcome& outcome);
+std::string url_passed(const conf::HttpUrl& url, const std::string& server);
+std::string check_succeeded(const conf::Checker& checker, const std::string& server);
+std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries, const Outcome& outcome);
+
+std::string server_changed(const ServerNames& names, bool up, bool inhibit);
+std::string server_removed(const ServerNames& names, bool inhibited);
+std::string server_shut_down(const ServerNames& names, bool inhibited);
+std::string weight_changed(const ServerNames& names, std::uint32_t before, std::uint32_t after, bool up);
+
+enum class QuorumEvent { gained, lost, absent_at_start };
+// `pool` as it was before the change, but with its members' new state.
+std::string quorum_line(QuorumEvent event, const Pool& pool, const std::string& service);
+std::string sorry_changed(const ServerNames& names, bool in_use, bool inhibit);
+std::string pool_changed(const std::string& service, bool added);  // the servers that are up, all together
+
+}  // namespace xd::checkers

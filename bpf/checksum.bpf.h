@@ -1,0 +1,89 @@
+/* Checksums, changed by what changed (RFC 1624), and the trap of partial ones.
+ *
+ * A packet that was sent on this host, or on the host of this virtual machine, may arrive with CHECKSUM_PARTIAL: its TCP or UDP
+ * checksum field holds only the folded sum of the pseudo-header, and whoever puts the packet on a wire is to complete it. So may
+ * packets that GRO has merged. That is a note in the skb, which XDP cannot read. What can be seen is that the field equals the
+ * pseudo-header's sum, which in one of 65,536 complete packets is chance.
+ *
+ * - generic mode: the skb keeps its note, so a partial field stays partial: it takes the change of addresses as a plain sum
+ *   (no ports: they are not in the pseudo-header). Is it chance? A datagram longer than the interface's MTU was merged or
+ *   never cut: partial. A flow whose sender has never sent a complete one: partial. Else the whole segment is summed: if it
+ *   verifies, the packet was complete.
+ * - native mode: the frame leaves without any note, so a partial field is filled in. The sum of the segment decides.
+ */
+#ifndef XD_BPF_CHECKSUM_BPF_H
+#define XD_BPF_CHECKSUM_BPF_H
+
+#define SUM_CHUNK 16
+#define SUM_MAX 9216 /* longest segment that is ever summed: a jumbo frame's */
+
+static __always_inline __u16 fold(__u64 sum) {
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
+
+/* What a sum grows by when `from` becomes `to`. */
+static __always_inline __u64 change32(__be32 from, __be32 to) { return (__u64)(__u32)~from + to; }
+static __always_inline __u64 change16(__be16 from, __be16 to) { return (__u64)(__u16)~from + to; }
+
+/* A complete checksum after its data's sum grew by `change`. */
+static __always_inline __u16 update(__u16 check, __u64 change) { return ~fold((__u64)(__u16)~check + change); }
+
+static __always_inline __u16 pseudo_sum(const struct packet *packet) {
+  return fold((__u64)packet->ip->saddr + packet->ip->daddr + bpf_htons(packet->ip->protocol) +
+              bpf_htons(packet->length - sizeof(struct iphdr)));
+}
+
+/* Folded sum of `length` bytes at `offset` of the frame; what lies beyond SUM_MAX or the frame is left out. Global, so that the
+ * verifier walks its loop once and not once for each path that comes here. The pointer of the tail is made anew because
+ * the loop's would keep the verifier from seeing that all ways out of the loop are alike. */
+__attribute__((noinline)) __u32 xd_segment_sum(struct xdp_md *ctx, __u32 offset, __u32 length) {
+  void *end = (void *)(long)ctx->data_end;
+  __u64 sum = 0;
+
+  if (offset > 64 || length > SUM_MAX) return 0;
+  __u32 *words = (void *)(long)ctx->data + offset;
+  for (__u32 done = SUM_CHUNK; done <= SUM_MAX; done += SUM_CHUNK) {
+    if (done > length || (void *)(words + SUM_CHUNK / 4) > end) break;
+    sum += (__u64)words[0] + words[1] + words[2] + words[3];
+    words += SUM_CHUNK / 4;
+  }
+  __u8 *tail = (void *)(long)ctx->data + offset + (length & ~(SUM_CHUNK - 1) & 0x3fff);
+  length &= SUM_CHUNK - 1;
+  for (__u32 i = 0; i < SUM_CHUNK; i++) {
+    if (i >= length || (void *)(tail + 1) > end) break;
+    sum += i & 1 ? (__u64)*tail << 8 : *tail; /* in the order of bytes in memory, on a little-endian machine */
+    tail++;
+  }
+  return fold(sum);
+}
+
+/* The transport checksum of a packet whose addresses and ports change. `flow` may be null. */
+static __always_inline __u16 checksum_after(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow, __u16 check,
+                                            __u64 addresses, __u64 ports) {
+  if (check != pseudo_sum(packet)) {
+    if (flow && !(flow->flags & XD_FLOW_COMPLETE)) flow->flags |= XD_FLOW_COMPLETE;
+    return update(check, addresses + ports);
+  }
+
+  __u32 ifindex = ctx->ingress_ifindex;
+  struct xd_port *port = bpf_map_lookup_elem(&xd_ports, &ifindex);
+  int generic = port && port->flags & XD_PORT_GENERIC;
+  if (generic && packet->length > port->mtu) return fold(check + addresses);
+  if (generic && flow && (flow->flags & (XD_FLOW_PARTIAL | XD_FLOW_COMPLETE)) == XD_FLOW_PARTIAL)
+    return fold(check + addresses);
+
+  __u32 sum = xd_segment_sum(ctx, packet->l4 - (void *)packet->eth, packet->length - sizeof(struct iphdr));
+  if (fold((__u64)check + sum) == 0xffff) return update(check, addresses + ports); /* verifies: it was chance */
+  if (generic) {
+    if (flow) flow->flags |= XD_FLOW_PARTIAL;
+    return fold(check + addresses);
+  }
+  /* The field is the pseudo-header's sum, so the sum with it inside is the whole one. */
+  return update(~sum, addresses + ports);
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* Every way out of the program is counted under its reason. */
+#ifndef XD_BPF_COUNT_BPF_H
+#define XD_BPF_COUNT_BPF_H
+
+static __always_inline void count_reason(struct xdp_md *ctx, __u32 reason) {
+  struct xd_counter *counter = bpf_map_lookup_elem(&xd_reasons, &reason);
+  if (!counter) return;
+  counter->packets++;
+  counter->bytes += ctx->data_end - ctx->data;
+}
+
+/* The end of a packet that is not sent on. */
+static __always_inline int verdict(struct xdp_md *ctx, enum xd_reason reason) {
+  count_reason(ctx, reason);
+  return reason == XD_DEST_REMOVED ? XDP_DROP : XDP_PASS;
+}
+
+/* Bytes from the IP header on, as IPVS counts them. */
+static __always_inline void count_in(__u32 dest, __u32 bytes, __u32 connections) {
+  struct xd_dest_stats *stats = bpf_map_lookup_elem(&xd_dest_stats, &dest);
+  if (!stats) return;
+  stats->connections += connections;
+  stats->packets_in++;
+  stats->bytes_in += bytes;
+}
+
+static __always_inline void count_out(__u32 dest, __u32 bytes) {
+  struct xd_dest_stats *stats = bpf_map_lookup_elem(&xd_dest_stats, &dest);
+  if (!stats) return;
+  stats->packets_out++;
+  stats->bytes_out += bytes;
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* Is this packet any business of ours? One look at a bitmap answers for nearly all that are not. */
+#ifndef XD_BPF_FILTER_BPF_H
+#define XD_BPF_FILTER_BPF_H
+
+enum filter_bit {
+  TO_VIP = 1,    /* the destination may be a virtual address */
+  FROM_REAL = 2, /* the source may be a NAT real server */
+  TO_CLOSED = 4, /* the destination may be a virtual address that another director holds */
+};
+
+static __always_inline __u32 bit_of(const __u8 *bits, __u32 hash) { return (bits[hash >> 3] >> (hash & 7)) & 1; }
+
+static __always_inline __u32 filter_look(const struct packet *packet) {
+  __u32 zero = 0;
+  struct xd_filter *filter = bpf_map_lookup_elem(&xd_filter, &zero);
+  if (!filter) return 0;
+  __u32 to = xd_filter_hash(packet->ip->daddr), from = xd_filter_hash(packet->ip->saddr);
+  return bit_of(filter->vip, to) * TO_VIP | bit_of(filter->real, from) * FROM_REAL | bit_of(filter->closed, to) * TO_CLOSED;
+}
+
+static __always_inline int gate_is_closed(__be32 addr) {
+  struct xd_gate_key key = {.addr = {0, 0, bpf_htonl(0xffff), addr}};
+  struct xd_gate *gate = bpf_map_lookup_elem(&xd_gate, &key);
+  return gate && !gate->ours;
+}
+
+#endif

@@ -1,0 +1,80 @@
+/* TCP states as kernel IPVS keeps them (net/netfilter/ipvs/ip_vs_proto_tcp.c; observed for DR packet by packet).
+ *
+ * DR and TUN see the client's packets only and guess the rest; NAT sees both directions. States and inputs are those of
+ * IPVS: SYN before FIN before ACK, RST before all, and a segment without any of them closes.
+ */
+#ifndef XD_BPF_STATE_BPF_H
+#define XD_BPF_STATE_BPF_H
+
+enum tcp_side { FROM_CLIENT, FROM_SERVER, CLIENT_ONLY };
+enum tcp_input { IN_SYN, IN_FIN, IN_ACK, IN_RST, IN_NOTHING };
+
+#define NO XD_STATE_NONE
+#define ES XD_STATE_ESTABLISHED
+#define SS XD_STATE_SYN_SENT
+#define SR XD_STATE_SYN_RECV
+#define FW XD_STATE_FIN_WAIT
+#define TW XD_STATE_TIME_WAIT
+#define CL XD_STATE_CLOSE
+#define CW XD_STATE_CLOSE_WAIT
+#define LA XD_STATE_LAST_ACK
+/* [side * 8 + input][state]; rows of 16 so that a mask proves the index. */
+static const __u8 tcp_next[32][16] = {
+    /*                               NO  ES  SS  SR  FW  TW  CL  CW  LA */
+    [FROM_CLIENT * 8 + IN_SYN] =     {SR, ES, ES, SR, SR, SR, SR, SR, SR},
+    [FROM_CLIENT * 8 + IN_FIN] =     {CL, CW, SS, TW, TW, TW, CL, CW, LA},
+    [FROM_CLIENT * 8 + IN_ACK] =     {ES, ES, SS, ES, FW, TW, CL, CW, CL},
+    [FROM_CLIENT * 8 + IN_RST] =     {CL, CL, CL, SR, CL, CL, CL, CL, LA},
+    [FROM_CLIENT * 8 + IN_NOTHING] = {CL, CL, CL, CL, CL, CL, CL, CL, CL},
+    [FROM_SERVER * 8 + IN_SYN] =     {SS, ES, SS, SR, SS, SS, SS, SS, SS},
+    [FROM_SERVER * 8 + IN_FIN] =     {TW, FW, SS, TW, FW, TW, CL, TW, LA},
+    [FROM_SERVER * 8 + IN_ACK] =     {ES, ES, SS, ES, FW, TW, CL, CW, LA},
+    [FROM_SERVER * 8 + IN_RST] =     {CL, CL, SS, CL, CL, TW, CL, CL, CL},
+    [FROM_SERVER * 8 + IN_NOTHING] = {CL, CL, CL, CL, CL, CL, CL, CL, CL},
+    [CLIENT_ONLY * 8 + IN_SYN] =     {SR, ES, ES, SR, SR, SR, SR, SR, SR},
+    [CLIENT_ONLY * 8 + IN_FIN] =     {CL, FW, SS, TW, FW, TW, CL, CW, LA},
+    [CLIENT_ONLY * 8 + IN_ACK] =     {ES, ES, SS, ES, FW, TW, CL, CW, CL},
+    [CLIENT_ONLY * 8 + IN_RST] =     {CL, CL, CL, SR, CL, CL, CL, CL, LA},
+    [CLIENT_ONLY * 8 + IN_NOTHING] = {CL, CL, CL, CL, CL, CL, CL, CL, CL},
+};
+#undef NO
+#undef ES
+#undef SS
+#undef SR
+#undef FW
+#undef TW
+#undef CL
+#undef CW
+#undef LA
+
+static __always_inline enum tcp_input tcp_input(__u8 flags) {
+  if (flags & TCP_RST) return IN_RST;
+  if (flags & TCP_SYN) return IN_SYN;
+  if (flags & TCP_FIN) return IN_FIN;
+  return flags & TCP_ACK ? IN_ACK : IN_NOTHING;
+}
+
+static __always_inline __u32 next_state(const struct packet *packet, __u32 state, enum tcp_side side) {
+  if (packet->key.proto != IPPROTO_TCP) return XD_STATE_UDP;
+  return tcp_next[(side * 8 + tcp_input(packet->tcp_flags)) & 31][state & 15];
+}
+
+static __always_inline int is_active(__u32 state) {
+  return state == XD_STATE_ESTABLISHED || state == XD_STATE_SYN_SENT || state == XD_STATE_SYN_RECV || state == XD_STATE_UDP;
+}
+
+/* Counts of a destination's flows. Whoever changes a flow's state, and nobody else, moves its count; making a flow moves it
+ * from NONE, forgetting one back to NONE. */
+static __always_inline void count_state(__u32 dest_index, __u32 generation, __u32 from, __u32 to) {
+  struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &dest_index);
+  if (!dest || dest->generation != generation) return;
+  if (from != XD_STATE_NONE) __sync_fetch_and_add(is_active(from) ? &dest->active : &dest->inactive, -1);
+  if (to != XD_STATE_NONE) __sync_fetch_and_add(is_active(to) ? &dest->active : &dest->inactive, 1);
+}
+
+static __always_inline void change_state(struct xd_flow *flow, __u32 from, __u32 to) {
+  if (from == to || __sync_val_compare_and_swap(&flow->state, from, to) != from) return;
+  if (from == XD_STATE_NONE || is_active(from) != is_active(to)) count_state(flow->dest, flow->generation, from, to);
+}
+
+#endif

@@ -1,0 +1,255 @@
+/* What the kernel half and the daemon share: the maps' keys and values, the reasons of a verdict, the events.
+ *
+ * Compiled as C for BPF and as C++20 for the daemon. Padding is a named field that is zero, because hash maps compare every
+ * byte of a key; sizes are asserted here, so both compilers must agree. __be16 and __be32 are in network order, all else in
+ * host order. "jiffies" are the low 32 bits of the kernel's tick counter: xd_info.hz of them are a second. When a layout changes,
+ * XD_LAYOUT changes with it: a daemon does not adopt maps of another layout.
+ */
+#ifndef XD_BPF_XDIRECTOR_H
+#define XD_BPF_XDIRECTOR_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define XD_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), #type)
+#else
+#define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
+#endif
+
+#define XD_LAYOUT 1
+
+/* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
+ *
+ * Every way out of xd_entry counts one of these in xd_reasons[reason], per CPU. X(NAME, word, verdict, sentence): the word is what
+ * `xdirector reasons` prints and what it is searched by; the verdict is pass, tx (sent on, also by redirect) or drop.
+ */
+#define XD_REASONS(X)                                                                                                       \
+  X(ESTABLISHED, established, tx, "packet of a known flow, sent to its real server")                                        \
+  X(REPLY, reply, tx, "reply of a NAT real server, sent to the client from the virtual address")                            \
+  X(HALF_OPEN, half_open, tx, "packet of a flow that the client has not confirmed yet")                                     \
+  X(NEW_FLOW, new_flow, tx, "first packet of a flow, scheduled")                                                            \
+  X(STATELESS, stateless, tx, "tables full: real server chosen by the hash of the flow, nothing remembered")                \
+  X(NOT_IP, not_ip, pass, "neither IPv4 nor IPv6 (ARP, LLDP, ...)")                                                         \
+  X(TRUNCATED, truncated, pass, "headers are cut short or contradict the frame's length")                                   \
+  X(NOT_OURS, not_ours, pass, "belongs to no virtual service")                                                              \
+  X(IPV6, ipv6, pass, "IPv6, which the packet path does not serve")                                                         \
+  X(FRAGMENT, fragment, pass, "fragment of a datagram: only the stack can place it")                                        \
+  X(IP_OPTIONS, ip_options, pass, "IPv4 header with options")                                                               \
+  X(ICMP, icmp, pass, "ICMP to a virtual address")                                                                          \
+  X(PROTOCOL, protocol, pass, "to a virtual address, but neither TCP nor UDP")                                              \
+  X(VLAN, vlan, pass, "the way out needs other VLAN tags than the frame has room for")                                      \
+  X(VIP_NOT_OURS, vip_not_ours, pass, "the virtual address is held by another director now")                                \
+  X(NO_SERVICE, no_service, pass, "to a virtual address, but to no service there")                                          \
+  X(NO_FLOW, no_flow, pass, "TCP without SYN and without a flow")                                                           \
+  X(NO_DEST, no_dest, pass, "the service has no real server that takes new connections")                                    \
+  X(DEST_UNRESOLVED, dest_unresolved, pass, "the real server's next hop is not known yet")                                  \
+  X(DEST_LOCAL, dest_local, pass, "the real server is this director")                                                       \
+  X(TTL, ttl, pass, "TTL is used up: the stack answers with ICMP time exceeded")                                            \
+  X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                   \
+  X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")         \
+  X(ADVERT, advert, pass, "VRRP advert, for the stack")
+
+#define XD_REASON_ENUM(NAME, word, verdict, sentence) XD_##NAME,
+enum xd_reason { XD_REASONS(XD_REASON_ENUM) XD_REASON_COUNT };
+#undef XD_REASON_ENUM
+
+/* xd_reasons: per-CPU array, index enum xd_reason. Bytes are those of the frame as XDP saw it. */
+struct xd_counter {
+  __u64 packets;
+  __u64 bytes;
+};
+XD_ASSERT_SIZE(struct xd_counter, 16);
+
+/* ---- xd_info: one entry, written by the daemon ---------------------------------------------------------------------- */
+
+struct xd_info {
+  __u32 layout;     /* XD_LAYOUT */
+  __u32 owner_pid;  /* process that loaded the program, in its PID namespace */
+  __u64 netns;      /* inode of its network namespace */
+  __u32 hz;         /* jiffies a second */
+  __u32 flows;      /* sizes of the maps below, in entries */
+  __u32 half_open;
+  __u32 services;
+  __u32 dests;
+  __u32 ring_slots;
+  __u32 overflow;   /* jiffies when a table was last full, 0: never. Written by the program */
+  __u32 zero;
+};
+XD_ASSERT_SIZE(struct xd_info, 48);
+
+/* ---- xd_services, xd_rings, xd_dests: what is served, and by whom --------------------------------------------------- */
+
+/* IPv4 is held v4-mapped: one key, both families. */
+struct xd_service_key {
+  __be32 addr[4];
+  __be16 port; /* 0: any port */
+  __u8 proto;  /* IPPROTO_TCP, IPPROTO_UDP */
+  __u8 zero;
+};
+XD_ASSERT_SIZE(struct xd_service_key, 20);
+
+/* Numbered as lvs::Scheduler. */
+enum xd_scheduler { XD_RR = 0, XD_WRR = 1, XD_SH = 6, XD_MH = 10 };
+
+/* Replaced as a whole, so a packet sees the old ring or the new one. Written by the daemon. */
+struct xd_service {
+  __u32 scheduler; /* enum xd_scheduler */
+  __u32 flags;     /* IPVS's scheduler flags: 1 fallback, 2 port */
+  __u32 ring;      /* index in xd_rings of the ring's header; its slots follow */
+  __u32 ring_len;  /* slots; 0: nobody takes new connections */
+  __u32 list;      /* index in xd_rings of the list of all destinations, in IPVS's order (newest first) */
+  __u32 list_len;
+};
+XD_ASSERT_SIZE(struct xd_service, 24);
+
+/* xd_rings: segments of slots, allocated by the daemon. A ring's header has the cursor of rr and wrr, counted up by the
+ * program. Eight bytes, because that is what an array map's entry takes anyway. */
+struct xd_slot {
+  __u32 dest;   /* index in xd_dests; XD_NO_DEST: nobody */
+  __u32 cursor; /* in the header only: how many flows this ring has placed */
+};
+XD_ASSERT_SIZE(struct xd_slot, 8);
+#define XD_NO_DEST 0xffffffffu
+
+/* Where a frame goes next, ready to be written over the Ethernet header. */
+struct xd_hop {
+  __u8 to[6];    /* next hop's MAC */
+  __u8 from[6];  /* MAC of the interface */
+  __u32 ifindex; /* it leaves by */
+  __u32 vlans;   /* VLAN ids: outer << 16 | inner; one tag stands in the upper half; 0: untagged */
+};
+XD_ASSERT_SIZE(struct xd_hop, 20);
+
+enum xd_forward { XD_NAT = 0, XD_DR = 1, XD_TUN = 2 }; /* numbered as lvs::Forward */
+
+enum xd_dest_flag {
+  XD_DEST_F_PRESENT = 1,  /* configured. Without it the slot only serves flows of a removed real server */
+  XD_DEST_F_RESOLVED = 2, /* hop is valid */
+  XD_DEST_F_LOCAL = 4,    /* the address is the director's own */
+};
+
+/* xd_dests: array. One slot per destination of a service. Written by the daemon, except active and inactive. What a packet
+ * needs fills the first 64 bytes, a cache line. */
+struct xd_dest {
+  struct xd_hop hop;
+  __be32 addr[4];
+  __be16 port;        /* 0: the packet's */
+  __u8 method;        /* enum xd_forward */
+  __u8 flags;         /* enum xd_dest_flag */
+  __u32 generation;   /* counts the uses of this slot by different destinations; flows of another one do not match */
+  __u32 weight;
+  __u32 last_weight;  /* the last weight that was not 0: mh's table goes by it */
+  __u32 active;       /* flows that IPVS would call active (SYN_RECV, SYN_SENT, ESTABLISHED, UDP); by the program */
+  __u32 inactive;     /* all other flows; by the program */
+  __u32 upper;        /* connection thresholds, 0: none */
+  struct xd_service_key service;
+  __u32 lower;
+  __u32 added;        /* place in the order in which the service's destinations were added */
+  __u32 zero[9];
+};
+XD_ASSERT_SIZE(struct xd_dest, 128);
+
+/* xd_dest_stats: per-CPU array beside xd_dests. Bytes count from the IP header on, as IPVS counts them. */
+struct xd_dest_stats {
+  __u64 connections;
+  __u64 packets_in; /* from clients */
+  __u64 bytes_in;
+  __u64 packets_out; /* from the real server; NAT only */
+  __u64 bytes_out;
+};
+XD_ASSERT_SIZE(struct xd_dest_stats, 40);
+
+/* xd_filter: one entry. A bit per hash of an IPv4 address, so that most packets that are not ours are known by one look.
+ * The hash is xd_filter_hash(); the bit is bits[hash >> 3] & 1 << (hash & 7). The daemon writes it. */
+#define XD_FILTER_BYTES 8192
+struct xd_filter {
+  __u8 vip[XD_FILTER_BYTES];    /* address of a service */
+  __u8 real[XD_FILTER_BYTES];   /* address of a NAT destination */
+  __u8 closed[XD_FILTER_BYTES]; /* address with a closed gate in xd_gate */
+};
+static inline __u32 xd_filter_hash(__be32 addr) { return (addr * 0x9E3779B1u) >> 16; }
+
+/* xd_gate: hash by address (v4-mapped). VIPs of VRRP instances; an address without an entry is always open. Written by the vrrp
+ * process. */
+struct xd_gate_key {
+  __be32 addr[4];
+};
+XD_ASSERT_SIZE(struct xd_gate_key, 16);
+struct xd_gate {
+  __u32 ours; /* 1: this director holds the address now */
+};
+XD_ASSERT_SIZE(struct xd_gate, 4);
+
+/* ---- xd_flows, xd_half_open: connections ---------------------------------------------------------------------------- */
+
+/* As the packet has it, so a reply has a key of its own. IPv4. */
+struct xd_flow_key {
+  __be32 saddr;
+  __be32 daddr;
+  __be16 sport;
+  __be16 dport;
+  __u32 proto;
+};
+XD_ASSERT_SIZE(struct xd_flow_key, 16);
+
+/* TCP states are IPVS's. */
+enum xd_state {
+  XD_STATE_NONE,
+  XD_STATE_ESTABLISHED,
+  XD_STATE_SYN_SENT,
+  XD_STATE_SYN_RECV,
+  XD_STATE_FIN_WAIT,
+  XD_STATE_TIME_WAIT,
+  XD_STATE_CLOSE,
+  XD_STATE_CLOSE_WAIT,
+  XD_STATE_LAST_ACK,
+  XD_STATE_UDP,
+  XD_STATE_COUNT
+};
+
+enum xd_flow_flag {
+  XD_FLOW_REPLY = 1,    /* entry for the real server's packets (NAT); state and dest are in its forward entry */
+  XD_FLOW_PARTIAL = 2,  /* sender leaves checksums to the device, see checksum.bpf.h */
+  XD_FLOW_COMPLETE = 4, /* sender has been seen to fill checksums in */
+};
+
+struct xd_flow {
+  __u32 dest;       /* index in xd_dests */
+  __u32 generation; /* of the destination when the flow began */
+  __u32 seen;       /* jiffies of the last packet in this direction */
+  __u32 state;      /* enum xd_state; shared by both directions, held in the forward entry */
+  __u8 flags;       /* enum xd_flow_flag */
+  __u8 method;      /* enum xd_forward: a flow keeps the one it began with */
+  __be16 nat_port;  /* forward: the real server's; reply: the service's */
+  __be32 nat_addr;
+  struct xd_hop hop; /* NAT: the way to the client, as its last packet came; unused for DR */
+  __u32 zero;
+};
+XD_ASSERT_SIZE(struct xd_flow, 48);
+
+/* xd_timeouts: array, index enum xd_state: jiffies without a packet until the flow is forgotten. */
+
+/* ---- xd_ports: interfaces the program is attached to, by ifindex ---------------------------------------------------- */
+
+enum xd_port_flag {
+  XD_PORT_GENERIC = 1, /* skb mode: frames keep their offload state, so a partial checksum stays one */
+};
+struct xd_port {
+  __u32 flags; /* enum xd_port_flag */
+  __u32 mtu;
+};
+XD_ASSERT_SIZE(struct xd_port, 8);
+
+/* ---- xd_events: ring buffer to the daemon --------------------------------------------------------------------------- */
+
+struct xd_event {
+  __u16 version; /* XD_LAYOUT */
+  __u16 type;    /* enum xd_event_type */
+  __u32 ifindex;
+  __u64 at;      /* ns of CLOCK_MONOTONIC */
+};
+XD_ASSERT_SIZE(struct xd_event, 16);
+
+/* ---- xd_watches: VRRP adverts --------------------------------------------------------------------------------------- */
+
+#endif

@@ -22,6 +22,7 @@ struct Command {
   std::optional<uid_t> uid;        // run as; unset: as we are
   std::optional<gid_t> gid;
   std::string str() const;         // as a person would type it
+  bool operator==(const Command&) const = default;
 };
 
 // Starts the command in a process group of its own, at normal scheduling, with descriptors 0-2 on /dev/null, no others, an

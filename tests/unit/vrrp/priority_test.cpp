@@ -1,0 +1,63 @@
+#include "vrrp/priority.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace xd::vrrp {
+namespace {
+
+TEST(Priority, APositiveWeightIsAddedWhileUpANegativeOneWhileDown) {
+  const std::vector<Tracked> both_up{{Fault::tracked_script, 20, false, true},
+                                     {Fault::tracked_script, -30, false, true}};
+  EXPECT_EQ(evaluate(100, both_up).priority, 120);
+  const std::vector<Tracked> both_down{{Fault::tracked_script, 20, false, false},
+                                       {Fault::tracked_script, -30, false, false}};
+  EXPECT_EQ(evaluate(100, both_down).priority, 70);
+  EXPECT_FALSE(evaluate(100, both_down).faults.any());
+}
+
+TEST(Priority, ReverseSwapsTheSense) {
+  EXPECT_EQ(evaluate(100, std::vector<Tracked>{{Fault::tracked_script, 20, true, false}}).priority, 120);
+  EXPECT_TRUE(evaluate(100, std::vector<Tracked>{{Fault::tracked_script, 0, true, true}}).faults.any());
+}
+
+TEST(Priority, TheSumIsClampedOnceAtTheEnd) {
+  const std::vector<Tracked> tracked{{Fault::tracked_script, 200, false, true},
+                                     {Fault::tracked_interface, -100, false, false}};
+  EXPECT_EQ(evaluate(100, tracked).priority, 200);
+  EXPECT_EQ(evaluate(200, std::vector<Tracked>{tracked[0]}).priority, 254);
+  EXPECT_EQ(evaluate(50, std::vector<Tracked>{tracked[1]}).priority, 1);
+}
+
+TEST(Priority, WithoutWeightAFailureIsAFaultUnderItsName) {
+  const auto result = evaluate(
+      100, std::vector<Tracked>{{Fault::tracked_interface, 0, false, false}, {Fault::tracked_script, 0, false, false}});
+  EXPECT_EQ(result.priority, 100);
+  EXPECT_EQ(result.faults.str(), "tracked_interface, tracked_script");
+}
+
+TEST(Priority, AnOwnersWeightsCountAsZero) {
+  const auto result = evaluate(255, std::vector<Tracked>{{Fault::tracked_script, -20, false, false}});
+  EXPECT_EQ(result.priority, 255);
+  EXPECT_TRUE(result.faults.has(Fault::tracked_script));
+  EXPECT_EQ(evaluate(255, std::vector<Tracked>{{Fault::tracked_script, 20, false, true}}).priority, 255);
+}
+
+TEST(Priority, AScriptWithoutWeightThatHasNotAnsweredHoldsTheInstanceAWeightedOneDoesNot) {
+  EXPECT_TRUE(evaluate(100, std::vector<Tracked>{{Fault::tracked_script, 0, false, std::nullopt}}).waiting);
+  const auto weighted = evaluate(100, std::vector<Tracked>{{Fault::tracked_script, -20, false, std::nullopt}});
+  EXPECT_FALSE(weighted.waiting);
+  EXPECT_EQ(weighted.priority, 100);
+}
+
+TEST(Faults, AreASetThatForgetsOneReasonAtATime) {
+  FaultSet faults = FaultSet{Fault::interface_down}.with(Fault::sync_group);
+  EXPECT_EQ(faults.str(), "interface_down, sync_group");
+  faults = faults.with(Fault::interface_down, false);
+  EXPECT_TRUE(faults.any());
+  EXPECT_FALSE(faults.with(Fault::sync_group, false).any());
+}
+
+}  // namespace
+}  // namespace xd::vrrp

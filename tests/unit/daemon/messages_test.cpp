@@ -1,0 +1,52 @@
+#include "daemon/messages.h"
+
+#include <gtest/gtest.h>
+
+namespace xd::daemon {
+namespace {
+
+template <typename T>
+T there_and_back(const T& words) {
+  auto decoded = decode(encode(words));
+  EXPECT_TRUE(decoded) << (decoded ? "" : decoded.error().message);
+  EXPECT_TRUE(std::holds_alternative<T>(*decoded));
+  return std::get<T>(*decoded);
+}
+
+TEST(Messages, EveryFieldArrives) {
+  const auto configure = there_and_back(Configure{7, {"{\"a\":1}", TimePoint{123456789012345ns}}});
+  EXPECT_EQ(configure.generation, 7u);
+  EXPECT_EQ(configure.handover.snapshot, "{\"a\":1}");
+  EXPECT_EQ(configure.handover.alive_until, TimePoint{123456789012345ns});
+
+  const auto prepared = there_and_back(Prepared{8, false, "no interface eth9"});
+  EXPECT_EQ(prepared.generation, 8u);
+  EXPECT_FALSE(prepared.ok);
+  EXPECT_EQ(prepared.why, "no interface eth9");
+
+  EXPECT_EQ(there_and_back(Snapshot{"text", "summary"}).summary, "summary");
+  EXPECT_EQ(there_and_back(StatusAnswer{3, "{}"}).id, 3u);
+  EXPECT_TRUE(there_and_back(Stop{true}).quietly);
+  there_and_back(Hello{});
+  there_and_back(Alive{});
+  there_and_back(Stopped{});
+  EXPECT_EQ(there_and_back(Commit{1}).generation, 1u);
+  EXPECT_EQ(there_and_back(Committed{2}).generation, 2u);
+  EXPECT_EQ(there_and_back(Abort{3}).generation, 3u);
+  EXPECT_EQ(there_and_back(AskStatus{4}).id, 4u);
+}
+
+TEST(Messages, BytesThatAreNoTextDoNotBreakAMessage) {
+  EXPECT_NE(there_and_back(Prepared{1, false, "script /etc/\xff is missing"}).why.find("script /etc/"), std::string::npos);
+}
+
+TEST(Messages, NonsenseIsAnErrorAndNoCrash) {
+  EXPECT_FALSE(decode(""));
+  EXPECT_FALSE(decode("[]"));
+  EXPECT_FALSE(decode("{\"type\":\"dance\"}"));
+  EXPECT_FALSE(decode("{\"type\":\"commit\"}"));
+  EXPECT_FALSE(decode("{\"type\":\"commit\",\"generation\":\"seven\"}"));
+}
+
+}  // namespace
+}  // namespace xd::daemon

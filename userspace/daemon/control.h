@@ -1,0 +1,40 @@
+// The operator's socket: one JSON object as question, one as answer.
+//
+//   {"question": "status"}   → {"ok": true, "daemon": {...}, "processes": [...], "instances": [...], "services": [...], ...}
+//   {"question": "reasons"}  → {"ok": true, "reasons": [{"name": "...", "packets": N}, ...]}
+//   anything else            → {"ok": false, "error": "..."}
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/loop.h"
+#include "base/result.h"
+#include "ipc/channel.h"
+#include "ipc/socket.h"
+
+namespace xd::daemon {
+
+class Control {
+ public:
+  using Reply = std::function<void(std::string answer)>;
+  using Handler = std::function<void(const std::string& question, Reply reply)>;
+
+  // A Reply may be called later, once; when the asker has gone by then nothing happens.
+  static Result<std::unique_ptr<Control>> open(Loop& loop, const std::string& path, Handler handler);
+  const std::string& path() const { return path_; }
+
+ private:
+  Control(std::string path, Handler handler) : path_(std::move(path)), handler_(std::move(handler)) {}
+  void welcome(Loop& loop, Fd connection);
+
+  std::string path_;
+  Handler handler_;
+  std::list<std::shared_ptr<ipc::Channel>> askers_;
+  std::optional<ipc::Listener> listener_;
+};
+
+}  // namespace xd::daemon

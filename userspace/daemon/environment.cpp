@@ -1,0 +1,64 @@
+#include "daemon/environment.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "base/fd.h"
+
+namespace xd::daemon {
+
+void block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signo : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE, SIGRTMAX - 1, SIGRTMIN + 2, SIGRTMAX}) sigaddset(&set, signo);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+Status apply_environment(const Options& options) {
+  ::umask(options.umask);
+  if (options.core_dump) {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_CORE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_CORE, &limit);
+  }
+  if (options.core_pattern) {
+    const char* path = "/proc/sys/kernel/core_pattern";
+    const Fd file(::open(path, O_WRONLY | O_CLOEXEC));
+    if (!file || ::write(file.get(), options.core_pattern->data(), options.core_pattern->size()) < 0) return Error::from_errno(std::string("write ") + path);
+  }
+  if (options.network_namespace) {
+    const std::string path = "/run/netns/" + *options.network_namespace;
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file || ::setns(file.get(), CLONE_NEWNET) != 0) return Error::from_errno("enter the network namespace " + path);
+  }
+  return {};
+}
+
+log::Options log_options(const Options& options) {
+  log::Options out;
+  std::string part;
+  out.ident = "Keepalived";
+  if (options.role) {
+    const bool vrrp = *options.role == RoleName::vrrp;
+    out.ident = vrrp ? "Keepalived_vrrp" : "Keepalived_healthcheckers";
+    part = vrrp ? "vrrp" : "check";
+  }
+  out.console = options.log_console;
+  out.syslog = options.syslog;
+  out.facility = options.log_facility.value_or(LOG_DAEMON);
+  out.detail = options.log_detail >= 2;
+  if (options.log_file) out.file = part.empty() ? *options.log_file : log_file_of(*options.log_file, part);
+  out.flush_file = options.flush_log_file;
+  return out;
+}
+
+}  // namespace xd::daemon

@@ -1,0 +1,421 @@
+#include "daemon/parent.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+#include <variant>
+
+#include "base/log.h"
+#include "base/process.h"
+#include "conf/print.h"
+#include "daemon/environment.h"
+#include "daemon/load.h"
+#include "daemon/pid_file.h"
+#include "daemon/takeover.h"
+#include "daemon/words.h"
+#include "ipc/socket.h"
+
+namespace xd::daemon {
+
+namespace {
+
+// keepalived's exit codes.
+constexpr int fatal = 1;
+constexpr int unusable_configuration = 2;
+constexpr int no_configuration = 6;
+
+constexpr Duration phase_limit = 60s;      // for all children to prepare, and again to commit
+constexpr Duration child_wait_time = 5s;   // from SIGTERM to SIGKILL, keepalived's default
+
+// A child that ends with one of these would end so again: it is not started a second time.
+bool is_permanent(const siginfo_t& death) {
+  return death.si_code == CLD_EXITED && (death.si_status == 1 || death.si_status == 2 || death.si_status == 4);
+}
+
+void log_lines(const std::string& text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    log::info("{}", text.substr(at, end - at));
+    at = end + 1;
+  }
+}
+
+}  // namespace
+
+Parent::Member::Member(Loop& loop, RoleName which, const WatchdogPolicy& policy, std::function<void()> due)
+    : role(which), watchdog(policy), timer(loop, std::move(due)) {}
+
+Parent::Parent(Loop& loop, const Options& options, const std::vector<std::string>& words, Readiness& readiness)
+    : loop_(loop),
+      options_(options),
+      words_(words),
+      readiness_(readiness),
+      service_manager_(loop),
+      reload_limit_(loop, [this] { carry_out(reload_.timed_out()); }),
+      kill_timer_(loop, [this] {
+        for (const auto& member : members_) {
+          if (!member->child) continue;
+          log::warning("{}: has not stopped within {}; killing it", name(member->role), in_words(child_wait_time));
+          member->child->kill(SIGKILL);
+        }
+      }) {
+  const WatchdogPolicy policy{.respawn = options.respawn};
+  for (const RoleName role : all_roles) {
+    members_[static_cast<std::size_t>(role)] = std::make_unique<Member>(loop, role, policy, [this, role] { due(member(role)); });
+  }
+
+  for (const int signo : {SIGTERM, SIGINT}) {
+    signals_.push_back(loop.signal(signo, [this, signo](const signalfd_siginfo&) { stop(0, signo == SIGTERM ? "SIGTERM" : "SIGINT"); }));
+  }
+  signals_.push_back(loop.signal(SIGHUP, [this](const signalfd_siginfo&) { reload(); }));
+  const std::pair<int, const char*> later[] = {{SIGUSR1, "a dump of data"}, {SIGUSR2, "a dump of statistics"}, {SIGRTMAX - 1, "clearing statistics"}, {SIGRTMIN + 2, "a JSON dump"}, {SIGRTMAX, "a dump of threads"}};
+  for (const auto& [signo, what] : later) {
+    signals_.push_back(loop.signal(signo, [what = what](const signalfd_siginfo&) { log::warning("The signal for {} has no effect in this version: see xdirector status", what); }));
+  }
+  signals_.push_back(loop.signal(SIGCHLD, [this](const signalfd_siginfo&) { reap_strangers(); }));
+}
+
+bool Parent::wanted(RoleName role, const conf::Model& model) const {
+  if (!options_.wants(role)) return false;
+  if (options_.all_processes) return true;
+  return role == RoleName::vrrp ? !model.vrrp_instances.empty() : !model.virtual_servers.empty();
+}
+
+void Parent::begin(conf::Compiled compiled, std::map<RoleName, Handover> handovers) {
+  for (auto& [role, handover] : handovers) member(role).handover = std::move(handover);
+  change_to(std::move(compiled));
+}
+
+// ---- Children ---------------------------------------------------------------------------------------------------------
+
+Status Parent::start_child(Member& m) {
+  auto child = Child::start(loop_, m.role, words_,
+                            {[this, &m](Words words) { said(m, std::move(words)); }, [this, &m](const siginfo_t& info) { died(m, info); }});
+  if (!child) return std::move(child).error();
+  m.child = std::move(*child);
+  m.committed = 0;
+  m.watchdog.started(Clock::now());
+  log::info("Starting {} child process, pid={}", m.role == RoleName::vrrp ? "VRRP" : "Healthcheck", m.child->pid());
+  due(m);
+  return {};
+}
+
+void Parent::configure(Member& m, const Configuration& configuration) {
+  auto bundle = bundle_of(configuration.compiled.sources);
+  // Without the bundle the child says so in its answer.
+  if (!bundle) log::error("{}", bundle.error().message);
+  m.child->say(Configure{configuration.generation, m.committed == 0 ? m.handover : Handover{}}, bundle ? std::move(*bundle) : Fd());
+}
+
+void Parent::due(Member& m) {
+  if (!m.child) {
+    if (stopping_ || !running_ || !wanted(m.role, running_->compiled.model)) return;
+    if (auto started = start_child(m); !started) {
+      log::error("{}", started.error().message);
+      m.timer.arm_in(m.watchdog.exited(Clock::now()).delay + 1s);
+      return;
+    }
+    configure(m, *running_);
+    return;
+  }
+  const auto decision = m.watchdog.decide(Clock::now());
+  if (decision.action == Watchdog::Action::say_hello) m.child->say(Hello{});
+  if (decision.action == Watchdog::Action::kill) {
+    log::error("{}: has not answered for {}; killing it", name(m.role), in_words(Clock::now() - m.watchdog.last_sign()));
+    m.child->kill(SIGKILL);
+  }
+  m.timer.arm_at(decision.next);
+}
+
+void Parent::said(Member& m, Words words) {
+  m.watchdog.answered(Clock::now());
+  if (auto* prepared = std::get_if<Prepared>(&words)) {
+    if (candidate_ && candidate_->generation == prepared->generation) {
+      carry_out(reload_.prepared(m.role, prepared->generation, prepared->ok, prepared->why));
+    } else if (running_ && running_->generation == prepared->generation && !stopping_) {  // the successor of one that died
+      if (prepared->ok) {
+        m.child->say(Commit{prepared->generation});
+      } else {
+        log::error("{}: cannot go on: {}", name(m.role), prepared->why);
+        m.child->kill(SIGKILL);
+      }
+    }
+  } else if (const auto* committed = std::get_if<Committed>(&words)) {
+    m.committed = committed->generation;
+    carry_out(reload_.committed(m.role, committed->generation));
+  } else if (auto* snapshot = std::get_if<Snapshot>(&words)) {
+    m.handover.snapshot = std::move(snapshot->text);
+    m.summary = std::move(snapshot->summary);
+    update_summary();
+  } else if (auto* answer = std::get_if<StatusAnswer>(&words)) {
+    const auto question = questions_.find(answer->id);
+    if (question == questions_.end()) return;
+    question->second.answers[m.role] = std::move(answer->json);
+    if (question->second.answers.size() >= question->second.missing) finish_question(answer->id);
+  }
+}
+
+void Parent::died(Member& m, const siginfo_t& info) {
+  const TimePoint now = Clock::now();
+  const Duration life = now - m.watchdog.start_time();
+  m.child.reset();
+  m.timer.disarm();
+  m.committed = 0;
+  if (stopping_) {
+    leave_when_alone();
+    return;
+  }
+  if (m.retiring) {
+    m.retiring = false;
+    m.handover = {};
+    m.summary.clear();
+    update_summary();
+    if (reload_again_ && reload_.phase() == Reload::Phase::idle) reload();
+    return;
+  }
+  // One that hung was dead to its peers from its last sign on.
+  m.handover.alive_until = m.watchdog.given_up() ? m.watchdog.last_sign() : now;
+  m.last_death = describe_exit(info);
+  if (is_permanent(info)) {
+    stop(info.si_status, fmt::format("{}: {}, which starting it again would not mend", name(m.role), m.last_death));
+    return;
+  }
+  const auto restart = m.watchdog.exited(now);
+  if (!restart.again) {
+    stop(0, fmt::format("{}: {} after {}", name(m.role), m.last_death, in_words(life)));
+    return;
+  }
+  log::error("{}: {} after {}, restart {} {}", name(m.role), m.last_death, in_words(life), m.watchdog.restarts(),
+             restart.delay == Duration::zero() ? "at once" : "in " + in_words(restart.delay));
+  m.timer.arm_in(restart.delay);
+  carry_out(reload_.lost(m.role));
+}
+
+void Parent::retire(Member& m, bool quietly) {
+  m.retiring = true;
+  if (m.child) m.child->say(Stop{quietly});
+}
+
+// Scripts of a child that died become ours (we are a sub-reaper). Our own children are reaped by their Child.
+void Parent::reap_strangers() {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    const bool ours = std::any_of(members_.begin(), members_.end(), [&](const auto& m) { return m->child && m->child->pid() == info.si_pid; });
+    if (ours) return;
+    ::waitpid(info.si_pid, nullptr, WNOHANG);
+  }
+}
+
+// ---- Configuration ----------------------------------------------------------------------------------------------------
+
+void Parent::reload() {
+  if (stopping_) return;
+  const bool still_stopping = std::any_of(members_.begin(), members_.end(), [](const auto& m) { return m->retiring; });
+  if (!up_ || still_stopping || reload_.phase() != Reload::Phase::idle) {
+    log::info("Reload: one is under way, another follows it");
+    reload_again_ = true;
+    return;
+  }
+  reload_again_ = false;
+  log::info("Reloading {}", options_.config_file);
+  service_manager_.reloading();
+  conf::Compiled compiled = compile_disk(options_);
+  log_diagnostics(compiled);
+  if (compiled.usable()) {
+    change_to(std::move(compiled));
+    return;
+  }
+  reload_error_ = compiled.found ? fmt::format("the configuration has {} errors", compiled.diagnostics.errors()) : "there is no " + options_.config_file;
+  log::error("Reload failed, nothing has changed: {}", reload_error_);
+  service_manager_.ready();
+}
+
+void Parent::change_to(conf::Compiled compiled) {
+  candidate_ = Configuration{std::move(compiled), ++last_generation_};
+  const conf::Model& model = candidate_->compiled.model;
+  if (options_.dump_configuration) log_lines(conf::print(model));
+  packet_path_.attach(model);
+
+  std::set<RoleName> participants;
+  for (const RoleName role : all_roles) {
+    if (wanted(role, model)) participants.insert(role);
+  }
+  const Reload::Step first = reload_.begin(candidate_->generation, participants);
+  reload_limit_.arm_in(phase_limit);
+  for (const RoleName role : participants) {
+    Member& m = member(role);
+    if (!m.child) {
+      if (auto started = start_child(m); !started) {
+        log::error("{}", started.error().message);
+        carry_out(reload_.lost(role));
+        return;
+      }
+    }
+    configure(m, *candidate_);
+  }
+  carry_out(first);
+}
+
+void Parent::carry_out(Reload::Step step) {
+  if (stopping_) return;
+  switch (step) {
+    case Reload::Step::none: return;
+    case Reload::Step::commit: commit_all(); return;
+    case Reload::Step::abort: abort_all(); return;
+    case Reload::Step::done:
+      if (candidate_) commit_all();  // nobody takes part
+      changed();
+      return;
+  }
+}
+
+void Parent::commit_all() {
+  running_ = std::move(candidate_);
+  candidate_.reset();
+  for (const auto& m : members_) {
+    if (reload_.participants().count(m->role) != 0) {
+      m->child->say(Commit{running_->generation});
+    } else if (m->child) {
+      retire(*m, false);
+    }
+  }
+  reload_limit_.arm_in(phase_limit);
+}
+
+void Parent::abort_all() {
+  reload_limit_.disarm();
+  if (!up_) {
+    stop(unusable_configuration, "The configuration cannot be put to work: " + reload_.why());
+    return;
+  }
+  reload_error_ = reload_.why();
+  log::error("Reload failed, nothing has changed: {}", reload_error_);
+  for (const RoleName role : reload_.participants()) {
+    Member& m = member(role);
+    if (!m.child) continue;
+    if (!wanted(role, running_->compiled.model)) {
+      retire(m, true);
+      continue;
+    }
+    m.child->say(Abort{candidate_->generation});
+    // One that was just starting has nothing yet.
+    if (m.committed != running_->generation) configure(m, *running_);
+  }
+  candidate_.reset();
+  packet_path_.settle(running_->compiled.model);
+  service_manager_.ready();
+  if (reload_again_) reload();
+}
+
+void Parent::changed() {
+  reload_limit_.disarm();
+  packet_path_.settle(running_->compiled.model);
+  open_control();
+  if (!up_) {
+    up_ = true;
+    if (reload_.participants().empty()) log::warning("The configuration has neither VRRP instances nor virtual servers: nothing to do");
+    readiness_.tell(0, options_.log_console);
+  } else {
+    reloaded_at_ = Clock::now();
+    reload_error_.clear();
+    log::info("Reload finished");
+  }
+  service_manager_.ready();
+  update_summary();
+  if (reload_again_) reload();
+}
+
+// ---- The end ----------------------------------------------------------------------------------------------------------
+
+void Parent::stop(int code, const std::string& why) {
+  if (stopping_) return;
+  stopping_ = true;
+  exit_code_ = code;
+  if (code == 0) {
+    log::info("Stopping: {}", why);
+  } else {
+    log::error("Stopping: {}", why);
+  }
+  service_manager_.stopping();
+  reload_limit_.disarm();
+  kill_timer_.arm_in(child_wait_time);
+  for (const auto& m : members_) {
+    m->timer.disarm();
+    if (!m->child) continue;
+    m->child->say(Stop{.quietly = false});
+    m->child->kill(SIGCONT);  // one that was stopped by hand should hear it too
+  }
+  leave_when_alone();
+}
+
+void Parent::leave_when_alone() {
+  if (std::any_of(members_.begin(), members_.end(), [](const auto& m) { return m->child != nullptr; })) return;
+  if (!options_.keep_services) packet_path_.remove();
+  loop_.exit(exit_code_);
+}
+
+int run_parent(const Options& options, const std::vector<std::string>& words) {
+  Readiness readiness;
+  if (!options.foreground) {
+    auto background = daemonize();
+    if (!background) {
+      std::fprintf(stderr, "%s\n", background.error().message.c_str());
+      return fatal;
+    }
+    readiness = std::move(*background);
+  }
+  block_signals();
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+
+  const int code = [&]() -> int {
+    // Until the log is open, what is said goes to standard error, where the one who typed the command sees it.
+    if (auto applied = apply_environment(options); !applied) {
+      log::error("{}", applied.error().message);
+      return fatal;
+    }
+    conf::Compiled compiled = compile_disk(options);
+    if (!compiled.usable()) log_diagnostics(compiled);
+    log::start(log_options(options));
+    utsname kernel{};
+    ::uname(&kernel);
+    log::info("Starting xdirectord {} on {} {}", XD_VERSION, kernel.sysname, kernel.release);
+    log::info("Configuration file {}", options.config_file);
+    log_diagnostics(compiled);
+    if (!compiled.found) {
+      log::error("There is no configuration file {}", options.config_file);
+      return no_configuration;
+    }
+    if (!compiled.usable()) return unusable_configuration;
+
+    auto pid_file = PidFile::claim(options.pid_file);
+    if (!pid_file) {
+      const bool running = pid_file.error().code == EEXIST;
+      if (running) log::info("daemon is already running");
+      log::error("{}", pid_file.error().message);
+      return running ? 0 : fatal;
+    }
+    if (auto made = ipc::make_runtime_directory(ipc::runtime_directory()); !made) log::warning("{}", made.error().message);
+    auto handovers = take_over_orphans();
+    if (!handovers) {
+      log::error("{}", handovers.error().message);
+      return handovers.error().code == EEXIST ? 0 : fatal;
+    }
+    Loop loop;
+    Parent parent(loop, options, words, readiness);
+    parent.begin(std::move(compiled), std::move(*handovers));
+    return loop.run();
+  }();
+  log::info("Stopped xdirectord {}", XD_VERSION);
+  log::stop();
+  readiness.tell(code);
+  return code;
+}
+
+}  // namespace xd::daemon

@@ -1,0 +1,129 @@
+// The parent's answers to the operator, and the one line that systemd shows.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "daemon/parent.h"
+#include "ipc/socket.h"
+
+namespace xd::daemon {
+
+namespace {
+
+using nlohmann::json;
+
+// An operator who asks waits at most this long for a child that does not answer.
+constexpr Duration children_limit = 1s;
+
+std::string text_of(const json& answer) { return answer.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+std::string refusal(const std::string& why) { return text_of({{"ok", false}, {"error", why}}); }
+
+json parse_part(const std::string& text) {
+  json part = json::parse(text, nullptr, false);
+  return part.is_object() ? part : json::object();
+}
+
+}  // namespace
+
+void Parent::open_control() {
+  const std::string& configured = running_->compiled.model.xdirector.control_socket;
+  const std::string path = configured.empty() ? ipc::default_control_socket() : configured;
+  if (control_ && control_->path() == path) return;
+  control_.reset();
+  const std::string directory = std::filesystem::path(path).parent_path();
+  Status made = std::filesystem::exists(directory) ? Status() : ipc::make_runtime_directory(directory);
+  auto control = made ? Control::open(loop_, path, [this](const std::string& question, Control::Reply reply) { answer(question, std::move(reply)); })
+                      : Result<std::unique_ptr<Control>>(made.error());
+  if (!control) {
+    log::warning("xdirector cannot reach this daemon: {}", control.error().message);
+    return;
+  }
+  control_ = std::move(*control);
+}
+
+void Parent::answer(const std::string& question, Control::Reply reply) {
+  const json asked = parse_part(question);
+  const auto found = asked.find("question");
+  const std::string what = found != asked.end() && found->is_string() ? found->get<std::string>() : "";
+  if (what == "status") return ask_children(std::move(reply));
+  if (what == "reasons") {
+    const auto reasons = packet_path_.reasons();
+    if (!reasons) return reply(refusal(reasons.error().message));
+    json list = json::array();
+    for (const auto& reason : *reasons) list.push_back({{"name", reason.name}, {"packets", reason.packets}});
+    return reply(text_of({{"ok", true}, {"reasons", list}}));
+  }
+  reply(refusal("unknown question '" + what + "': status, reasons"));
+}
+
+void Parent::ask_children(Control::Reply reply) {
+  const std::uint64_t id = ++last_question_;
+  Question& question = questions_[id];
+  question.reply = std::move(reply);
+  question.limit = std::make_unique<Timer>(loop_, [this, id] { finish_question(id); });
+  question.limit->arm_in(children_limit);
+  for (const auto& m : members_) {
+    if (!m->child) continue;
+    ++question.missing;
+    m->child->say(AskStatus{id});
+  }
+  if (question.missing == 0) finish_question(id);
+}
+
+void Parent::finish_question(std::uint64_t id) {
+  const auto question = questions_.extract(id);
+  if (question.empty()) return;
+  question.mapped().reply(status_answer(question.mapped().answers));
+}
+
+std::string Parent::status_answer(const std::map<RoleName, std::string>& parts) const {
+  const TimePoint now = Clock::now();
+  json answer{{"ok", true}, {"instances", json::array()}, {"services", json::array()}};
+  for (const auto& [role, part] : parts) answer.update(parse_part(part));
+
+  const char* state = stopping_ ? "stopping" : reload_.phase() != Reload::Phase::idle ? "reloading" : "running";
+  answer["daemon"] = {{"version", XD_VERSION},
+                      {"state", state},
+                      {"configuration", options_.config_file},
+                      {"generation", running_ ? running_->generation : 0},
+                      {"reload_error", reload_error_}};
+  if (reloaded_at_) answer["daemon"]["reloaded_seconds_ago"] = to_seconds(now - *reloaded_at_);
+
+  json& processes = answer["processes"] = json::array();
+  processes.push_back({{"name", "parent"}, {"pid", ::getpid()}, {"state", state}, {"uptime_seconds", to_seconds(now - started_)}, {"restarts", 0}});
+  for (const auto& m : members_) {
+    const bool configured = running_ && wanted(m->role, running_->compiled.model);
+    if (!m->child && !configured) continue;
+    json process{{"name", name(m->role)}, {"restarts", m->watchdog.restarts()}};
+    if (m->child) {
+      process["pid"] = m->child->pid();
+      process["uptime_seconds"] = to_seconds(now - m->watchdog.start_time());
+      process["state"] = parts.count(m->role) == 0 ? "not answering" : m->retiring ? "stopping" : m->committed == 0 ? "starting" : "running";
+    } else {
+      process["state"] = "waiting to restart";
+    }
+    if (!m->last_death.empty()) process["last_death"] = m->last_death;
+    processes.push_back(std::move(process));
+  }
+
+  json& interfaces = answer["interfaces"] = json::array();
+  for (const auto& interface : packet_path_.interfaces()) {
+    interfaces.push_back({{"name", interface.name}, {"xdp", interface.mode}, {"why", interface.why}});
+  }
+  return text_of(answer);
+}
+
+void Parent::update_summary() {
+  std::string words;
+  for (const auto& m : members_) {
+    if (m->summary.empty()) continue;
+    words += words.empty() ? m->summary : "; " + m->summary;
+  }
+  service_manager_.status(words.empty() ? "nothing configured" : words);
+}
+
+}  // namespace xd::daemon

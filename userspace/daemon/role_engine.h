@@ -1,0 +1,41 @@
+// What a role does for its process: the vrrp and checkers engines behind one face, so that one loop of messages
+// (role_process.h) serves both.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/loop.h"
+#include "base/result.h"
+#include "conf/model.h"
+#include "daemon/messages.h"
+#include "daemon/options.h"
+
+namespace xd::daemon {
+
+class RoleEngine {
+ public:
+  virtual ~RoleEngine() = default;  // leaves addresses and tables as they are
+
+  // Two phases, as in the engines: prepare() changes nothing that others can see.
+  virtual Status prepare(const conf::Model& model) = 0;
+  virtual void commit() = 0;
+  virtual void abort() = 0;
+  // What an earlier process left. Between the first prepare() and its commit().
+  virtual Status resume(const Handover& handover) = 0;
+  virtual std::string snapshot() const = 0;
+  virtual std::string summary() const = 0;
+  // A JSON object; the parent merges it into `xdirector status -j`.
+  virtual std::string status() const = 0;
+  // The orderly end; `done` is called once, from the loop.
+  virtual void stop(std::function<void()> done) = 0;
+};
+
+// `changed`: snapshot() or summary() says something new.
+using MakeEngine = Result<std::unique_ptr<RoleEngine>> (*)(Loop& loop, const Options& options, std::function<void()> changed);
+
+Result<std::unique_ptr<RoleEngine>> make_vrrp_engine(Loop& loop, const Options& options, std::function<void()> changed);
+Result<std::unique_ptr<RoleEngine>> make_checkers_engine(Loop& loop, const Options& options, std::function<void()> changed);
+
+}  // namespace xd::daemon

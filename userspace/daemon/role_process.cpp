@@ -1,0 +1,253 @@
+#include "daemon/role_process.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <variant>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "conf/compile.h"
+#include "daemon/background.h"
+#include "daemon/environment.h"
+#include "daemon/load.h"
+#include "daemon/messages.h"
+#include "daemon/pid_file.h"
+#include "daemon/role_engine.h"
+#include "ipc/channel.h"
+#include "ipc/socket.h"
+
+namespace xd::daemon {
+
+namespace {
+
+// A master's snapshot names its last advert: older than the peers' master-down time it would be of no use.
+constexpr Duration snapshot_interval = 1s;
+constexpr Duration last_words_limit = 1s;
+
+class RoleProcess {
+ public:
+  RoleProcess(Loop& loop, const Options& options) : loop_(loop), options_(options) {}
+
+  Status begin() {
+    auto background = Background::create(loop_);
+    if (!background) return std::move(background).error();
+    background_ = std::move(*background);
+    const MakeEngine make = *options_.role == RoleName::vrrp ? make_vrrp_engine : make_checkers_engine;
+    auto engine = make(loop_, options_, [this] { push_snapshot(); });
+    if (!engine) return std::move(engine).error();
+    engine_ = std::move(*engine);
+
+    parent_ = std::make_unique<ipc::Channel>(
+        loop_, Fd(options_.channel), [this](ipc::Message message) { heard(*parent_, std::move(message)); },
+        [this](const std::string&) { orphaned(); });
+    listen_for_successor();
+    signals_.push_back(loop_.signal(SIGTERM, [this](const signalfd_siginfo&) { stop(false); }));
+    for (const int signo : {SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGRTMAX - 1, SIGRTMIN + 2, SIGRTMAX}) {
+      signals_.push_back(loop_.signal(signo, [](const signalfd_siginfo&) {}));  // the parent acts on these for all processes
+    }
+    return {};
+  }
+
+ private:
+  void listen_for_successor() {
+    const std::string path = role_socket(*options_.role);
+    auto listener = ipc::Listener::open(loop_, path, [this](Fd connection) {
+      auto place = successors_.emplace(successors_.end());
+      *place = std::make_unique<ipc::Channel>(
+          loop_, std::move(connection), [this, place](ipc::Message message) { heard(**place, std::move(message)); },
+          [this, place](const std::string&) {
+            if (answer_to_ == place->get()) answer_to_ = nullptr;
+            successors_.erase(place);
+          });
+    });
+    if (listener) {
+      listener_.emplace(std::move(*listener));
+    } else {
+      log::warning("A new parent could not take over from this process: {}", listener.error().message);
+    }
+  }
+
+  void heard(ipc::Channel& from, ipc::Message message) {
+    if (!engine_) return;  // we are on our way out
+    auto words = decode(message.text);
+    if (!words) {
+      log::error("{}", words.error().message);
+      return;
+    }
+    std::visit([&](auto& kind) { act(from, kind, std::move(message.fd)); }, *words);
+  }
+
+  void act(ipc::Channel& from, Hello&, Fd) { from.send(encode(Alive{})); }
+  void act(ipc::Channel& from, AskStatus& question, Fd) { from.send(encode(StatusAnswer{question.id, engine_->status()})); }
+
+  void act(ipc::Channel&, Configure& configure, Fd bundle) {
+    if (stopping_) return;
+    if (!configure.handover.snapshot.empty()) handover_ = configure.handover;
+    drop_prepared();
+    wanted_ = Wanted{configure.generation, std::move(bundle)};
+    compile_next();
+  }
+
+  void act(ipc::Channel& from, Commit& commit, Fd) {
+    if (stopping_ || prepared_ != commit.generation) return;
+    if (!committed_once_ && handover_) {
+      if (auto resumed = engine_->resume(*handover_); !resumed) log::warning("Starting afresh: {}", resumed.error().message);
+    }
+    prepared_.reset();
+    committed_once_ = true;
+    handover_.reset();
+    engine_->commit();
+    from.send(encode(Committed{commit.generation}));
+    push_snapshot();
+    snapshot_timer_.arm_in(snapshot_interval);
+  }
+
+  void act(ipc::Channel&, Abort& abort, Fd) {
+    if (wanted_ && wanted_->generation == abort.generation) wanted_.reset();
+    if (prepared_ == abort.generation) drop_prepared();
+  }
+
+  void act(ipc::Channel& from, Stop& order, Fd) {
+    if (&from != parent_.get()) {
+      // Asked of the kernel and not of the channel: its end may not have been read yet.
+      if (::getppid() == parent_pid_) {
+        from.send(encode(Alive{}));
+        return;
+      }
+      log::info("A new parent takes over");
+    }
+    answer_to_ = &from;
+    stop(order.quietly);
+  }
+
+  // What only a child says.
+  template <typename Other>
+  void act(ipc::Channel&, Other&, Fd) {}
+
+  void drop_prepared() {
+    if (prepared_) engine_->abort();
+    prepared_.reset();
+  }
+
+  void compile_next() {
+    if (background_->busy() || !wanted_) return;  // a later order is looked at when the running work has ended
+    const std::uint64_t generation = wanted_->generation;
+    // Shared: std::function wants to be copyable.
+    const auto bundle = std::make_shared<Fd>(std::move(wanted_->bundle));
+    background_->run([this, generation, bundle]() -> Background::Finish {
+      auto compiled = std::make_shared<Result<conf::Compiled>>(compile_bundle(*bundle, options_));
+      return [this, generation, compiled] { compiled_one(generation, *compiled); };
+    });
+  }
+
+  void compiled_one(std::uint64_t generation, const Result<conf::Compiled>& compiled) {
+    if (!wanted_ || wanted_->generation != generation) {  // aborted, or overtaken
+      compile_next();
+      return;
+    }
+    wanted_.reset();
+    if (stopping_) return;
+    Status status = compiled ? engine_->prepare(compiled->model) : Status(compiled.error());
+    if (status) prepared_ = generation;
+    parent_->send(encode(Prepared{generation, status.ok(), status ? "" : status.error().message}));
+  }
+
+  void push_snapshot() {
+    if (!committed_once_ || stopping_) return;
+    parent_->send(encode(Snapshot{engine_->snapshot(), engine_->summary()}));
+  }
+
+  void orphaned() {
+    if (stopping_) return;
+    log::error("The parent process has died. Going on for {} s until another takes over", static_cast<int>(to_seconds(orphan_grace)));
+    snapshot_timer_.disarm();
+    grace_.arm_in(orphan_grace);
+  }
+
+  void stop(bool quietly) {
+    if (stopping_) return;
+    stopping_ = true;
+    grace_.disarm();
+    snapshot_timer_.disarm();
+    if (quietly) {
+      const std::string snapshot = committed_once_ ? engine_->snapshot() : "";
+      engine_.reset();
+      if (answer_to_ != nullptr && !snapshot.empty()) answer_to_->send(encode(Snapshot{snapshot, ""}));
+      leave();
+    } else {
+      engine_->stop([this] { leave(); });
+    }
+  }
+
+  void leave() {
+    ipc::Channel& to = answer_to_ != nullptr ? *answer_to_ : *parent_;
+    to.send(encode(Stopped{}));
+    (void)to.flush(last_words_limit).ok();  // nobody is left to tell of a failure
+    loop_.exit(0);
+  }
+
+  struct Wanted {
+    std::uint64_t generation;
+    Fd bundle;
+  };
+
+  Loop& loop_;
+  const Options& options_;
+  std::unique_ptr<RoleEngine> engine_;
+  const pid_t parent_pid_ = ::getppid();
+  std::unique_ptr<ipc::Channel> parent_;
+  std::list<std::unique_ptr<ipc::Channel>> successors_;
+  ipc::Channel* answer_to_ = nullptr;  // who ordered the stop
+  std::optional<ipc::Listener> listener_;
+  std::vector<Loop::Source> signals_;
+  std::unique_ptr<Background> background_;
+  std::optional<Wanted> wanted_;             // the configuration that is or will be compiled
+  std::optional<std::uint64_t> prepared_;
+  std::optional<Handover> handover_;
+  bool committed_once_ = false;
+  bool stopping_ = false;
+  Timer grace_{loop_, [this] {
+                 log::info("No new parent has come");
+                 stop(false);
+               }};
+  Timer snapshot_timer_{loop_, [this] {
+                          push_snapshot();
+                          snapshot_timer_.arm_in(snapshot_interval);
+                        }};
+};
+
+}  // namespace
+
+std::string role_socket(RoleName role) { return ipc::runtime_directory() + "/" + std::string(name(role)) + ".sock"; }
+
+int run_role(const Options& options) {
+  const RoleName role = *options.role;
+  block_signals();
+  ::prctl(PR_SET_NAME, role == RoleName::vrrp ? "xdirectord_vrrp" : "xdirectord_chk");
+  log::start(log_options(options));
+  const int code = [&] {
+    auto pid_file = PidFile::claim(options.pid_file_of(role));
+    if (!pid_file) {
+      log::error("{}", pid_file.error().message);
+      return 1;
+    }
+    Loop loop;
+    RoleProcess process(loop, options);
+    if (auto begun = process.begin(); !begun) {
+      log::error("{}", begun.error().message);
+      return 1;
+    }
+    return loop.run();
+  }();
+  log::info("Stopped");
+  log::stop();
+  return code;
+}
+
+}  // namespace xd::daemon

@@ -55,8 +55,10 @@ def lab(request, tmp_path):
     with Lab(name, directory) as made:
         made.captures = []
         yield made
-        if getattr(request.node, "failed_call", True):
+        faults = sanitizer_faults(made)
+        if faults or getattr(request.node, "failed_call", True):
             tell(made)
+        assert not faults, "a sanitizer complained:\n" + "\n".join(faults)
     if not getattr(request.node, "failed_call", True):
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -71,6 +73,13 @@ def capture(lab):
         return made
 
     return start
+
+
+def sanitizer_faults(made):
+    """What a build with sanitizers wrote into the logs of its processes."""
+    signs = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
+    return [f"{log}: {line}" for node in filter(None, made.nodes.values()) for log in node.directory.glob("*.log")
+            for line in log.read_text(errors="replace").splitlines() if any(sign in line for sign in signs)]
 
 
 def tell(made):

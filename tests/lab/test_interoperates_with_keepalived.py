@@ -48,6 +48,7 @@ def test_interoperates_with_keepalived(lab, capture, version, ours):
     r1.power_off()
     watch.gone(r1)
     wire.wait_advert(source="192.0.2.2")
+    wire.wait_advert(source="192.0.2.2")
     pair.client.run(f"ping -c 1 -W 2 {VIP}")
     assert r2.mac("eth0") in pair.client.run(f"ip neigh show {VIP}")
     r1.power_on()

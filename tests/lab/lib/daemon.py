@@ -26,10 +26,11 @@ def is_keepalived(program):
 class Daemon:
     """One daemon in a node. Every pid in here is the host's."""
 
-    def __init__(self, node, config, program=None, options=()):
+    def __init__(self, node, config, program=None, options=(), environment=None):
         self.node = node
         self.program = program or UNDER_TEST
         self.options = list(options)
+        self.environment = environment or {}
         self.config = node.directory / "keepalived.conf"
         self.config.write_text(config)
         self.pid_files = {role: node.directory / f"{role}.pid" for role in ("parent", "vrrp", "checkers")}
@@ -41,7 +42,7 @@ class Daemon:
         self.process = net.Process(
             self.node,
             [self.program, "-n", "-l", "-D", "-G", "-f", self.config, "-p", self.pid_files["parent"], "-r",
-             self.pid_files["vrrp"], "-c", self.pid_files["checkers"], *self.options], self.log)
+             self.pid_files["vrrp"], "-c", self.pid_files["checkers"], *self.options], self.log, self.environment)
         return self
 
     def pid(self, role="parent"):

@@ -58,12 +58,13 @@ def run(command, where="", check=True, timeout=60, enter=(), **options):
 class Process:
     """A process started in a node and left running. Signals go to it, not to the nsenter in front of it."""
 
-    def __init__(self, node, command, log):
+    def __init__(self, node, command, log, environment=None):
         self.node, self.command, self.log = node, words(command), Path(log)
         note(f"[{node.name}]$ {shlex.join(self.command)} &   # log: {log}")
         with open(log, "ab") as out:
             self.entry = subprocess.Popen([*node.enter, *self.command], stdin=subprocess.DEVNULL, stdout=out,
-                                          stderr=subprocess.STDOUT, env=node.environment, start_new_session=True)
+                                          stderr=subprocess.STDOUT, env={**node.environment, **(environment or {})},
+                                          start_new_session=True)
         self.pid = wait_for(self._find, f"{self.command[0]} to start in {node.name}", timeout=5, step=0.001)
 
     def _find(self):

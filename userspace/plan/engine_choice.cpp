@@ -1,0 +1,30 @@
+#include "plan/engine_choice.h"
+
+namespace xd::plan {
+
+std::string Serving::str() const {
+  if (!xdp && !ipvs) return "not served: " + why;
+  if (xdp) return ipvs ? "served by xdp, ipvs behind it" : "served by xdp";
+  return why.empty() ? "served by ipvs" : "served by ipvs only: " + why;
+}
+
+Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp, const std::optional<std::string>& no_ipvs) {
+  Serving serving;
+  serving.xdp = wanted != conf::Engine::ipvs && !no_xdp;
+  serving.ipvs = wanted != conf::Engine::xdp && !no_ipvs;
+  if (!serving.xdp && wanted != conf::Engine::ipvs) serving.why = *no_xdp;
+  if (!serving.xdp && !serving.ipvs && wanted != conf::Engine::xdp) {
+    serving.why += (serving.why.empty() ? "" : "; ") + *no_ipvs;
+  }
+  return serving;
+}
+
+Wanted wanted_engines(const conf::Model& model) {
+  Wanted wanted;
+  for (const auto& server : model.virtual_servers) {
+    wanted[server.key] = server.engine != conf::Engine::automatic ? server.engine : model.xdirector.engine;
+  }
+  return wanted;
+}
+
+}  // namespace xd::plan

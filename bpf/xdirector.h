@@ -105,8 +105,8 @@ XD_ASSERT_SIZE(struct xd_service, 24);
 /* xd_rings: segments of slots, allocated by the daemon. A ring's header has the cursor of rr and wrr, counted up by the
  * program. Eight bytes, because that is what an array map's entry takes anyway. */
 struct xd_slot {
-  __u32 dest;   /* index in xd_dests; XD_NO_DEST: nobody */
-  __u32 cursor; /* in the header only: how many flows this ring has placed */
+  __u32 dest;   /* index in xd_dests; XD_NO_DEST: nobody. In the header: where the cursor stood when the ring was built */
+  __u32 cursor; /* in the header only: the next flow takes slot cursor % ring_len */
 };
 XD_ASSERT_SIZE(struct xd_slot, 8);
 #define XD_NO_DEST 0xffffffffu
@@ -133,7 +133,7 @@ enum xd_dest_flag {
 struct xd_dest {
   struct xd_hop hop;
   __be32 addr[4];
-  __be16 port;        /* 0: the packet's */
+  __be16 port;        /* NAT rewrites to it; 0: the packet's. DR leaves the port alone */
   __u8 method;        /* enum xd_forward */
   __u8 flags;         /* enum xd_dest_flag */
   __u32 generation;   /* counts the uses of this slot by different destinations; flows of another one do not match */
@@ -144,8 +144,7 @@ struct xd_dest {
   __u32 upper;        /* connection thresholds, 0: none */
   struct xd_service_key service;
   __u32 lower;
-  __u32 added;        /* place in the order in which the service's destinations were added */
-  __u32 zero[9];
+  __u32 zero[10];
 };
 XD_ASSERT_SIZE(struct xd_dest, 128);
 
@@ -240,16 +239,153 @@ struct xd_port {
 };
 XD_ASSERT_SIZE(struct xd_port, 8);
 
-/* ---- xd_events: ring buffer to the daemon --------------------------------------------------------------------------- */
+/* ---- xd_watches: VRRP adverts ---------------------------------------------------------------------------------------
+ *
+ * A watch listens for one VRRP instance. The daemon writes config and deadline (through the program xd_watch, in place: a
+ * map update would take the timer away); the rest is the program's. Its reader may race with a change of master and see the
+ * new time with the old name: the event that follows sets that right.
+ */
+
+/* Why an advert is not believed, in the order of asking: first those that make it malformed, then those that make it unacceptable to
+ * the instance. X(NAME, word, sentence). vrrp/advert.h asks the same in C++. */
+#define XD_REJECTS(X)                                                                       \
+  X(TOO_SHORT, too_short, "it is shorter than its headers say")                             \
+  X(TTL, ttl, "its TTL is not 255, so it came through a router")                            \
+  X(VERSION, version, "it is neither VRRP version 2 nor 3")                                 \
+  X(TYPE, type, "it is not an advertisement")                                               \
+  X(VRID_ZERO, vrid_zero, "it has VRID 0")                                                  \
+  X(LENGTH, length, "its length does not fit its address count")                            \
+  X(INTERVAL_ZERO, interval_zero, "its interval is 0")                                      \
+  X(CHECKSUM, checksum, "its checksum is wrong")                                            \
+  X(OTHER_VRID, other_vrid, "it has another VRID")                                          \
+  X(OTHER_FAMILY, other_family, "it is of the other address family")                        \
+  X(OTHER_VERSION, other_version, "it is of the other VRRP version")                        \
+  X(AUTH_TYPE, auth_type, "its authentication type is not ours")                            \
+  X(AUTH_DATA, auth_data, "its password is not ours")                                       \
+  X(OTHER_INTERVAL, other_interval, "its interval is not ours, as VRRP version 2 wants")    \
+  X(OTHER_DESTINATION, other_destination, "it is unicast where we use multicast, or the reverse") \
+  X(UNICAST_SOURCE, unicast_source, "its sender is not one of our unicast peers")           \
+  X(OWN_SOURCE, own_source, "it comes from our own address")
+
+#define XD_REJECT_ENUM(NAME, word, sentence) XD_REJECT_##NAME,
+enum xd_reject { XD_REJECTS(XD_REJECT_ENUM) XD_REJECT_COUNT };
+#undef XD_REJECT_ENUM
+
+/* Believed all the same. */
+enum xd_remark {
+  XD_REMARK_ADDRESSES = 1, /* its addresses are not ours */
+  XD_REMARK_INTERVAL = 2,  /* v3: its interval is not ours */
+  XD_REMARK_CHECKSUM = 4,  /* v3 over IPv4: its checksum has another form than ours */
+};
+#define XD_REMARK_COUNT 3
+
+enum xd_checksum_form { XD_CHECKSUM_MESSAGE_ONLY, XD_CHECKSUM_PSEUDO_HEADER, XD_CHECKSUM_MULTICAST_PSEUDO_HEADER };
+
+/* An instance's addresses come in any order: their mixed words are added up. (The constants are those of "lowbias32".) */
+static inline __u32 xd_address_mix(__be32 word) {
+  __u32 x = word;
+  x = (x ^ x >> 16) * 0x7feb352du;
+  x = (x ^ x >> 15) * 0x846ca68bu;
+  return x ^ x >> 16;
+}
+
+struct xd_watch_key {
+  __u32 ifindex; /* the interface whose XDP sees the frame: a VLAN's parent */
+  __u16 vlan;    /* host order, 0: untagged */
+  __u8 family;   /* AF_INET; AF_INET6 is left to the raw socket */
+  __u8 vrid;
+};
+XD_ASSERT_SIZE(struct xd_watch_key, 8);
+
+enum xd_watch_role { XD_WATCH_IDLE, XD_WATCH_BACKUP, XD_WATCH_MASTER }; /* idle: INIT or FAULT */
+enum xd_watch_flag {
+  XD_WATCH_UNICAST = 1,         /* adverts come unicast, not multicast */
+  XD_WATCH_CHECK_SOURCE = 2,    /* and only from `sources` */
+  XD_WATCH_CHECK_ADDRESSES = 4,
+};
+#define XD_WATCH_SOURCES 16
+
+/* Addresses are v4-mapped. Times are ns, of CLOCK_MONOTONIC where they are moments. */
+struct xd_watch_config {
+  __u64 interval;       /* our adverts' */
+  __u64 hold_until;     /* preempt_delay: until then every advert keeps us backup; 0: no delay, ~0: not begun */
+  __be32 own[4];        /* we send from */
+  __u8 version;         /* 2, 3 */
+  __u8 role;            /* enum xd_watch_role */
+  __u8 priority;        /* effective */
+  __u8 keeps_from;      /* the least priority that keeps us backup: ours; 1 with nopreempt */
+  __u8 down_adverts;    /* down_timer_adverts */
+  __u8 flags;           /* enum xd_watch_flag */
+  __u8 auth_type;       /* v2: 0 none, 1 PASS */
+  __u8 checksum;        /* enum xd_checksum_form that we send */
+  __u8 auth_data[8];
+  __u32 addresses;      /* sum of xd_address_mix() */
+  __u16 address_count;
+  __u16 source_count;
+  __be32 sources[XD_WATCH_SOURCES][4];
+};
+XD_ASSERT_SIZE(struct xd_watch_config, 312);
+
+struct xd_heard {
+  __u64 at;       /* 0: nobody */
+  __u64 interval;
+  __be32 source[4];
+  __u8 priority;
+  __u8 remarks;   /* enum xd_remark */
+  __u8 zero[6];
+};
+XD_ASSERT_SIZE(struct xd_heard, 40);
+
+/* xd_watches: hash. */
+struct xd_watch {
+#ifdef __bpf__
+  struct bpf_timer timer;
+#else
+  __u64 timer[2];
+#endif
+  struct xd_watch_config config;
+  struct xd_heard seen;     /* the last advert that keeps us backup; as master: that is better than we are. at is 0 when it left */
+  struct xd_heard ignored;  /* the last one of lower priority, which does not */
+  __u64 deadline;           /* the master is not lost before; set by the daemon */
+  __u64 down_at;            /* when it was last reported lost, 0 when heard since */
+  __u64 rejected_at;        /* when a reject was last reported */
+  __u64 adverts;            /* that were believed */
+  __u64 remarks[XD_REMARK_COUNT];   /* by bit of enum xd_remark */
+  __u64 rejects[XD_REJECT_COUNT];
+};
+XD_ASSERT_SIZE(struct xd_watch, 16 + 312 + 40 + 40 + 32 + 8 * XD_REMARK_COUNT + 8 * XD_REJECT_COUNT);
+
+/* The context of xd_watch, run by the daemon (BPF_PROG_TEST_RUN). It returns 0 or a negative errno. */
+enum xd_order { XD_ORDER_CONFIG = 1, XD_ORDER_ARM = 2 };
+struct xd_watch_order {
+  struct xd_watch_key key;
+  __u64 orders;   /* enum xd_order */
+  __u64 deadline; /* XD_ORDER_ARM: when to report the master lost, if nothing is heard until then */
+  struct xd_watch_config config;
+};
+XD_ASSERT_SIZE(struct xd_watch_order, 336);
+
+/* ---- xd_events: ring buffer to the vrrp process --------------------------------------------------------------------- */
+
+enum xd_event_type {
+  XD_EVENT_NEW_MASTER,    /* another sender keeps us backup, or the known one is heard again */
+  XD_EVENT_CHANGED,       /* the known one changed its priority, interval or what is remarkable about it */
+  XD_EVENT_PRIORITY_ZERO,
+  XD_EVENT_BETTER,        /* we are master: a higher priority, or an equal one from a higher address */
+  XD_EVENT_WORSE,         /* a lower one, as master each time, as backup when it is new */
+  XD_EVENT_MASTER_DOWN,   /* nothing heard until the deadline; the fields are those of the last one heard */
+  XD_EVENT_REJECTED,      /* at most one a second for each watch; the counters have them all */
+};
 
 struct xd_event {
   __u16 version; /* XD_LAYOUT */
   __u16 type;    /* enum xd_event_type */
-  __u32 ifindex;
-  __u64 at;      /* ns of CLOCK_MONOTONIC */
+  __u8 reject;   /* enum xd_reject */
+  __u8 zero[3];
+  __u64 at;      /* ns of CLOCK_MONOTONIC: when the advert was seen, the timer fired */
+  struct xd_watch_key watch;
+  struct xd_heard heard; /* heard.at may be long ago for MASTER_DOWN; REJECTED has the source only */
 };
-XD_ASSERT_SIZE(struct xd_event, 16);
-
-/* ---- xd_watches: VRRP adverts --------------------------------------------------------------------------------------- */
+XD_ASSERT_SIZE(struct xd_event, 64);
 
 #endif

@@ -9,10 +9,8 @@
 // stop() is the orderly end.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +39,8 @@ struct Ports {
   // Tells the packet path whether a VIP is ours. Opened before the address appears on the interface and closed after it went,
   // so that no packet for a VIP that the stack would answer misses the packet path. Empty: no packet path.
   std::function<Status(const IpAddress& address, bool ours)> set_gate;
+  // The address is no VIP of VRRP any more (removed by a reload, or orderly stop).
+  std::function<Status(const IpAddress& address)> forget_gate;
 };
 
 // How the daemon was started (command line), as far as it matters here.

@@ -32,15 +32,14 @@ struct Tuning {
   InstanceConfig election;   // the XDP watch decides with it which adverts are steady
 };
 
+// It must not destroy an Ear from inside these calls.
 class Listener {
  public:
+  virtual ~Listener() = default;
   virtual void on_advert(const Heard& heard, const Remarks& remarks) = 0;
   virtual void on_rejected(const IpAddress& source, const Rejection& rejection) = 0;
   // Only from transports that keep the down timer themselves (Ear::keeps_down_timer).
   virtual void on_master_down() = 0;
-
- protected:
-  ~Listener() = default;
 };
 
 // Counted where adverts are looked at first: in the process or in the kernel.

@@ -1,0 +1,105 @@
+#include "vrrp/engine.h"
+
+#include <utility>
+
+#include "vrrp/packet_sender.h"
+#include "vrrp/raw_transport.h"
+#include "vrrp/router.h"
+#include "vrrp/runner.h"
+
+namespace xd::vrrp {
+
+class Engine::Impl {
+ public:
+  Impl(Loop& loop, Ports ports, EngineOptions options)
+      : loop_(loop),
+        ports_(std::move(ports)),
+        options_(options),
+        runner_(loop),
+        raw_(loop),
+        timer_(loop, [this] { router_->run(); }) {}
+
+  Status prepare(const conf::Model& model) {
+    if (!router_) {
+      if (auto status = open(); !status) return status;
+    }
+    return router_->prepare(model);
+  }
+
+  Status open() {
+    auto sender = PacketSender::open();
+    if (!sender) return std::move(sender).error();
+    sender_ = std::make_unique<PacketSender>(std::move(*sender));
+    router_ = std::make_unique<Router>(RouterPorts{.netlink = ports_.netlink,
+                                                   .transport = raw_,
+                                                   .sender = *sender_,
+                                                   .runner = runner_,
+                                                   .now = [] { return Clock::now(); },
+                                                   .set_gate = ports_.set_gate,
+                                                   .forget_gate = ports_.forget_gate});
+    router_->on_change([this] {
+      if (on_change_) on_change_();
+    });
+    // Whatever a turn of the loop did, the timer is right before it waits again.
+    arm_ = loop_.before_wait([this] { arm(); });
+    return {};
+  }
+
+  void arm() {
+    const auto next = router_->next();
+    if (!next) {
+      timer_.disarm();
+    } else if (!timer_.armed() || timer_.due() != *next) {
+      timer_.arm_at(*next);
+    }
+  }
+
+  Loop& loop_;
+  Ports ports_;
+  EngineOptions options_;
+  LoopRunner runner_;
+  RawTransport raw_;
+  std::unique_ptr<PacketSender> sender_;
+  std::unique_ptr<Router> router_;  // after what it uses; none before the first prepare()
+  Timer timer_;
+  Loop::Source arm_;
+  Loop::Source stopping_;
+  std::function<void()> on_change_;
+  std::vector<std::string> no_warnings_;
+};
+
+Engine::Engine(Loop& loop, Ports ports, EngineOptions options) : impl_(std::make_unique<Impl>(loop, std::move(ports), options)) {}
+Engine::~Engine() = default;
+
+Status Engine::prepare(const conf::Model& model) { return impl_->prepare(model); }
+
+void Engine::commit() {
+  if (!impl_->router_) return;
+  impl_->router_->commit();
+  impl_->arm();
+}
+
+void Engine::abort() {
+  if (impl_->router_) impl_->router_->abort();
+}
+
+const std::vector<std::string>& Engine::warnings() const {
+  return impl_->router_ ? impl_->router_->warnings() : impl_->no_warnings_;
+}
+
+void Engine::resume(const Snapshot& snapshot, TimePoint alive_until) {
+  if (impl_->router_) impl_->router_->resume(snapshot, alive_until);
+}
+
+Snapshot Engine::snapshot() const { return impl_->router_ ? impl_->router_->snapshot() : Snapshot{}; }
+
+void Engine::stop(std::function<void()> done) {
+  if (impl_->router_) impl_->router_->stop(impl_->options_.release_on_stop);
+  impl_->stopping_ = impl_->loop_.defer(std::move(done));
+}
+
+std::vector<InstanceStatus> Engine::status() const { return impl_->router_ ? impl_->router_->status() : std::vector<InstanceStatus>{}; }
+
+void Engine::on_change(std::function<void()> handler) { impl_->on_change_ = std::move(handler); }
+
+}  // namespace xd::vrrp

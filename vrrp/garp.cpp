@@ -1,0 +1,157 @@
+#include "vrrp/garp.h"
+
+#include <arpa/inet.h>
+#include <net/ethernet.h>
+#include <net/if_arp.h>
+
+#include <algorithm>
+#include <array>
+
+namespace xd::vrrp {
+
+namespace {
+
+class Frame {
+ public:
+  explicit Frame(std::size_t size) { bytes_.reserve(size); }
+  template <typename Bytes>
+  Frame& bytes(const Bytes& bytes) {
+    bytes_.insert(bytes_.end(), std::begin(bytes), std::end(bytes));
+    return *this;
+  }
+  Frame& bytes(const IpAddress& address) {
+    bytes_.insert(bytes_.end(), address.data(), address.data() + address.size());
+    return *this;
+  }
+  Frame& u8(std::uint8_t value) {
+    bytes_.push_back(value);
+    return *this;
+  }
+  Frame& u16(std::uint16_t value) { return u8(static_cast<std::uint8_t>(value >> 8)).u8(static_cast<std::uint8_t>(value)); }
+  Frame& u32(std::uint32_t value) {
+    return u16(static_cast<std::uint16_t>(value >> 16)).u16(static_cast<std::uint16_t>(value));
+  }
+  std::vector<std::uint8_t> take() && { return std::move(bytes_); }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+};
+
+constexpr std::array<std::uint8_t, 6> broadcast{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+std::vector<std::uint8_t> build_arp(const IpAddress& address, const MacAddress& mac) {
+  Frame frame(42);
+  frame.bytes(broadcast).bytes(mac.bytes).u16(ETHERTYPE_ARP);
+  frame.u16(ARPHRD_ETHER).u16(ETHERTYPE_IP).u8(6).u8(4).u16(ARPOP_REQUEST);
+  frame.bytes(mac.bytes).bytes(address).bytes(broadcast).bytes(address);
+  return std::move(frame).take();
+}
+
+// RFC 1071 over big-endian words; `bytes` has an even length.
+std::uint16_t checksum(std::span<const std::uint8_t> bytes, std::uint32_t sum) {
+  for (std::size_t i = 0; i + 1 < bytes.size(); i += 2) sum += static_cast<std::uint32_t>(bytes[i] << 8 | bytes[i + 1]);
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(~sum);
+}
+
+std::vector<std::uint8_t> build_neighbour_advertisement(const IpAddress& address, const MacAddress& mac) {
+  constexpr std::uint8_t icmpv6 = 58;
+  constexpr std::uint8_t neighbour_advertisement = 136;
+  constexpr std::uint32_t override_flag = 0x20000000;
+  constexpr std::uint8_t target_link_layer_address = 2;
+  constexpr std::uint16_t length = 32;
+  const std::array<std::uint8_t, 6> all_nodes_mac{0x33, 0x33, 0, 0, 0, 1};
+  const std::array<std::uint8_t, 16> all_nodes{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+
+  Frame message(length);
+  message.u8(neighbour_advertisement).u8(0).u16(0).u32(override_flag).bytes(address);
+  message.u8(target_link_layer_address).u8(1).bytes(mac.bytes);
+  auto icmp = std::move(message).take();
+  // Pseudo-header: both addresses, length, next header.
+  Frame pseudo(40);
+  pseudo.bytes(address).bytes(all_nodes).u32(length).u32(icmpv6).bytes(icmp);
+  const std::uint16_t sum = checksum(std::move(pseudo).take(), 0);
+  icmp[2] = static_cast<std::uint8_t>(sum >> 8);
+  icmp[3] = static_cast<std::uint8_t>(sum);
+
+  Frame frame(86);
+  frame.bytes(all_nodes_mac).bytes(mac.bytes).u16(ETHERTYPE_IPV6);
+  frame.u32(0x60000000).u16(length).u8(icmpv6).u8(255).bytes(address).bytes(all_nodes).bytes(icmp);
+  return std::move(frame).take();
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> build_announcement(const IpAddress& address, const MacAddress& mac) {
+  return address.is_v4() ? build_arp(address, mac) : build_neighbour_advertisement(address, mac);
+}
+
+void GarpSchedule::begin(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now) {
+  cancel(owner);
+  add(owner, targets, settings, now);
+}
+
+void GarpSchedule::add(std::uint32_t owner, std::span<const Target> gained, const conf::GarpSettings& settings, TimePoint now) {
+  schedule(owner, gained, settings.repeat, now);
+  if (settings.delay > 0s) schedule(owner, gained, settings.repeat, now + settings.delay);
+  if (settings.refresh > 0s) schedule(owner, gained, settings.refresh_repeat, now + settings.refresh, settings.refresh);
+}
+
+void GarpSchedule::again(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now) {
+  schedule(owner, targets, settings.lower_prio_repeat, now);
+  if (settings.lower_prio_delay > 0s) schedule(owner, targets, settings.lower_prio_repeat, now + settings.lower_prio_delay);
+}
+
+void GarpSchedule::cancel(std::uint32_t owner) {
+  std::erase_if(bursts_, [owner](const Burst& burst) { return burst.owner == owner; });
+}
+
+void GarpSchedule::schedule(std::uint32_t owner, std::span<const Target> targets, unsigned repeat, TimePoint at, Duration period) {
+  if (repeat == 0) return;
+  std::map<Lane, Burst> by_lane;
+  for (const auto& target : targets) {
+    auto [it, inserted] = by_lane.try_emplace(Lane{target.index, target.address.family()}, Burst{owner, at, {}, repeat, period});
+    it->second.targets.push_back(target);
+  }
+  for (auto& [_, burst] : by_lane) {
+    const auto later = [at](const Burst& other) { return other.at > at; };
+    bursts_.insert(std::find_if(bursts_.begin(), bursts_.end(), later), std::move(burst));
+  }
+}
+
+std::optional<TimePoint> GarpSchedule::next() const {
+  std::optional<TimePoint> soonest;
+  for (const auto& burst : bursts_) {
+    const auto free = free_at_.find(lane(burst));
+    const TimePoint at = free == free_at_.end() ? burst.at : std::max(burst.at, free->second);
+    if (!soonest || at < *soonest) soonest = at;
+  }
+  return soonest;
+}
+
+void GarpSchedule::take_due(TimePoint now, std::vector<Due>& out) {
+  for (auto& burst : bursts_) {
+    if (burst.at > now) break;
+    const std::size_t frames = burst.targets.size() * burst.repeat;
+    const Duration pace_of_lane = pace(burst);
+    while (burst.sent < frames) {
+      if (pace_of_lane > 0s) {
+        TimePoint& free = free_at_[lane(burst)];
+        if (free > now) break;
+        // From now and not from when it was free: after a pause the frames must not catch up in a bunch.
+        free = now + pace_of_lane;
+      }
+      out.push_back({burst.owner, burst.targets[burst.sent % burst.targets.size()]});
+      ++burst.sent;
+    }
+    if (burst.sent == frames && burst.period > 0s) {
+      burst.sent = 0;
+      burst.at = std::max(burst.at + burst.period, now + burst.period / 2);
+    }
+  }
+  std::erase_if(bursts_, [](const Burst& burst) { return burst.sent == burst.targets.size() * burst.repeat; });
+  std::stable_sort(bursts_.begin(), bursts_.end(), [](const Burst& a, const Burst& b) { return a.at < b.at; });
+  std::erase_if(free_at_, [now](const auto& entry) { return entry.second <= now; });
+}
+
+}  // namespace xd::vrrp

@@ -1,0 +1,78 @@
+// Telling the network where a VIP lives now: gratuitous ARP, and unsolicited neighbour advertisements for IPv6 addresses. Frames,
+// and the schedule by which they go out; nothing here sends.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/time.h"
+#include "conf/model.h"
+
+namespace xd::vrrp {
+
+// An Ethernet frame, complete: broadcast ARP *request* with sender = target = `address` and ff:ff:ff:ff:ff:ff as the target's
+// MAC (RFC 5227 calls it an announcement; the form is keepalived's), 42 bytes; or for IPv6 a neighbour advertisement to all
+// nodes with the override flag (RFC 4861, 7.2.6), 86 bytes.
+std::vector<std::uint8_t> build_announcement(const IpAddress& address, const MacAddress& mac);
+
+// When to announce what. An owner is a number of the caller's (an instance).
+class GarpSchedule {
+ public:
+  struct Target {
+    int index = 0;  // interface that holds the address
+    IpAddress address;
+    bool operator==(const Target&) const = default;
+  };
+  struct Due {
+    std::uint32_t owner;
+    Target target;
+    bool operator==(const Due&) const = default;
+  };
+
+  // Least distance between two frames on one interface; 0: none. Takes effect for what is not sent yet.
+  void set_pace(Duration arp, Duration neighbour) {
+    arp_pace_ = arp;
+    neighbour_pace_ = neighbour;
+  }
+
+  // The owner became master of `targets`: `repeat` rounds over all of them at once, as many again after `delay`, and from then
+  // on `refresh_repeat` every `refresh`. Replaces what was scheduled for it.
+  void begin(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now);
+  // It gained addresses while master.
+  void add(std::uint32_t owner, std::span<const Target> gained, const conf::GarpSettings& settings, TimePoint now);
+  // A lower-priority advert was heard, whose sender may have announced the addresses as its own.
+  void again(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now);
+  void cancel(std::uint32_t owner);
+
+  // When take_due() has something next.
+  std::optional<TimePoint> next() const;
+  // Appends what is to be sent now, in the order of sending.
+  void take_due(TimePoint now, std::vector<Due>& out);
+
+ private:
+  // Rounds over targets of one interface and family.
+  struct Burst {
+    std::uint32_t owner;
+    TimePoint at;
+    std::vector<Target> targets;
+    unsigned repeat;
+    Duration period;           // 0: once
+    std::size_t sent = 0;      // frames of this run
+  };
+  using Lane = std::pair<int, int>;  // interface and family: each is paced by itself
+
+  void schedule(std::uint32_t owner, std::span<const Target> targets, unsigned repeat, TimePoint at, Duration period = 0s);
+  static Lane lane(const Burst& burst) { return {burst.targets[0].index, burst.targets[0].address.family()}; }
+  Duration pace(const Burst& burst) const { return burst.targets[0].address.is_v4() ? arp_pace_ : neighbour_pace_; }
+
+  Duration arp_pace_{};
+  Duration neighbour_pace_{};
+  std::vector<Burst> bursts_;  // by time
+  std::map<Lane, TimePoint> free_at_;  // only of paced lanes
+};
+
+}  // namespace xd::vrrp

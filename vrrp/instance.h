@@ -1,0 +1,82 @@
+// One VRRP instance with all that belongs to it: configuration, election state, ear, packets, addresses, notify scripts. It does
+// what it is told; the router decides when.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf/model.h"
+#include "netlink/netlink.h"
+#include "vrrp/addresses.h"
+#include "vrrp/advert.h"
+#include "vrrp/election.h"
+#include "vrrp/garp.h"
+#include "vrrp/notify.h"
+#include "vrrp/transport.h"
+
+namespace xd::vrrp {
+
+struct Group;
+
+struct Instance {
+  Instance(std::uint32_t number, netlink::Netlink& netlink, VirtualAddresses::Gate gate)
+      : id(number), addresses(netlink, std::move(gate)) {}
+
+  const std::uint32_t id;            // never used twice in a run
+  conf::VrrpInstance conf;
+  InstanceConfig election;
+  IpAddress multicast_group;
+  State state;
+  Notify notify;
+  VirtualAddresses addresses;
+  Group* group = nullptr;            // its sync group
+  std::vector<conf::Track> track_interfaces;  // the group's included
+  std::vector<conf::Track> track_scripts;
+  std::unique_ptr<Listener> listener;  // what the ear calls; lives longer than the ear
+  std::unique_ptr<Ear> ear;            // none: the interface is missing, or listening failed
+  int index = 0;                     // interface the ear is on
+  bool waiting = false;              // for the first answer of a script: stays in INIT
+  bool waited = false;
+  bool started = false;
+  bool deleted = false;              // by a reload
+
+  std::uint64_t adverts_sent = 0;
+  std::uint64_t priority_zero_sent = 0;
+  std::uint64_t became_master = 0;
+  std::uint64_t released_master = 0;
+  Remarks last_remarks;
+  int last_send_error = 0;
+  std::array<TimePoint, reject_count> reject_told{};
+
+  bool is(std::uint8_t vrid, int family, std::string_view interface) const {
+    return conf.vrid == vrid && conf.family == family && conf.interface == interface;
+  }
+  std::vector<GarpSchedule::Target> announced(const netlink::Table& table) const;
+  Tuning tuning() const;
+
+  // Packets are built when priority, source or configuration change, not when they are due.
+  void queue_advert(Sender& sender);
+  void queue_priority_zero(Sender& sender);
+  void packets_changed() { packet_priority_.reset(); }
+
+ private:
+  void queue(Sender& sender, std::vector<std::uint8_t>& packet);
+  std::vector<std::uint8_t> build(std::uint8_t priority) const;
+
+  std::vector<std::uint8_t> packet_;
+  std::vector<std::uint8_t> packet_zero_;
+  std::optional<std::uint8_t> packet_priority_;  // empty: both packets are out of date
+  std::uint16_t ip_id_ = 0;
+};
+
+// The address an instance sends from: the configured one, else the interface's first that is no VIP. An owner's addresses are its
+// VIPs, so it may send from one of them. None: it cannot take part.
+std::optional<IpAddress> choose_source(const conf::VrrpInstance& conf, const netlink::Table& table,
+                                       const std::function<bool(const IpAddress&)>& is_vip);
+
+}  // namespace xd::vrrp

@@ -1,0 +1,53 @@
+#include "vrrp/notify.h"
+
+#include <algorithm>
+
+namespace xd::vrrp {
+
+std::string_view name(Notification what) {
+  switch (what) {
+    case Notification::master: return "MASTER";
+    case Notification::backup: return "BACKUP";
+    case Notification::fault: return "FAULT";
+    case Notification::stop: return "STOP";
+    case Notification::deleted: return "DELETED";
+    case Notification::master_rx_lower_priority: return "MASTER_RX_LOWER_PRI";
+  }
+  return "";
+}
+
+Notify::Notify(const conf::NotifyScripts& scripts, const ScriptSecurity& security, const std::string& whose,
+               std::vector<std::string>& problems) {
+  const auto resolve = [&](const conf::Script& script, std::string_view keyword, auto take) {
+    if (!script) return;
+    if (auto command = resolve_script(script, security)) {
+      take(std::move(*command));
+    } else {
+      problems.push_back("(" + whose + ") " + std::string(keyword) + " is not run: " + command.error().message);
+    }
+  };
+  const auto state = [&](Notification what, const conf::Script& script, std::string_view keyword) {
+    resolve(script, keyword, [&](Command command) { of_state_.emplace_back(what, std::move(command)); });
+  };
+  state(Notification::master, scripts.master, "notify_master");
+  state(Notification::backup, scripts.backup, "notify_backup");
+  state(Notification::fault, scripts.fault, "notify_fault");
+  state(Notification::stop, scripts.stop, "notify_stop");
+  state(Notification::deleted, scripts.deleted ? scripts.deleted : scripts.fault, "notify_deleted");
+  state(Notification::master_rx_lower_priority, scripts.master_rx_lower_pri, "notify_master_rx_lower_pri");
+  resolve(scripts.any, "notify", [&](Command command) { any_ = std::move(command); });
+}
+
+std::vector<Command> Notify::commands(Notification what, std::string_view kind, const std::string& who, unsigned priority) const {
+  std::vector<Command> out;
+  const auto own = std::find_if(of_state_.begin(), of_state_.end(), [what](const auto& entry) { return entry.first == what; });
+  if (own != of_state_.end()) out.push_back(own->second);
+  if (!any_.words.empty() && what != Notification::master_rx_lower_priority) {
+    Command general = any_;
+    general.words.insert(general.words.end(), {std::string(kind), who, std::string(name(what)), std::to_string(priority)});
+    out.push_back(std::move(general));
+  }
+  return out;
+}
+
+}  // namespace xd::vrrp

@@ -1,0 +1,33 @@
+// Notify scripts: which programs to start when an instance or a sync group changes, and with which words.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/process.h"
+#include "conf/model.h"
+#include "vrrp/scripts.h"
+
+namespace xd::vrrp {
+
+enum class Notification { master, backup, fault, stop, deleted, master_rx_lower_priority };
+std::string_view name(Notification what);  // "MASTER", "MASTER_RX_LOWER_PRI": the words scripts get
+
+// conf::NotifyScripts, looked up and checked. A script that cannot be run is dropped with a sentence in `problems`.
+class Notify {
+ public:
+  Notify() = default;
+  Notify(const conf::NotifyScripts& scripts, const ScriptSecurity& security, const std::string& whose, std::vector<std::string>& problems);
+
+  // In the order to start them: the script of the state, without words of ours; then the general one, which gets "INSTANCE" or
+  // "GROUP", the name, the state and the priority (of a group: 0). An instance that is deleted and has no script for that gets
+  // its fault script, as in keepalived. MASTER_RX_LOWER_PRI has its own script only.
+  std::vector<Command> commands(Notification what, std::string_view kind, const std::string& who, unsigned priority) const;
+
+ private:
+  std::vector<std::pair<Notification, Command>> of_state_;
+  Command any_;  // no words: none
+};
+
+}  // namespace xd::vrrp

@@ -1,0 +1,770 @@
+#include "vrrp/router.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include "base/log.h"
+#include "vrrp/timing.h"
+
+namespace xd::vrrp {
+
+namespace {
+
+// Where the kernel keeps the down timer, ours only guards against a lost event: it wakes this much later.
+constexpr Duration down_timer_guard = 5s;
+constexpr Duration reject_told_again = 60s;
+
+std::vector<const State*> states_of(const std::vector<Instance*>& members) {
+  std::vector<const State*> out;
+  for (const Instance* member : members) out.push_back(&member->state);
+  return out;
+}
+
+std::string in_words(Cause cause, const Instance& instance) {
+  switch (cause) {
+    case Cause::master_silent: return "Receive advertisement timeout";
+    case Cause::master_left: return "Backup received priority 0 advertisement";
+    case Cause::better_advert:
+      return fmt::format("Master received advert from {} with priority {}, ours {}", instance.state.master.str(),
+                         instance.state.master_priority, instance.state.priority);
+    default: return std::string(sentence(cause));
+  }
+}
+
+}  // namespace
+
+// A turn ends, and is finished, when the outermost one does.
+class Router::Turn {
+ public:
+  explicit Turn(Router& router) : router_(router) { ++router_.depth_; }
+  ~Turn() {
+    if (router_.depth_ == 1) router_.finish();
+    --router_.depth_;
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Router& router_;
+};
+
+// What an instance's ear reports.
+class Router::Ears final : public Listener {
+ public:
+  Ears(Router& router, Instance& instance) : router_(router), instance_(instance) {}
+
+  void on_advert(const Heard& heard, const Remarks& remarks) override {
+    Turn turn(router_);
+    if (remarks.any() && remarks != instance_.last_remarks) tell(heard, remarks);
+    instance_.last_remarks = remarks;
+    router_.give(instance_, AdvertHeard{heard});
+    const State& state = instance_.state;
+    if (state.role == Role::master && heard.priority != priority_released && heard.source != state.master) {
+      log::info("({}) Received advert from {} with lower priority {}, ours {}", instance_.conf.name, heard.source.str(), heard.priority, state.priority);
+    }
+  }
+
+  void on_rejected(const IpAddress& source, const Rejection& rejection) override {
+    // Anybody on the link can send these: one line a minute for each reason.
+    TimePoint& told = instance_.reject_told[static_cast<std::size_t>(rejection.reason)];
+    const TimePoint now = router_.ports_.now();
+    if (told != TimePoint{} && now - told < reject_told_again) return;
+    told = now;
+    log::warning("({}) ignores adverts from {}: {}", instance_.conf.name, source.str(), rejection.str());
+  }
+
+  void on_master_down() override {
+    Turn turn(router_);
+    router_.give(instance_, Timeout{instance_.ear ? instance_.ear->last_heard() : std::nullopt});
+  }
+
+ private:
+  void tell(const Heard& heard, const Remarks& remarks) const {
+    const auto& name = instance_.conf.name;
+    const auto from = heard.source.str();
+    if (remarks.addresses_differ) log::warning("({}) adverts from {} name other virtual addresses than ours", name, from);
+    if (remarks.interval_differs) log::info("({}) adverts from {} come every {} s, ours every {} s", name, from, to_seconds(heard.interval), to_seconds(instance_.election.interval));
+    if (remarks.checksum_differs) log::info("({}) adverts from {} have another form of checksum than ours", name, from);
+  }
+
+  Router& router_;
+  Instance& instance_;
+};
+
+struct Router::PlannedInstance {
+  conf::VrrpInstance conf;
+  Notify notify;
+  std::optional<Remembered> remembered;
+  std::uint64_t became_master = 0;
+};
+
+struct Router::Plan {
+  conf::Global global;
+  std::vector<PlannedInstance> instances;
+  std::vector<std::unique_ptr<Group>> groups;   // members not filled in yet
+  std::vector<ScriptTracker::Definition> scripts;
+};
+
+Router::Router(RouterPorts ports)
+    : ports_(std::move(ports)), scripts_(ports_.runner, ports_.now, [this] {
+        Turn turn(*this);
+        reconsider_all();
+      }) {
+  subscription_ = ports_.netlink.subscribe([this](const netlink::Change& change) { on_netlink(change); });
+}
+
+Router::~Router() = default;
+
+// ---- Configurations ---------------------------------------------------------------------------------------------------
+
+namespace {
+
+Status check_instance(const conf::VrrpInstance& conf, const netlink::Table& table) {
+  const auto refuse = [&](const std::string& why) { return Error{"vrrp_instance " + conf.name + ": " + why}; };
+  if (conf.family != AF_INET) return refuse("VRRP over IPv6 is not supported yet; use IPv4 virtual addresses");
+  if (conf.authentication.type == conf::AuthType::ah) return refuse("auth_type AH is not supported yet; use PASS or none");
+  if (!conf.unicast_peers.empty()) return refuse("unicast_peer is not supported yet; remove it to use multicast");
+  if (conf.vrid == 0) return refuse("it has no virtual_router_id");
+  if (table.link(conf.interface) == nullptr) return refuse("interface " + conf.interface + " does not exist");
+  return {};
+}
+
+Status check_unique(const std::vector<conf::VrrpInstance>& instances) {
+  std::set<std::tuple<std::uint8_t, int, std::string>> seen;
+  for (const auto& conf : instances) {
+    if (seen.insert({conf.vrid, conf.family, conf.interface}).second) continue;
+    return Error{"vrrp_instance " + conf.name + ": virtual_router_id " + std::to_string(conf.vrid) + " is used twice on " + conf.interface};
+  }
+  return {};
+}
+
+}  // namespace
+
+Status Router::prepare(const conf::Model& model) {
+  warnings_.clear();
+  plan_.reset();
+  if (auto status = check_unique(model.vrrp_instances); !status) return status;
+  for (const auto& conf : model.vrrp_instances) {
+    if (auto status = check_instance(conf, ports_.netlink.table()); !status) return status;
+  }
+
+  auto plan = std::make_unique<Plan>();
+  plan->global = model.global;
+  const ScriptSecurity security{model.global.enable_script_security, model.global.script_user, model.global.script_group};
+  for (const auto& script : model.vrrp_scripts) {
+    if (auto command = resolve_script(script.script, security)) {
+      plan->scripts.push_back({script, std::move(*command)});
+    } else {
+      warnings_.push_back("vrrp_script " + script.name + " is not tracked: " + command.error().message);
+    }
+  }
+  for (const auto& conf : model.vrrp_instances) {
+    plan->instances.push_back({conf, Notify(conf.notify, security, conf.name, warnings_), std::nullopt, 0});
+  }
+  for (const auto& conf : model.vrrp_sync_groups) {
+    auto group = std::make_unique<Group>();
+    group->conf = conf;
+    group->notify = Notify(conf.notify, security, conf.name, warnings_);
+    plan->groups.push_back(std::move(group));
+  }
+  plan_ = std::move(plan);
+  return {};
+}
+
+void Router::abort() { plan_.reset(); }
+
+void Router::resume(const Snapshot& snapshot, TimePoint alive_until) {
+  if (!plan_) return;
+  for (auto& planned : plan_->instances) {
+    const auto& conf = planned.conf;
+    const auto found = std::find_if(snapshot.instances.begin(), snapshot.instances.end(), [&](const InstanceSnapshot& s) {
+      return s.vrid == conf.vrid && s.family == conf.family && s.interface == conf.interface;
+    });
+    if (found == snapshot.instances.end()) continue;
+    planned.became_master = found->became_master;
+    const Duration silence = ports_.now() - alive_until;
+    // The most impatient peer, priority 254, has taken over after this.
+    const Duration patience = master_down_interval(conf.version, 254, wire_interval(conf.version, conf.advert_interval), conf.down_timer_adverts);
+    if (found->election.role == Role::master && silence > patience) continue;
+    if (found->election.role == Role::master || found->election.role == Role::backup) planned.remembered = found->election;
+  }
+}
+
+void Router::commit() {
+  if (!plan_) return;
+  Turn turn(*this);
+  const auto plan = std::exchange(plan_, nullptr);
+  const TimePoint now = ports_.now();
+  if (!committed_ && plan->global.vrrp_startup_delay > 0s) start_at_ = now + plan->global.vrrp_startup_delay;
+  committed_ = true;
+  garp_.set_pace(plan->global.garp_interval, plan->global.gna_interval);
+  for (auto& instance : instances_) instance->group = nullptr;
+
+  // Matched by what is on the wire; a new name is no new instance.
+  auto old = std::exchange(instances_, {});
+  std::vector<Instance*> fresh;
+  for (auto& planned : plan->instances) {
+    const auto same = std::find_if(old.begin(), old.end(), [&](const auto& i) {
+      return i && i->is(planned.conf.vrid, planned.conf.family, planned.conf.interface);
+    });
+    if (same != old.end()) {
+      instances_.push_back(std::move(*same));
+    } else {
+      instances_.push_back(make_instance());
+      fresh.push_back(instances_.back().get());
+    }
+    instances_.back()->multicast_group =
+        plan->global.vrrp_mcast_group4.is_unset() ? *IpAddress::parse("224.0.0.18") : plan->global.vrrp_mcast_group4;
+  }
+  std::erase(old, nullptr);
+  remove_instances(std::move(old));
+
+  build_groups(*plan);
+  // All leave what they no longer have before any takes what is new: an address may move from one to another.
+  std::vector<std::optional<Remembered>> remembered;
+  for (std::size_t i = 0; i < plan->instances.size(); ++i) {
+    remembered.push_back(plan->instances[i].remembered);
+    configure(*instances_[i], std::move(plan->instances[i]));
+  }
+  for (std::size_t i = 0; i < instances_.size(); ++i) {
+    Instance& instance = *instances_[i];
+    choose_source(instance);
+    if (std::find(fresh.begin(), fresh.end(), &instance) != fresh.end()) {
+      listen(instance);
+      if (remembered[i]) {
+        auto known = *remembered[i];
+        const auto seen = instance.ear ? instance.ear->last_heard() : std::nullopt;
+        if (seen && (!known.last_heard || seen->at > known.last_heard->at)) known.last_heard = seen;
+        instance.state = vrrp::resume(instance.election, known, now);
+        instance.started = true;
+      } else {
+        instance.state = initial_state(instance.election, instance.conf.priority);
+      }
+      begin(instance);
+      continue;
+    }
+    tune(instance);
+    if (instance.state.role != Role::master) continue;
+    instance.state.due = std::min(instance.state.due.value_or(now), now + instance.election.interval);
+    std::vector<std::string> problems;
+    const auto gained = instance.addresses.acquire(problems);
+    log_problems(instance, problems);
+    std::vector<GarpSchedule::Target> targets;
+    for (const auto& entry : gained) {
+      if (const auto* link = ports_.netlink.table().link(entry.interface)) targets.push_back({link->index, entry.conf.prefix.address});
+    }
+    garp_.add(instance.id, targets, instance.conf.garp, now);
+  }
+  link_told_.clear();
+  scripts_.define(std::move(plan->scripts));
+  scripts_.run();
+  reconsider_all();
+  for (auto& group : groups_) {
+    // Those that go on have been told about by the process before.
+    const auto goes_on = [](const Instance* member) { return member->state.cause == Cause::resumed; };
+    const auto& members = group->members;
+    if (std::all_of(members.begin(), members.end(), goes_on)) group->told = group_role(states_of(members));
+  }
+  changed_ = true;
+}
+
+std::unique_ptr<Instance> Router::make_instance() {
+  auto instance = std::make_unique<Instance>(next_id_++, ports_.netlink, ports_.set_gate);
+  instance->listener = std::make_unique<Ears>(*this, *instance);
+  return instance;
+}
+
+void Router::remove_instances(std::vector<std::unique_ptr<Instance>> leaving) {
+  for (auto& instance : leaving) {
+    instance->deleted = true;
+    give(*instance, Stop{});
+  }
+  finish();  // while they are still there
+  for (const auto& instance : leaving) forget_gates(*instance);
+}
+
+void Router::build_groups(Plan& plan) {
+  auto old = std::exchange(groups_, std::move(plan.groups));
+  for (auto& group : groups_) {
+    for (const auto& name : group->conf.members) {
+      const auto at = std::find_if(plan.instances.begin(), plan.instances.end(), [&](const PlannedInstance& p) { return p.conf.name == name; });
+      if (at == plan.instances.end()) continue;
+      Instance* member = instances_[static_cast<std::size_t>(at - plan.instances.begin())].get();
+      member->group = group.get();
+      group->members.push_back(member);
+    }
+    group->unsettled = true;
+    const auto before = std::find_if(old.begin(), old.end(), [&](const auto& g) { return g->conf.name == group->conf.name; });
+    if (before != old.end()) group->told = (*before)->told;
+  }
+}
+
+void Router::configure(Instance& instance, PlannedInstance planned) {
+  const bool was_configured = !instance.conf.name.empty();
+  instance.conf = std::move(planned.conf);
+  instance.notify = std::move(planned.notify);
+  if (!was_configured) instance.became_master = planned.became_master;
+  instance.election = config_of(instance.conf, instance.election.source, instance.group != nullptr);
+  instance.track_interfaces = instance.conf.track_interfaces;
+  instance.track_scripts = instance.conf.track_scripts;
+  if (instance.group != nullptr) {
+    auto tracks = member_tracks(instance.conf, instance.group->conf);
+    instance.track_interfaces = std::move(tracks.interfaces);
+    instance.track_scripts = std::move(tracks.scripts);
+    // A group begins as one: at once only if every member owns its addresses.
+    const auto& members = instance.group->members;
+    const bool owners = std::all_of(members.begin(), members.end(), [](const Instance* m) { return m->conf.priority == priority_owner; });
+    instance.election.initial_state = owners ? conf::WantedState::master : conf::WantedState::backup;
+  }
+  if (instance.conf.version == 2) instance.state.master_interval = instance.election.interval;
+  instance.packets_changed();
+  std::vector<std::string> problems;
+  instance.addresses.define(instance.conf, problems);
+  log_problems(instance, problems);
+}
+
+void Router::begin(Instance& instance) {
+  std::vector<std::string> problems;
+  if (instance.state.role == Role::master) {
+    // Going on: the addresses are there; what is missing comes back. The network knows where they are.
+    instance.addresses.acquire(problems);
+    auto refresh_only = instance.conf.garp;
+    refresh_only.repeat = 0;
+    garp_.begin(instance.id, instance.announced(ports_.netlink.table()), refresh_only, ports_.now());
+  } else {
+    const auto held_by_another = [&](const VirtualAddresses::Entry& entry) {
+      return std::any_of(instances_.begin(), instances_.end(), [&](const auto& other) { return other.get() != &instance && other->addresses.holds(entry); });
+    };
+    // An owner takes them at once: taking them off first would cut the host off for nothing.
+    if (instance.conf.priority != priority_owner) instance.addresses.remove_leftovers(held_by_another, problems);
+  }
+  log_problems(instance, problems);
+}
+
+void Router::forget_gates(const Instance& instance) {
+  if (!ports_.forget_gate) return;
+  for (const auto& entry : instance.addresses.entries()) {
+    if (auto status = ports_.forget_gate(entry.conf.prefix.address); !status) log::warning("({}) {}", instance.conf.name, status.error().message);
+  }
+}
+
+void Router::stop(bool release) {
+  if (stopped_) return;
+  Turn turn(*this);
+  stopped_ = true;
+  scripts_.clear();
+  if (release) {
+    for (auto& instance : instances_) {
+      instance->group = nullptr;  // each goes by itself
+      give(*instance, Stop{});
+    }
+    finish();
+    for (const auto& instance : instances_) forget_gates(*instance);
+  }
+  // Said when all addresses are gone, instances before groups.
+  for (auto& instance : instances_) {
+    if (instance->started) notify(*instance, Notification::stop);
+  }
+  for (const auto& group : groups_) fire(group->notify.commands(Notification::stop, "GROUP", group->conf.name, 0), group->conf.name);
+  for (auto& instance : instances_) instance->ear.reset();
+}
+
+// ---- Time -------------------------------------------------------------------------------------------------------------
+
+std::optional<TimePoint> Router::timeout_at(const Instance& instance) const {
+  if (!instance.state.due) return std::nullopt;
+  const bool kernel_watches = instance.state.role == Role::backup && instance.ear && instance.ear->keeps_down_timer();
+  return kernel_watches ? *instance.state.due + down_timer_guard : *instance.state.due;
+}
+
+std::optional<TimePoint> Router::next() const {
+  std::optional<TimePoint> soonest;
+  const auto consider = [&soonest](std::optional<TimePoint> at) {
+    if (at && (!soonest || *at < *soonest)) soonest = at;
+  };
+  if (stopped_) return soonest;
+  for (const auto& instance : instances_) consider(timeout_at(*instance));
+  consider(garp_.next());
+  consider(scripts_.next());
+  consider(start_at_);
+  return soonest;
+}
+
+void Router::run() {
+  if (stopped_) return;
+  Turn turn(*this);
+  const TimePoint now = ports_.now();
+  if (start_at_ && *start_at_ <= now) {
+    start_at_.reset();
+    for (auto& instance : instances_) start_if_ready(*instance);
+  }
+  const auto due = [&](const auto& instance) {
+    const auto at = timeout_at(*instance);
+    return at && *at <= now;
+  };
+  // What arrived in time is heard before its absence is believed.
+  if (std::any_of(instances_.begin(), instances_.end(), due)) ports_.transport.drain();
+  for (auto& instance : instances_) {
+    if (due(instance)) give(*instance, Timeout{instance->ear ? instance->ear->last_heard() : std::nullopt});
+  }
+  scripts_.run();
+}
+
+// ---- One turn ---------------------------------------------------------------------------------------------------------
+
+void Router::give(Instance& instance, const Event& event) {
+  const Role before = instance.state.role;
+  const auto master_before = std::pair(instance.state.master, instance.state.priority);
+  const Step step = vrrp::step(instance.election, instance.state, event, ports_.now());
+  instance.state = step.next;
+  for (const Action action : step.actions) {
+    if (action == Action::send_advert) {
+      instance.queue_advert(ports_.sender);
+    } else if (action == Action::send_priority_zero) {
+      instance.queue_priority_zero(ports_.sender);
+      log::info("({}) sent 0 priority", instance.conf.name);
+    } else {
+      todo_.push_back({&instance, action, instance.state.role, before, instance.state.cause});
+    }
+  }
+  if (instance.state.role != before || master_before != std::pair(instance.state.master, instance.state.priority)) changed_ = true;
+  if (instance.group != nullptr) instance.group->unsettled = true;
+  if (instance.ear) instance.ear->follow(instance.state);
+}
+
+void Router::finish() {
+  do {
+    while (settle_groups()) {
+    }
+    flush();
+    if (!todo_.empty()) {
+      const Todo todo = todo_.front();
+      todo_.pop_front();
+      carry_out(todo);
+    }
+    send_due_announcements();
+  } while (!todo_.empty());
+  flush();
+  tell_groups();
+  if (std::exchange(changed_, false) && on_change_) on_change_();
+}
+
+bool Router::settle_groups() {
+  bool pulled = false;
+  for (auto& group : groups_) {
+    if (!std::exchange(group->unsettled, false)) continue;
+    member_states_.clear();
+    for (const Instance* member : group->members) member_states_.push_back(&member->state);
+    for (const auto& pull : settle(member_states_)) {
+      give(*group->members[pull.member], pull.event);
+      pulled = true;
+    }
+  }
+  return pulled;
+}
+
+void Router::carry_out(const Todo& todo) {
+  Instance& instance = *todo.instance;
+  const auto& name = instance.conf.name;
+  switch (todo.action) {
+    case Action::become_master: become_master(instance, todo.cause); break;
+    case Action::become_backup:
+      if (todo.before == Role::master) log::info("({}) {}", name, in_words(todo.cause, instance));
+      log::info("({}) Entering BACKUP STATE{}", name, todo.before == Role::init && !instance.waited ? " (init)" : "");
+      leave(instance, todo);
+      notify(instance, Notification::backup);
+      break;
+    case Action::become_fault:
+      log::info("({}) in fault: {}", name, instance.state.faults.str());
+      log::info("({}) Entering FAULT STATE{}", name, todo.before == Role::init ? " (init)" : "");
+      leave(instance, todo);
+      notify(instance, Notification::fault);
+      break;
+    case Action::become_init:
+      leave(instance, todo);
+      if (instance.deleted) notify(instance, Notification::deleted);
+      break;
+    case Action::announce_again: {
+      const auto again = [&](const Instance& i) {
+        garp_.again(i.id, i.announced(ports_.netlink.table()), i.conf.garp, ports_.now());
+      };
+      if (instance.group == nullptr) return again(instance);
+      for (const Instance* member : instance.group->members) again(*member);
+      break;
+    }
+    case Action::tell_lower_priority: notify(instance, Notification::master_rx_lower_priority); break;
+    case Action::tell_priority:
+    case Action::send_advert:
+    case Action::send_priority_zero: break;
+  }
+}
+
+void Router::become_master(Instance& instance, Cause cause) {
+  log::info("({}) {}", instance.conf.name, in_words(cause, instance));
+  log::info("({}) Entering MASTER STATE", instance.conf.name);
+  ++instance.became_master;
+  std::vector<std::string> problems;
+  instance.addresses.acquire(problems);
+  log_problems(instance, problems);
+  const auto targets = instance.announced(ports_.netlink.table());
+  garp_.begin(instance.id, targets, instance.conf.garp, ports_.now());
+  send_due_announcements();
+  flush();
+  notify(instance, Notification::master);
+}
+
+void Router::leave(Instance& instance, const Todo& todo) {
+  garp_.cancel(instance.id);
+  if (todo.before == Role::master) ++instance.released_master;
+  std::vector<std::string> problems;
+  instance.addresses.release(problems);
+  log_problems(instance, problems);
+}
+
+void Router::tell_groups() {
+  if (stopped_) return;
+  for (auto& group : groups_) {
+    if (group->members.empty()) continue;
+    const Role role = group_role(states_of(group->members));
+    if (role == std::exchange(group->told, role) || role == Role::init) continue;
+    log::info("VRRP_Group({}) Syncing instances to {} state", group->conf.name, vrrp::name(role));
+    const auto what = role == Role::master ? Notification::master : role == Role::backup ? Notification::backup : Notification::fault;
+    fire(group->notify.commands(what, "GROUP", group->conf.name, 0), group->conf.name);
+  }
+}
+
+void Router::notify(Instance& instance, Notification what) {
+  fire(instance.notify.commands(what, "INSTANCE", instance.conf.name, instance.state.priority), instance.conf.name);
+}
+
+void Router::fire(const std::vector<Command>& commands, const std::string& whose) {
+  for (const auto& command : commands) {
+    if (auto status = ports_.runner.fire(command); !status) log::error("({}) {}", whose, status.error().message);
+  }
+}
+
+void Router::send_due_announcements() {
+  due_announcements_.clear();
+  garp_.take_due(ports_.now(), due_announcements_);
+  for (const auto& due : due_announcements_) {
+    const auto* link = ports_.netlink.table().link(due.target.index);
+    if (link == nullptr || link->mac.is_zero()) continue;  // gone, or a link without Ethernet addresses
+    ports_.sender.queue_frame(due.owner, due.target.index, build_announcement(due.target.address, link->mac));
+  }
+}
+
+void Router::flush() {
+  ports_.sender.flush([this](std::uint32_t owner, int error) {
+    const auto it = std::find_if(instances_.begin(), instances_.end(), [owner](const auto& i) { return i->id == owner; });
+    if (it == instances_.end() || std::exchange((*it)->last_send_error, error) == error) return;
+    log::warning("({}) cannot send on {}: {}", (*it)->conf.name, (*it)->conf.interface, std::strerror(error));
+  });
+}
+
+// ---- Trackers ---------------------------------------------------------------------------------------------------------
+
+FaultSet Router::link_faults(const Instance& instance) const {
+  FaultSet faults;
+  const auto* link = ports_.netlink.table().link(instance.conf.interface);
+  if (!instance.conf.dont_track_primary) faults = faults.with(Fault::interface_down, link == nullptr || !link->usable());
+  faults = faults.with(Fault::no_source_address, instance.election.source.is_unset());
+  return faults.with(Fault::configuration, !instance.ear && link != nullptr && link->usable());
+}
+
+void Router::reconsider_all() {
+  for (auto& instance : instances_) reconsider(*instance);
+}
+
+void Router::reconsider(Instance& instance) {
+  tracked_.clear();
+  for (const auto& track : instance.track_interfaces) {
+    const auto* link = ports_.netlink.table().link(track.name);
+    tracked_.push_back({Fault::tracked_interface, track.weight, track.reverse, link != nullptr && link->usable()});
+  }
+  for (const auto& track : instance.track_scripts) {
+    // One that cannot be run was dropped with a warning when the configuration was read: it is no fault.
+    if (!scripts_.known(track.name)) continue;
+    tracked_.push_back({Fault::tracked_script, track.weight, track.reverse, scripts_.up(track.name)});
+  }
+  const Evaluation evaluation = evaluate(instance.conf.priority, tracked_);
+  instance.waiting = evaluation.waiting;
+  instance.waited |= evaluation.waiting;
+  const FaultSet faults = (evaluation.faults | link_faults(instance)).with(Fault::sync_group, instance.state.faults.has(Fault::sync_group));
+  if (evaluation.priority != instance.state.priority) {
+    log::info("({}) Changing effective priority from {} to {}", instance.conf.name, instance.state.priority, evaluation.priority);
+    give(instance, PriorityChanged{evaluation.priority});
+  }
+  if (faults != instance.state.faults) give(instance, FaultsChanged{faults});
+  start_if_ready(instance);
+}
+
+void Router::start_if_ready(Instance& instance) {
+  if (stopped_ || start_at_) return;
+  const auto ready = [](const Instance* i) { return !i->waiting; };
+  if (instance.group == nullptr) {
+    if (!ready(&instance) || std::exchange(instance.started, true)) return;
+    return give(instance, Start{});
+  }
+  // A group begins together.
+  const auto& members = instance.group->members;
+  if (!std::all_of(members.begin(), members.end(), ready)) return;
+  for (Instance* member : members) {
+    if (!std::exchange(member->started, true)) give(*member, Start{});
+  }
+}
+
+// ---- The kernel's events ----------------------------------------------------------------------------------------------
+
+void Router::on_netlink(const netlink::Change& change) {
+  if (!committed_ || stopped_) return;
+  Turn turn(*this);
+  if (const auto* c = std::get_if<netlink::LinkChanged>(&change)) {
+    on_link(c->link, false);
+  } else if (const auto* g = std::get_if<netlink::LinkGone>(&change)) {
+    on_link(g->link, true);
+  } else if (const auto* a = std::get_if<netlink::AddressChanged>(&change)) {
+    on_address(a->address);
+  } else if (const auto* d = std::get_if<netlink::AddressGone>(&change)) {
+    on_address_gone(*d);
+  }
+}
+
+void Router::on_link(const netlink::Link& link, bool gone) {
+  const bool up = !gone && link.usable();
+  bool in_use = false;
+  for (auto& instance : instances_) {
+    const auto& tracks = instance->track_interfaces;
+    in_use |= instance->conf.interface == link.name;
+    in_use |= std::any_of(tracks.begin(), tracks.end(), [&](const conf::Track& t) { return t.name == link.name; });
+    // A link of the same name with another index is another link; and a link may have been renamed.
+    const auto* mine = ports_.netlink.table().link(instance->conf.interface);
+    if (instance->ear && (mine == nullptr || mine->index != instance->index)) instance->ear.reset();
+    if (!instance->ear && mine != nullptr && mine->usable()) {
+      choose_source(*instance);
+      listen(*instance);
+    }
+  }
+  if (in_use) {
+    const auto told = link_told_.find(link.name);
+    if (told == link_told_.end() ? !up : told->second != up) log::info("Netlink reports {} {}", link.name, up ? "up" : "down");
+    link_told_[link.name] = up;
+  }
+  reconsider_all();
+}
+
+void Router::on_address(const netlink::Address& address) {
+  const auto* link = ports_.netlink.table().link(address.index);
+  if (link == nullptr) return;
+  for (auto& instance : instances_) {
+    if (instance->conf.interface != link->name) continue;
+    const IpAddress before = instance->election.source;
+    choose_source(*instance);
+    if (instance->election.source == before) continue;
+    if (instance->ear) {
+      tune(*instance);
+    } else {
+      listen(*instance);
+    }
+    reconsider(*instance);
+  }
+}
+
+void Router::on_address_gone(const netlink::AddressGone& gone) {
+  for (auto& instance : instances_) {
+    if (!instance->addresses.lost(gone)) continue;
+    const auto* link = ports_.netlink.table().link(gone.address.index);
+    log::info("Netlink reflector reports IP {} removed from {}", gone.address.prefix.address.str(), link != nullptr ? link->name : "?");
+    if (instance->group == nullptr) {
+      give(*instance, AddressLost{});
+    } else {
+      for (Instance* member : instance->group->members) give(*member, AddressLost{});
+    }
+  }
+  on_address(gone.address);
+}
+
+void Router::listen(Instance& instance) {
+  instance.ear.reset();
+  const auto* link = ports_.netlink.table().link(instance.conf.interface);
+  if (link == nullptr) return;
+  instance.index = link->index;
+  auto ear = ports_.transport.listen(instance.tuning(), *instance.listener);
+  if (!ear) return log::error("({}) {}", instance.conf.name, ear.error().message);
+  instance.ear = std::move(*ear);
+  instance.ear->follow(instance.state);
+}
+
+void Router::tune(Instance& instance) {
+  if (!instance.ear) return listen(instance);
+  if (auto status = instance.ear->tune(instance.tuning()); !status) log::error("({}) {}", instance.conf.name, status.error().message);
+  instance.ear->follow(instance.state);
+}
+
+bool Router::is_vip(const IpAddress& address) const {
+  return std::any_of(instances_.begin(), instances_.end(), [&](const auto& i) { return i->addresses.contains(address); });
+}
+
+void Router::choose_source(Instance& instance) {
+  const auto source = vrrp::choose_source(instance.conf, ports_.netlink.table(), [this](const IpAddress& ip) { return is_vip(ip); });
+  if (source.value_or(IpAddress()) == instance.election.source) return;
+  instance.election.source = source.value_or(IpAddress());
+  if (instance.state.role == Role::master) instance.state.master = instance.election.source;
+  instance.packets_changed();
+}
+
+// ---- For others to see ------------------------------------------------------------------------------------------------
+
+Snapshot Router::snapshot() const {
+  Snapshot out;
+  for (const auto& i : instances_) {
+    Remembered remembered{i->state.role, i->state.since, i->state.priority, std::nullopt};
+    if (i->state.heard_at && !i->state.master.is_unset() && i->state.role == Role::backup) {
+      remembered.last_heard = Heard{i->state.master, i->state.master_priority, i->state.master_interval, *i->state.heard_at};
+    }
+    out.instances.push_back({i->conf.interface, i->conf.family, i->conf.vrid, remembered, i->became_master});
+  }
+  return out;
+}
+
+std::vector<InstanceStatus> Router::status() const {
+  std::vector<InstanceStatus> out;
+  for (const auto& i : instances_) {
+    InstanceStatus s;
+    s.name = i->conf.name;
+    s.interface = i->conf.interface;
+    s.vrid = i->conf.vrid;
+    s.version = i->conf.version;
+    s.family = i->conf.family;
+    if (i->group != nullptr) s.sync_group = i->group->conf.name;
+    s.role = i->state.role;
+    s.cause = i->state.cause;
+    s.since = i->state.since;
+    s.base_priority = i->conf.priority;
+    s.priority = i->state.priority;
+    s.advert_interval = i->election.interval;
+    s.master = i->state.master;
+    s.master_priority = i->state.master_priority;
+    if (i->ear) s.transport = i->ear->kind();
+    for (const auto& entry : i->addresses.entries()) (entry.excluded ? s.excluded_addresses : s.addresses).push_back(entry.conf.prefix.str());
+    for (std::uint32_t bit = 1; bit != 0; bit <<= 1) {
+      if ((i->state.faults.bits() & bit) != 0) s.faults.emplace_back(sentence(static_cast<Fault>(bit)));
+    }
+    if (i->waiting) s.faults.emplace_back("waits for the first result of its scripts");
+    s.adverts_sent = i->adverts_sent;
+    s.priority_zero_sent = i->priority_zero_sent;
+    s.became_master = i->became_master;
+    s.released_master = i->released_master;
+    const Tally tally = i->ear ? i->ear->tally() : Tally{};
+    s.adverts_received = tally.received;
+    s.priority_zero_received = tally.priority_zero;
+    for (std::size_t r = 0; r < tally.rejected.size(); ++r) {
+      if (tally.rejected[r] != 0) s.rejects.push_back({std::string(vrrp::name(static_cast<Reject>(r))), tally.rejected[r]});
+    }
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
+}  // namespace xd::vrrp

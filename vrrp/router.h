@@ -1,0 +1,139 @@
+// The VRRP router (RFC 9568, 1.7): all instances and sync groups of a configuration, and what their elections ask for, over ports that
+// tests replace. It keeps no timer and waits for nothing: run() is to be called at next(), and everything else comes in by
+// callbacks of its ports. Engine (engine.h) puts it on the event loop.
+//
+// Each call and each callback is one turn: events are given to elections, the adverts they ask for leave at once and together,
+// then come the slower actions (addresses, announcements, scripts), then sync groups' notifications.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf/model.h"
+#include "netlink/netlink.h"
+#include "vrrp/engine.h"
+#include "vrrp/garp.h"
+#include "vrrp/instance.h"
+#include "vrrp/scripts.h"
+#include "vrrp/sync.h"
+#include "vrrp/transport.h"
+
+namespace xd::vrrp {
+
+struct RouterPorts {
+  netlink::Netlink& netlink;
+  Transport& transport;
+  Sender& sender;
+  Runner& runner;
+  std::function<TimePoint()> now;
+  VirtualAddresses::Gate set_gate;                         // empty: no packet path
+  std::function<Status(const IpAddress&)> forget_gate;
+};
+
+struct Group {
+  conf::VrrpSyncGroup conf;
+  Notify notify;
+  std::vector<Instance*> members;
+  Role told = Role::init;   // by the last notification
+  bool unsettled = false;   // a member has changed
+};
+
+class Router {
+ public:
+  explicit Router(RouterPorts ports);
+  ~Router();
+
+  // As in Engine.
+  Status prepare(const conf::Model& model);
+  void commit();
+  void abort();
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  void resume(const Snapshot& snapshot, TimePoint alive_until);
+  Snapshot snapshot() const;
+  void stop(bool release);
+  std::vector<InstanceStatus> status() const;
+  void on_change(std::function<void()> handler) { on_change_ = std::move(handler); }
+
+  // When run() has something to do.
+  std::optional<TimePoint> next() const;
+  void run();
+
+ private:
+  struct Plan;
+  struct PlannedInstance;
+  class Ears;
+  class Turn;
+  struct Todo {
+    Instance* instance;
+    Action action;
+    Role role;       // after the step that asked for it
+    Role before;
+    Cause cause;
+  };
+
+  void give(Instance& instance, const Event& event);
+  void reconsider(Instance& instance);
+  void reconsider_all();
+  FaultSet link_faults(const Instance& instance) const;
+  void start_if_ready(Instance& instance);
+  std::optional<TimePoint> timeout_at(const Instance& instance) const;
+
+  void finish();
+  bool settle_groups();
+  void carry_out(const Todo& todo);
+  void become_master(Instance& instance, Cause cause);
+  void leave(Instance& instance, const Todo& todo);
+  void tell_groups();
+  void notify(Instance& instance, Notification what);
+  void fire(const std::vector<Command>& commands, const std::string& whose);
+  void send_due_announcements();
+  void flush();
+
+  void on_netlink(const netlink::Change& change);
+  void on_link(const netlink::Link& link, bool gone);
+  void on_address(const netlink::Address& address);
+  void on_address_gone(const netlink::AddressGone& gone);
+  void listen(Instance& instance);
+  void tune(Instance& instance);
+  bool is_vip(const IpAddress& address) const;
+  void choose_source(Instance& instance);
+
+  std::unique_ptr<Instance> make_instance();
+  void configure(Instance& instance, PlannedInstance planned);
+  void build_groups(Plan& plan);
+  void begin(Instance& instance);
+  void remove_instances(std::vector<std::unique_ptr<Instance>> leaving);
+  void forget_gates(const Instance& instance);
+  void log_problems(const Instance& instance, const std::vector<std::string>& problems);
+
+  RouterPorts ports_;
+  std::vector<std::unique_ptr<Instance>> instances_;
+  std::vector<std::unique_ptr<Group>> groups_;
+  ScriptTracker scripts_;
+  GarpSchedule garp_;
+  std::unique_ptr<Plan> plan_;
+  std::vector<std::string> warnings_;
+  netlink::Netlink::Subscription subscription_;
+  std::function<void()> on_change_;
+  std::map<std::string, bool> link_told_;   // interfaces in use: were they up when last told
+  std::optional<TimePoint> start_at_;       // vrrp_startup_delay ends; empty: it is over
+  bool committed_ = false;
+  bool stopped_ = false;
+  std::uint32_t next_id_ = 1;
+
+  // The turn in progress.
+  int depth_ = 0;
+  std::deque<Todo> todo_;
+  bool changed_ = false;
+  // Kept between turns, so that steady adverts allocate nothing.
+  std::vector<Tracked> tracked_;
+  std::vector<const State*> member_states_;
+  std::vector<GarpSchedule::Due> due_announcements_;
+};
+
+}  // namespace xd::vrrp

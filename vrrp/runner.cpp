@@ -1,0 +1,27 @@
+#include "vrrp/runner.h"
+
+#include <utility>
+
+namespace xd::vrrp {
+
+Result<std::unique_ptr<Runner::Run>> LoopRunner::check(const Command& command, Duration limit, Done done) {
+  struct Checked final : Run {
+    std::unique_ptr<RunningCommand> running;
+  };
+  auto started = RunningCommand::start(loop_, command, limit, [done = std::move(done)](const RunningCommand::Outcome& outcome) {
+    done({outcome.success(), outcome.timed_out ? "timed out" : describe_exit(outcome.info)});
+  });
+  if (!started) return std::move(started).error();
+  auto run = std::make_unique<Checked>();
+  run->running = std::move(*started);
+  return std::unique_ptr<Run>(std::move(run));
+}
+
+Status LoopRunner::fire(const Command& command) {
+  auto pid = spawn(command);
+  if (!pid) return std::move(pid).error();
+  fired_[*pid] = loop_.child(*pid, [this, pid = *pid](const siginfo_t&) { fired_.erase(pid); });
+  return {};
+}
+
+}  // namespace xd::vrrp

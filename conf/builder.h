@@ -1,0 +1,222 @@
+// Statements → model. The keyword table says what may stand where and checks arguments; a rule says what a keyword does.
+//
+// Rules only store what is written. Defaults, inheritance and everything that needs two statements at once happen when a block
+// ends (virtual servers, which are many) or in finish() (the rest), because global_defs may come last in the file.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "conf/compile.h"
+#include "conf/keywords.h"
+#include "conf/model.h"
+#include "conf/text.h"
+#include "conf/tree.h"
+
+namespace xd::conf {
+
+// A statement whose arguments have been checked against its row of the table.
+struct Value {
+  const Keyword& keyword;
+  const Tree& tree;
+  const Statement& statement;
+  std::span<const Token> args;
+  std::int64_t number = 0;          // integer
+  Duration duration{};              // seconds, milliseconds
+  bool on = true;                   // boolean
+  bool given = true;                // an optional argument was there
+  IpAddress address{};              // address, address4, address6
+
+  const Token& at() const { return tree.keyword(statement); }
+  // Where to point: the first argument, or the keyword when there is none.
+  const Token& where() const { return args.empty() ? at() : args.front(); }
+  std::string_view word() const { return args.empty() ? std::string_view{} : args.front().text; }
+};
+
+class Builder;
+
+struct Rule {
+  enum class Effect : std::uint8_t { obeyed, stored };  // stored: in the model, but no subsystem acts on it yet
+  Block block;
+  std::string_view keyword;
+  void (*apply)(Builder&, const Value&);
+  void (*leave)(Builder&, const Value&) = nullptr;       // at the end of its block
+  Effect effect = Effect::obeyed;
+};
+
+std::span<const Rule> global_rules();
+std::span<const Rule> vrrp_rules();
+std::span<const Rule> lvs_rules();
+std::span<const Rule> xdirector_rules();
+
+// Whether the daemon acts on a keyword.
+bool is_obeyed(const Keyword& keyword);
+
+// What is written in one vrrp_instance, before defaults.
+struct InstanceDraft {
+  VrrpInstance out;
+  Token at;                         // its name
+  Token vrid_at, interface_at, advert_int_at, nopreempt_at, preempt_delay_at, auth_at, priority_at, addresses_at;
+  bool vrid_bad = false;            // said already
+  bool state_given = false;
+  bool auth_given = false;
+  bool has_auth_pass = false;
+  bool unicast_given = false;
+  std::optional<int> version;
+  std::optional<std::uint8_t> priority;
+  std::optional<Duration> advert_interval;
+  std::optional<unsigned> down_timer_adverts;
+  std::optional<bool> strict, accept, skip_check_adv_addr, checksum_as_v2, lower_prio_no_advert, higher_prio_send_advert, smtp_alert;
+  std::optional<unsigned> garp_repeat, garp_refresh_repeat, garp_lower_repeat;
+  std::optional<Duration> garp_delay, garp_refresh, garp_lower_delay;
+  int family = 0;                   // 0: nothing said yet
+  Token family_at;
+  std::vector<std::optional<int>> script_weights;  // beside out.track_scripts; empty: the script's own
+  std::vector<Token> script_at;
+  std::vector<Token> interface_tracks_at;
+};
+
+struct ScriptDraft {
+  VrrpScript out;
+  Token at;
+};
+
+struct GroupDraft {
+  VrrpSyncGroup out;
+  Token at;
+  std::vector<Token> members_at;
+  std::vector<std::optional<int>> script_weights;
+  std::vector<Token> script_at;
+  std::vector<Token> interface_tracks_at;
+  std::optional<bool> smtp_alert;
+};
+
+// The settings that a checker takes from its real server, and that from its virtual server.
+struct CheckDefaults {
+  std::optional<Duration> delay_loop, delay_before_retry, warmup, connect_timeout;
+  std::optional<unsigned> retry;
+  std::optional<bool> alpha, log_all_failures;
+};
+
+struct CheckerDraft {
+  Checker out;
+  CheckDefaults own;
+  Token at;
+};
+
+struct RealServerDraft {
+  RealServer out;
+  Token at;
+  CheckDefaults own;
+  std::optional<std::uint32_t> weight;
+  std::optional<lvs::Forward> forward;
+  std::optional<bool> inhibit, smtp_alert;
+  std::string virtualhost;
+  std::vector<CheckerDraft> checkers;
+};
+
+struct VirtualServerDraft {
+  VirtualServer out;
+  Token at;
+  CheckDefaults own;
+  bool scheduler_given = false, forward_given = false, protocol_given = false;
+  std::optional<std::uint32_t> weight;   // of real servers that follow
+  bool inhibit = false;
+  std::optional<bool> smtp_alert;
+  std::optional<lvs::Forward> sorry_forward;
+  bool sorry_inhibit = false;
+  Token sorry_at, quorum_at, hysteresis_at;
+  int mark_family = 0;
+  std::vector<RealServerDraft> real_servers;
+};
+
+class Builder {
+ public:
+  Builder(Model& model, Diagnostics& diagnostics, const Text& text, const Options& options);
+
+  // One top-level statement.
+  void add(const Tree& tree);
+  // After the last one: defaults, inheritance, checks across blocks.
+  void finish();
+
+  // ---- for rules
+  Model& model;
+  const Options& options;
+  std::vector<InstanceDraft> instances;
+  std::vector<ScriptDraft> scripts;
+  std::vector<GroupDraft> groups;
+  VirtualServerDraft virtual_server;   // the one that is being read
+  std::optional<bool> smtp_alert, smtp_alert_vrrp, smtp_alert_checker, checker_log_all_failures;
+  std::optional<unsigned> down_timer_adverts;
+  std::optional<Duration> garp_lower_delay;
+  std::optional<unsigned> garp_lower_repeat;
+  bool lower_prio_no_advert = false, higher_prio_send_advert = false, checksum_as_v2 = false, min_garp = false;
+  bool garp_delay_given = false, garp_repeat_given = false, garp_lower_given = false;
+  // Real servers and virtual servers that take smtp_alert from global_defs, and checkers that take log_all_failures from there.
+  struct Undecided {
+    std::uint32_t virtual_server;
+    std::int32_t real_server;          // -1: the virtual server itself
+    std::int32_t checker;              // -1: smtp_alert of the server; else log_all_failures of this checker
+  };
+  std::vector<Undecided> undecided;
+  std::vector<std::pair<lvs::ServiceKey, Token>> service_places;   // beside model.virtual_servers
+  struct EngineChoice {
+    lvs::ServiceKey key;
+    Engine engine = Engine::automatic;
+    Token at;
+  };
+  std::vector<EngineChoice> engines;
+
+  InstanceDraft& instance() { return instances.back(); }
+  ScriptDraft& script() { return scripts.back(); }
+  GroupDraft& group() { return groups.back(); }
+  RealServerDraft& real_server() { return virtual_server.real_servers.back(); }
+  CheckerDraft& checker() { return real_server().checkers.back(); }
+  HttpUrl& url() { return std::get<HttpCheck>(checker().out.check).urls.back(); }
+
+  // Called by the rule of a block: what is in it is not read.
+  void skip_block() { skip_ = true; }
+
+  // The statement is not obeyed as written.
+  void warn(const Token& at, std::string message, std::string expected = {}, std::string hint = {});
+  // Our own advice: keepalived's config test would not fail on it.
+  void advise(const Token& at, std::string message);
+  // The configuration cannot be used.
+  void fail(const Token& at, std::string message, std::string expected = {});
+  void report(Diagnostic diagnostic, const Token& at);
+  Place place(const Token& token) const { return text_.place(token); }
+  void not_in_effect(const Token& at, std::string_view what);
+
+  // A word as a program with its arguments, and user and group behind it.
+  Script command(std::span<const Token> args);
+  // "does not exist" is said here; true when it exists or nobody can tell.
+  bool interface_exists(const Token& name, std::string_view user);
+
+ private:
+  void statement(const Tree& tree, const Statement& s, Block block, bool quiet);
+  void children(const Tree& tree, const Statement& s, Block block, bool quiet);
+  void unknown(const Tree& tree, const Statement& s, Block block);
+  bool check_arguments(Value& value, bool quiet);
+  void missing_argument(const Value& value);
+
+  Diagnostics& diagnostics_;
+  const Text& text_;
+  bool skip_ = false;
+  std::vector<const Token*> enclosing_;               // keywords of the open blocks
+  std::vector<bool> ineffective_said_;                // by row
+  std::unordered_set<std::string> ineffective_words_; // options of lines
+};
+
+// finish(), by subject.
+void finish_vrrp(Builder& b);
+void finish_lvs(Builder& b);
+// At the end of each virtual_server.
+void finish_virtual_server(Builder& b);
+
+}  // namespace xd::conf

@@ -1,0 +1,434 @@
+// vrrp_instance, vrrp_script, vrrp_sync_group.
+#include <fmt/core.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "conf/builder.h"
+#include "conf/values.h"
+
+namespace xd::conf {
+
+namespace {
+
+constexpr Block I = Block::vrrp_instance;
+constexpr Block S = Block::vrrp_script;
+constexpr Block Y = Block::vrrp_sync_group;
+constexpr Rule::Effect stored = Rule::Effect::stored;
+
+std::chrono::seconds seconds(const Value& v) { return std::chrono::seconds(v.number); }
+
+std::string_view family_name(int family) { return family == AF_INET6 ? "IPv6" : "IPv4"; }
+
+// ---- shared by several blocks
+
+// The first address of an instance decides its family; one of the other family has no place in it.
+bool belongs_to_family(Builder& b, const Token& at, const IpAddress& address) {
+  InstanceDraft& i = b.instance();
+  if (i.family == 0) {
+    i.family = address.family();
+    i.family_at = at;
+  }
+  if (i.family == address.family()) return true;
+  Diagnostic d;
+  d.message = fmt::format("{} is not an {} address as the others of {}; it is ignored", address.str(), family_name(i.family), i.out.name);
+  d.notes.push_back({b.place(i.family_at), "the family was decided here"});
+  b.report(std::move(d), at);
+  return false;
+}
+
+// "weight <n> [reverse|noreverse]" behind a name. False: the entry is not usable, and that has been said.
+bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, std::optional<int>& weight, bool& reverse) {
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    const Token& t = options[i];
+    if (t.text != "weight") {
+      b.warn(t, fmt::format("unknown option '{}' of {}; the entry is ignored", t.text, what), "weight <-253..253> [reverse|noreverse]");
+      return false;
+    }
+    if (++i >= options.size()) {
+      b.warn(t, "weight needs a number; the entry is ignored", "weight <-253..253> [reverse|noreverse]");
+      return false;
+    }
+    const Number n = parse_integer(options[i].text);
+    if (n.written != Written::good || n.value < -254 || n.value > 254) {
+      b.warn(options[i], fmt::format("weight {} of {} is outside -253..253; the entry is ignored", options[i].text, what));
+      return false;
+    }
+    weight = static_cast<int>(std::clamp<std::int64_t>(n.value, -253, 253));
+    if (*weight != n.value) b.warn(options[i], fmt::format("weight {} of {} is cut to {}", n.value, what, *weight));
+    if (i + 1 < options.size() && (options[i + 1].text == "reverse" || options[i + 1].text == "noreverse")) reverse = options[++i].text == "reverse";
+  }
+  return true;
+}
+
+bool already(const std::vector<Track>& tracks, std::string_view name) {
+  return std::any_of(tracks.begin(), tracks.end(), [&](const Track& t) { return t.name == name; });
+}
+
+void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::vector<Track>& tracks, std::vector<Token>& places) {
+  for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
+    const Token& name = v.tree.keyword(*s);
+    if (already(tracks, name.text)) {
+      b.warn(name, fmt::format("interface {} is tracked twice; the second is ignored", name.text));
+      continue;
+    }
+    std::optional<int> weight;
+    Track t{std::string(name.text), 0, false};
+    if (!read_weight(b, v.tree.arguments(*s), name.text, weight, t.reverse)) continue;
+    if (!b.interface_exists(name, owner)) continue;
+    t.weight = weight.value_or(0);
+    tracks.push_back(std::move(t));
+    places.push_back(name);
+  }
+}
+
+void track_scripts(Builder& b, const Value& v, std::vector<Track>& tracks, std::vector<std::optional<int>>& weights, std::vector<Token>& places) {
+  for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
+    const Token& name = v.tree.keyword(*s);
+    if (already(tracks, name.text)) {
+      b.warn(name, fmt::format("script {} is tracked twice; the second is ignored", name.text));
+      continue;
+    }
+    std::optional<int> weight;
+    Track t{std::string(name.text), 0, false};
+    if (!read_weight(b, v.tree.arguments(*s), name.text, weight, t.reverse)) continue;
+    tracks.push_back(std::move(t));
+    weights.push_back(weight);
+    places.push_back(name);
+  }
+}
+
+// ---- addresses
+
+bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> words, std::size_t& i) {
+  const Token& option = words[i];
+  const auto argument = [&]() -> const Token* {
+    if (i + 1 < words.size()) return &words[++i];
+    b.warn(option, fmt::format("{} of {} needs an argument", option.text, out.prefix.address.str()));
+    return nullptr;
+  };
+  if (option.text == "dev") {
+    const Token* name = argument();
+    if (!name) return true;
+    out.interface = name->text;
+    return b.interface_exists(*name, out.prefix.address.str());
+  }
+  if (option.text == "label") {
+    const Token* label = argument();
+    if (!label) return true;
+    if (label->text.size() >= IFNAMSIZ) {
+      b.warn(*label, fmt::format("label {} is longer than {} characters; the address is left out", label->text, IFNAMSIZ - 1));
+      return false;
+    }
+    out.label = label->text;
+    return true;
+  }
+  if (option.text == "scope") {
+    const Token* word = argument();
+    if (!word) return true;
+    if (const auto scope = parse_scope(word->text)) {
+      out.scope = *scope;
+    } else {
+      b.warn(*word, fmt::format("scope '{}' is unknown; it is ignored", word->text), "global, site, link, host, nowhere or 0-255");
+    }
+    return true;
+  }
+  if (option.text == "brd" || option.text == "broadcast") {
+    const Token* word = argument();
+    if (!word) return true;
+    const auto address = IpAddress::parse(word->text);
+    if (address && address->is_v4()) {
+      out.broadcast = *address;
+    } else if ((word->text == "+" || word->text == "-") && out.prefix.address.is_v4()) {
+      const std::uint32_t hosts = out.prefix.length >= 32 ? 0 : 0xffffffffu >> out.prefix.length;
+      const std::uint32_t host_order = ntohl(out.prefix.address.v4_bits());
+      out.broadcast = IpAddress::v4(htonl(word->text == "+" ? host_order | hosts : host_order & ~hosts));
+    } else {
+      b.warn(*word, fmt::format("broadcast '{}' is neither an IPv4 address nor + or -; it is ignored", word->text));
+    }
+    return true;
+  }
+  if (option.text == "no_track") {
+    out.no_track = true;
+    return true;
+  }
+  if (find_keyword(Block::address_entry, option.text)) {
+    b.not_in_effect(option, fmt::format("{} of an address", option.text));
+    if (option.text == "peer" || option.text == "preferred_lft" || option.text == "track_group") ++i;
+    return true;
+  }
+  std::vector<std::string_view> names;
+  for (const Keyword* k : keywords(Block::address_entry)) names.push_back(k->name);
+  const std::string_view close = nearest(option.text, names);
+  b.warn(option, fmt::format("unknown option '{}' of address {}; it is ignored", option.text, out.prefix.address.str()), {},
+         close.empty() ? "" : fmt::format("did you mean '{}'?", close));
+  return true;
+}
+
+void addresses(Builder& b, const Value& v, std::vector<VirtualAddress>& out) {
+  for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
+    const Token& word = v.tree.keyword(*s);
+    VirtualAddress address;
+    const auto slash = word.text.find('/');
+    const auto ip = IpAddress::parse(word.text.substr(0, slash));
+    if (!ip) {
+      b.warn(word, fmt::format("'{}' is not an IP address; the line is ignored", word.text), "<address>[/<prefix length>] [dev <interface>] ...");
+      continue;
+    }
+    address.prefix = {*ip, static_cast<std::uint8_t>(ip->bits())};
+    if (slash != std::string_view::npos) {
+      const std::string_view digits = word.text.substr(slash + 1);
+      const Number length = parse_integer(digits);
+      if (length.written == Written::good && length.value >= 0 && length.value <= ip->bits()) {
+        address.prefix.length = static_cast<std::uint8_t>(length.value);
+      } else {
+        b.warn(word, fmt::format("prefix length {} of {} is outside 0-{}; {} is used", digits, ip->str(), ip->bits(), ip->bits()));
+      }
+    }
+    if (!belongs_to_family(b, word, *ip)) continue;
+    bool usable = true;
+    const auto words = v.tree.arguments(*s);
+    for (std::size_t i = 0; i < words.size(); ++i) usable = address_option(b, address, words, i) && usable;
+    if (!usable) continue;
+    if (std::any_of(out.begin(), out.end(), [&](const VirtualAddress& a) { return a.prefix == address.prefix && a.interface == address.interface; })) {
+      b.advise(word, fmt::format("{} is listed twice; once is enough", address.prefix.str()));
+      continue;
+    }
+    out.push_back(std::move(address));
+  }
+}
+
+void unicast_peers(Builder& b, const Value& v) {
+  InstanceDraft& i = b.instance();
+  i.unicast_given = true;
+  for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
+    const Token& word = v.tree.keyword(*s);
+    const auto peer = IpAddress::parse(word.text);
+    if (!peer) {
+      b.warn(word, fmt::format("unicast peer '{}' is not an IP address; it is ignored", word.text));
+      continue;
+    }
+    if (!belongs_to_family(b, word, *peer)) continue;
+    if (!v.tree.arguments(*s).empty()) b.not_in_effect(v.tree.arguments(*s).front(), fmt::format("{} of a unicast peer", v.tree.arguments(*s).front().text));
+    if (std::find(i.out.unicast_peers.begin(), i.out.unicast_peers.end(), *peer) == i.out.unicast_peers.end()) i.out.unicast_peers.push_back(*peer);
+  }
+  if (i.out.unicast_peers.empty()) b.warn(v.at(), "unicast_peer names no peer: multicast is used");
+}
+
+// ---- vrrp_instance
+
+template <typename Draft>
+bool defined(Builder& b, const Value& v, const std::vector<Draft>& drafts) {
+  for (const Draft& d : drafts) {
+    if (d.out.name != v.word()) continue;
+    Diagnostic twice;
+    twice.message = fmt::format("{} {} is defined twice; the second is ignored", v.keyword.name, v.word());
+    twice.notes.push_back({b.place(d.at), "the first is here"});
+    b.report(std::move(twice), v.where());
+    b.skip_block();
+    return true;
+  }
+  return false;
+}
+
+void begin_instance(Builder& b, const Value& v) {
+  if (defined(b, v, b.instances)) return;
+  InstanceDraft& i = b.instances.emplace_back();
+  i.out.name = v.word();
+  i.at = v.where();
+}
+
+void auth_pass(Builder& b, const Value& v) {
+  InstanceDraft& i = b.instance();
+  std::string_view pass = v.word();
+  auto& data = i.out.authentication.data;
+  if (pass.size() > data.size()) {
+    b.warn(v.where(), fmt::format("auth_pass is longer than 8 characters; only the first 8 count ('{}')", pass.substr(0, data.size())));
+    pass = pass.substr(0, data.size());
+  }
+  data.fill(0);
+  std::copy(pass.begin(), pass.end(), data.begin());
+  i.has_auth_pass = true;
+}
+
+void source_address(Builder& b, const Value& v, std::optional<IpAddress>& out) {
+  if (belongs_to_family(b, v.where(), v.address)) out = v.address;
+}
+
+unsigned at_least_one(Builder& b, const Value& v) {
+  if (v.number > 0) return static_cast<unsigned>(v.number);
+  b.warn(v.where(), fmt::format("{} 0 would send nothing; 1 is used", v.keyword.name));
+  return 1;
+}
+
+// ---- vrrp_script
+
+void begin_script(Builder& b, const Value& v) {
+  if (defined(b, v, b.scripts)) return;
+  ScriptDraft& s = b.scripts.emplace_back();
+  s.out.name = v.word();
+  s.at = v.where();
+}
+
+// ---- vrrp_sync_group
+
+void begin_group(Builder& b, const Value& v) {
+  if (defined(b, v, b.groups)) return;
+  GroupDraft& g = b.groups.emplace_back();
+  g.out.name = v.word();
+  g.at = v.where();
+}
+
+void members(Builder& b, const Value& v) {
+  GroupDraft& g = b.group();
+  for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
+    const auto add = [&](const Token& name) {
+      if (std::find(g.out.members.begin(), g.out.members.end(), name.text) != g.out.members.end()) {
+        b.advise(name, fmt::format("{} is listed twice; once is enough", name.text));
+        return;
+      }
+      g.out.members.emplace_back(name.text);
+      g.members_at.push_back(name);
+    };
+    add(v.tree.keyword(*s));
+    for (const Token& t : v.tree.arguments(*s)) add(t);
+  }
+}
+
+const Rule rules[] = {
+    {Block::root, "vrrp_instance", begin_instance},
+    {I, "state",
+     [](Builder& b, const Value& v) {
+       b.instance().out.initial_state = v.word() == "MASTER" ? WantedState::master : WantedState::backup;
+       b.instance().state_given = true;
+     }},
+    {I, "interface",
+     [](Builder& b, const Value& v) {
+       b.instance().interface_at = v.where();
+       b.instance().out.interface = v.word();
+       b.interface_exists(v.where(), b.instance().out.name);
+     }},
+    {I, "virtual_router_id",
+     [](Builder& b, const Value& v) {
+       b.instance().out.vrid = static_cast<std::uint8_t>(v.number);
+       b.instance().vrid_at = v.where();
+     }},
+    {I, "version", [](Builder& b, const Value& v) { b.instance().version = static_cast<int>(v.number); }},
+    {I, "native_ipv6",
+     [](Builder& b, const Value& v) {
+       b.instance().family = AF_INET6;
+       b.instance().family_at = v.at();
+     }},
+    {I, "priority",
+     [](Builder& b, const Value& v) {
+       b.instance().priority = static_cast<std::uint8_t>(v.number);
+       b.instance().priority_at = v.where();
+     }},
+    {I, "advert_int",
+     [](Builder& b, const Value& v) {
+       b.instance().advert_interval = v.duration;
+       b.instance().advert_int_at = v.where();
+     }},
+    {I, "nopreempt",
+     [](Builder& b, const Value& v) {
+       b.instance().out.nopreempt = true;
+       b.instance().nopreempt_at = v.at();
+     }},
+    {I, "preempt", [](Builder& b, const Value&) { b.instance().out.nopreempt = false; }},
+    {I, "preempt_delay",
+     [](Builder& b, const Value& v) {
+       b.instance().out.preempt_delay = v.duration;
+       b.instance().preempt_delay_at = v.where();
+     }},
+    {I, "down_timer_adverts", [](Builder& b, const Value& v) { b.instance().down_timer_adverts = static_cast<unsigned>(v.number); }},
+    {I, "strict_mode", [](Builder& b, const Value& v) { b.instance().strict = v.on; }},
+    {I, "accept", [](Builder& b, const Value&) { b.instance().accept = true; }},
+    {I, "no_accept", [](Builder& b, const Value&) { b.instance().accept = false; }, nullptr, stored},
+    // keepalived turns this on whatever the word behind it says; the manual's meaning is obeyed here.
+    {I, "skip_check_adv_addr", [](Builder& b, const Value& v) { b.instance().skip_check_adv_addr = v.on; }},
+    {I, "v3_checksum_as_v2", [](Builder& b, const Value& v) { b.instance().checksum_as_v2 = v.on; }},
+    {I, "lower_prio_no_advert", [](Builder& b, const Value& v) { b.instance().lower_prio_no_advert = v.on; }},
+    {I, "higher_prio_send_advert", [](Builder& b, const Value& v) { b.instance().higher_prio_send_advert = v.on; }},
+    {I, "promote_secondaries", [](Builder& b, const Value&) { b.instance().out.promote_secondaries = true; }},
+    {I, "dont_track_primary", [](Builder& b, const Value&) { b.instance().out.dont_track_primary = true; }},
+    {I, "mcast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.mcast_src_ip); }},
+    {I, "unicast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.unicast_src_ip); }},
+    {I, "unicast_peer", unicast_peers},
+    {I, "virtual_ipaddress",
+     [](Builder& b, const Value& v) {
+       b.instance().addresses_at = v.at();
+       addresses(b, v, b.instance().out.addresses);
+     }},
+    {I, "virtual_ipaddress_excluded", [](Builder& b, const Value& v) { addresses(b, v, b.instance().out.excluded_addresses); }},
+    {I, "track_interface",
+     [](Builder& b, const Value& v) { track_interfaces(b, v, b.instance().out.name, b.instance().out.track_interfaces, b.instance().interface_tracks_at); }},
+    {I, "track_script",
+     [](Builder& b, const Value& v) { track_scripts(b, v, b.instance().out.track_scripts, b.instance().script_weights, b.instance().script_at); }},
+    {I, "garp_master_delay", [](Builder& b, const Value& v) { b.instance().garp_delay = seconds(v); }},
+    {I, "garp_master_repeat", [](Builder& b, const Value& v) { b.instance().garp_repeat = at_least_one(b, v); }},
+    {I, "garp_master_refresh", [](Builder& b, const Value& v) { b.instance().garp_refresh = seconds(v); }},
+    {I, "garp_master_refresh_repeat", [](Builder& b, const Value& v) { b.instance().garp_refresh_repeat = at_least_one(b, v); }},
+    {I, "garp_lower_prio_delay", [](Builder& b, const Value& v) { b.instance().garp_lower_delay = seconds(v); }},
+    {I, "garp_lower_prio_repeat", [](Builder& b, const Value& v) { b.instance().garp_lower_repeat = static_cast<unsigned>(v.number); }},
+    {I, "notify_master", [](Builder& b, const Value& v) { b.instance().out.notify.master = b.command(v.args); }},
+    {I, "notify_backup", [](Builder& b, const Value& v) { b.instance().out.notify.backup = b.command(v.args); }},
+    {I, "notify_fault", [](Builder& b, const Value& v) { b.instance().out.notify.fault = b.command(v.args); }},
+    {I, "notify_stop", [](Builder& b, const Value& v) { b.instance().out.notify.stop = b.command(v.args); }},
+    {I, "notify_deleted", [](Builder& b, const Value& v) { b.instance().out.notify.deleted = b.command(v.args); }},
+    {I, "notify", [](Builder& b, const Value& v) { b.instance().out.notify.any = b.command(v.args); }},
+    {I, "notify_master_rx_lower_pri", [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
+    {I, "smtp_alert", [](Builder& b, const Value& v) { b.instance().smtp_alert = v.on; }, nullptr, stored},
+    {I, "debug", [](Builder& b, const Value& v) { b.instance().out.debug = v.number > 0; }},
+    {I, "authentication",
+     [](Builder& b, const Value& v) {
+       b.instance().auth_given = true;
+       b.instance().auth_at = v.at();
+     }},
+    {Block::authentication, "auth_type",
+     [](Builder& b, const Value& v) { b.instance().out.authentication.type = v.word() == "AH" ? AuthType::ah : AuthType::pass; }},
+    {Block::authentication, "auth_pass", auth_pass},
+
+    {Block::root, "vrrp_script", begin_script},
+    {S, "script", [](Builder& b, const Value& v) { b.script().out.script.words = split_command(v.word()); }},
+    {S, "interval", [](Builder& b, const Value& v) { b.script().out.interval = v.duration; }},
+    {S, "timeout", [](Builder& b, const Value& v) { b.script().out.timeout = v.duration; }},
+    {S, "weight",
+     [](Builder& b, const Value& v) {
+       const int weight = static_cast<int>(std::clamp<std::int64_t>(v.number, -253, 253));
+       if (weight != v.number) b.warn(v.where(), fmt::format("weight {} is cut to {}", v.number, weight));
+       b.script().out.weight = weight;
+       b.script().out.weight_reverse = v.args.size() > 1 && v.args[1].text == "reverse";
+     }},
+    {S, "rise", [](Builder& b, const Value& v) { b.script().out.rise = static_cast<unsigned>(v.number); }},
+    {S, "fall", [](Builder& b, const Value& v) { b.script().out.fall = static_cast<unsigned>(v.number); }},
+    {S, "init_fail", [](Builder& b, const Value&) { b.script().out.init_fail = true; }},
+    {S, "user",
+     [](Builder& b, const Value& v) {
+       b.script().out.script.user = v.word();
+       if (v.args.size() > 1) b.script().out.script.group = v.args[1].text;
+     }},
+
+    {Block::root, "vrrp_sync_group", begin_group},
+    {Y, "group", members},
+    {Y, "track_interface", [](Builder& b, const Value& v) { track_interfaces(b, v, b.group().out.name, b.group().out.track_interfaces, b.group().interface_tracks_at); }},
+    {Y, "track_script", [](Builder& b, const Value& v) { track_scripts(b, v, b.group().out.track_scripts, b.group().script_weights, b.group().script_at); }},
+    {Y, "notify_master", [](Builder& b, const Value& v) { b.group().out.notify.master = b.command(v.args); }},
+    {Y, "notify_backup", [](Builder& b, const Value& v) { b.group().out.notify.backup = b.command(v.args); }},
+    {Y, "notify_fault", [](Builder& b, const Value& v) { b.group().out.notify.fault = b.command(v.args); }},
+    {Y, "notify_stop", [](Builder& b, const Value& v) { b.group().out.notify.stop = b.command(v.args); }},
+    {Y, "notify", [](Builder& b, const Value& v) { b.group().out.notify.any = b.command(v.args); }},
+    {Y, "smtp_alert", [](Builder& b, const Value& v) { b.group().smtp_alert = v.on; }, nullptr, stored},
+    {Y, "sync_group_tracking_weight", [](Builder& b, const Value&) { b.group().out.sync_group_tracking_weight = true; }},
+    {Y, "global_tracking",
+     [](Builder& b, const Value& v) {
+       b.warn(v.at(), "global_tracking is an old name", {}, "write sync_group_tracking_weight");
+       b.group().out.sync_group_tracking_weight = true;
+     }},
+};
+
+}  // namespace
+
+std::span<const Rule> vrrp_rules() { return rules; }
+
+}  // namespace xd::conf

@@ -1,0 +1,37 @@
+// Words → numbers, durations, addresses, programs. Pure; what is wrong is said in the result.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xd::conf {
+
+// How a number was written.
+enum class Written { good, rubbish_behind, none };
+
+struct Number {
+  Written written = Written::none;
+  std::int64_t value = 0;  // saturates
+};
+
+// Decimal, with a sign. "5x" is 5 with rubbish behind.
+Number parse_integer(std::string_view word);
+// "1.5" → 1'500'000 for scale 1'000'000. Digits beyond the scale are rounded and set `rounded`.
+Number parse_decimal(std::string_view word, std::int64_t scale, bool& rounded);
+// true on yes, false off no.
+std::optional<bool> parse_boolean(std::string_view word);
+// Address scopes by name (global, site, link, host, nowhere) or number.
+std::optional<int> parse_scope(std::string_view word);
+// 255.255.255.0 → 24; nothing when the ones are not in one piece.
+std::optional<int> mask_length(std::string_view word);
+
+// A command line → its words, without a shell: blanks separate, '...' and "..." hold together, and outside of '...' a
+// backslash gives \a \b \E \f \n \r \t \v, \xHH, \ooo, \cX, else the next character itself.
+std::vector<std::string> split_command(std::string_view line);
+// The reverse: words quoted as needed, so that split_command gives them back.
+std::string join_command(const std::vector<std::string>& words);
+
+}  // namespace xd::conf

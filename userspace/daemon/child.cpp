@@ -17,7 +17,8 @@ constexpr int child_socket = 3;
 
 }  // namespace
 
-Result<std::unique_ptr<Child>> Child::start(Loop& loop, RoleName role, const std::vector<std::string>& words, Handlers handlers) {
+Result<std::unique_ptr<Child>> Child::start(Loop& loop, RoleName role, const std::vector<std::string>& words, const std::string& pins,
+                                            Handlers handlers) {
   const std::string what = "start the " + std::string(name(role)) + " process";
   auto pair = ipc::socket_pair();
   if (!pair) return Error{what + ": " + pair.error().message, pair.error().code};
@@ -25,7 +26,7 @@ Result<std::unique_ptr<Child>> Child::start(Loop& loop, RoleName role, const std
   // dup2 onto itself would leave close-on-exec set.
   if (theirs.get() == child_socket) theirs.reset(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, child_socket + 1));
 
-  std::vector<std::string> copies = child_words(words, role, child_socket);
+  std::vector<std::string> copies = child_words(words, role, child_socket, pins);
   std::vector<char*> argv;
   for (auto& word : copies) argv.push_back(word.data());
   argv.push_back(nullptr);

@@ -28,8 +28,9 @@ class Child {
     std::function<void(const siginfo_t&)> died;
   };
 
-  // `words` are the command line without the role. The child inherits the signal mask: signals wait until it can take them.
-  static Result<std::unique_ptr<Child>> start(Loop& loop, RoleName role, const std::vector<std::string>& words, Handlers handlers);
+  // `words` are the parent's command line, `pins` where the packet path's maps are. The child inherits the signal mask: signals wait until it can take them.
+  static Result<std::unique_ptr<Child>> start(Loop& loop, RoleName role, const std::vector<std::string>& words, const std::string& pins,
+                                              Handlers handlers);
   ~Child();  // does not kill
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;

@@ -14,7 +14,7 @@ namespace xd::daemon {
 
 namespace {
 
-enum LongOnly { opt_all = 256, opt_signum, opt_flush, opt_role, opt_channel };
+enum LongOnly { opt_all = 256, opt_signum, opt_flush, opt_role, opt_channel, opt_pins };
 
 // One row per option: what getopt_long must know and what --help prints. An empty help hides the row.
 struct Row {
@@ -67,6 +67,7 @@ constexpr Row rows[] = {
     {'h', "help", no_argument, "", "print this help", nullptr},
     {opt_role, "role", required_argument, "", "", nullptr},
     {opt_channel, "channel", required_argument, "", "", nullptr},
+    {opt_pins, "pins", required_argument, "", "", nullptr},
 };
 
 constexpr bool is_short(const Row& row) { return row.value < 256; }
@@ -196,6 +197,7 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
         if (error != std::errc() || *end != '\0') return refuse(fmt::format("Not a descriptor: '{}'", argument));
         break;
       }
+      case opt_pins: options.pins = argument; break;
       case ':': return refuse(fmt::format("Option '{}' needs an argument", words[static_cast<std::size_t>(at)]));
       case '?': return refuse(fmt::format("Unknown option '{}'", words[static_cast<std::size_t>(at)]));
       default: break;  // -B, -X: nothing to do
@@ -205,8 +207,8 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
   return options;
 }
 
-std::vector<std::string> child_words(const std::vector<std::string>& own, RoleName role, int channel) {
-  std::vector<std::string> words{own.at(0), fmt::format("--role={}", name(role)), fmt::format("--channel={}", channel)};
+std::vector<std::string> child_words(const std::vector<std::string>& own, RoleName role, int channel, const std::string& pins) {
+  std::vector<std::string> words{own.at(0), fmt::format("--role={}", name(role)), fmt::format("--channel={}", channel), "--pins=" + pins};
   words.insert(words.end(), own.begin() + 1, own.end());
   return words;
 }

@@ -49,6 +49,7 @@ struct Options {
   // Not for people: the parent starts its children with these.
   std::optional<RoleName> role;
   int channel = -1;                  // inherited socket to the parent
+  std::string pins;                  // where the packet path's maps are pinned; empty: there is none
 
   bool wants(RoleName which) const { return which == RoleName::vrrp ? run_vrrp : run_checkers; }
   const std::string& pid_file_of(RoleName which) const { return which == RoleName::vrrp ? vrrp_pid_file : checkers_pid_file; }
@@ -64,7 +65,7 @@ struct Leave {
 std::variant<Options, Leave> parse_options(const std::vector<std::string>& words);
 
 // The words that start a child with the parent's own options.
-std::vector<std::string> child_words(const std::vector<std::string>& own, RoleName role, int channel);
+std::vector<std::string> child_words(const std::vector<std::string>& own, RoleName role, int channel, const std::string& pins);
 
 // The log file of one process: "/tmp/keepalived.log" and "vrrp" give "/tmp/keepalived_vrrp.log".
 std::string log_file_of(const std::string& file, std::string_view process);

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/ip.h"
+#include "base/loop.h"
 #include "base/result.h"
 #include "conf/model.h"
 
@@ -17,7 +19,7 @@ namespace xd::daemon {
 
 // Interfaces that packets of this configuration come in by or leave by: those listed in the xdirector block, else those of the
 // VRRP instances and their addresses, and those that lead to virtual services and real servers. `interface_to` gives the
-// interface of an address or of the route to it, empty when there is none.
+// interface that has an address or leads to it, empty when there is none.
 std::set<std::string> needed_interfaces(const conf::Model& model, const std::function<std::string(const IpAddress&)>& interface_to);
 
 class PacketPath {
@@ -25,23 +27,29 @@ class PacketPath {
   struct Interface {
     std::string name;
     std::string mode;   // "native", "generic"; empty: not attached
-    std::string why;    // not attached: the reason
+    std::string why;    // not attached, or not as well as it could be: the reason
   };
   struct Reason {
     std::string name;
+    std::string verdict;   // "pass", "tx", "drop"
+    std::string sentence;
     std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
   };
 
-  PacketPath();
+  explicit PacketPath(Loop& loop);
   ~PacketPath();  // leaves the program in place
 
-  // Attaches where the model needs it and it is not yet; logs. Interfaces that are no longer needed stay until settle().
+  // Loads the program when there is something to serve, and attaches it where the model needs it and it is not yet; logs.
+  // Interfaces that are no longer needed stay until settle().
   void attach(const conf::Model& model);
   // The model is the running one: detaches elsewhere.
   void settle(const conf::Model& model);
   // Detaches everywhere and unpins all.
   void remove();
 
+  // For the children; empty: there is no packet path.
+  std::string pin_dir() const;
   std::vector<Interface> interfaces() const;
   Result<std::vector<Reason>> reasons() const;
 

@@ -57,6 +57,7 @@ Parent::Parent(Loop& loop, const Options& options, const std::vector<std::string
       words_(words),
       readiness_(readiness),
       service_manager_(loop),
+      packet_path_(loop),
       reload_limit_(loop, [this] { carry_out(reload_.timed_out()); }),
       kill_timer_(loop, [this] {
         for (const auto& member : members_) {
@@ -95,7 +96,7 @@ void Parent::begin(conf::Compiled compiled, std::map<RoleName, Handover> handove
 // ---- Children ---------------------------------------------------------------------------------------------------------
 
 Status Parent::start_child(Member& m) {
-  auto child = Child::start(loop_, m.role, words_,
+  auto child = Child::start(loop_, m.role, words_, packet_path_.pin_dir(),
                             {[this, &m](Words words) { said(m, std::move(words)); }, [this, &m](const siginfo_t& info) { died(m, info); }});
   if (!child) return std::move(child).error();
   m.child = std::move(*child);

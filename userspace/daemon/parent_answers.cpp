@@ -54,7 +54,9 @@ void Parent::answer(const std::string& question, Control::Reply reply) {
     const auto reasons = packet_path_.reasons();
     if (!reasons) return reply(refusal(reasons.error().message));
     json list = json::array();
-    for (const auto& reason : *reasons) list.push_back({{"name", reason.name}, {"packets", reason.packets}});
+    for (const auto& reason : *reasons) {
+      list.push_back({{"name", reason.name}, {"verdict", reason.verdict}, {"sentence", reason.sentence}, {"packets", reason.packets}, {"bytes", reason.bytes}});
+    }
     return reply(text_of({{"ok", true}, {"reasons", list}}));
   }
   reply(refusal("unknown question '" + what + "': status, reasons"));

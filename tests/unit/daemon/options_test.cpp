@@ -110,11 +110,12 @@ TEST(Options, SignalNumbersAreForScripts) {
 }
 
 TEST(Options, AChildIsStartedWithTheParentsOptions) {
-  const auto words = child_words({"xdirectord", "-n", "-l"}, RoleName::checkers, 9);
+  const auto words = child_words({"xdirectord", "-n", "-l"}, RoleName::checkers, 9, "/sys/fs/bpf/xdirector");
   const auto parsed = parse_options(words);
   const auto& options = std::get<Options>(parsed);
   EXPECT_EQ(options.role, RoleName::checkers);
   EXPECT_EQ(options.channel, 9);
+  EXPECT_EQ(options.pins, "/sys/fs/bpf/xdirector");
   EXPECT_TRUE(options.log_console);
 }
 

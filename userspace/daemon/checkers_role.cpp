@@ -1,0 +1,271 @@
+// The checkers process: checkers::Engine says what should be served, plan::Director makes it so in kernel IPVS and in the packet
+// path.
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "base/log.h"
+#include "checkers/engine.h"
+#include "daemon/role_engine.h"
+#include "daemon/snapshots.h"
+#include "plan/director.h"
+#include "plan/real_tables.h"
+
+namespace xd::daemon {
+
+namespace {
+
+using nlohmann::json;
+
+// Of one destination, in both engines together.
+struct Connections {
+  std::uint64_t active = 0, inactive = 0;
+  std::uint64_t total = 0;
+  std::uint64_t packets_in = 0, bytes_in = 0;
+  std::uint64_t packets_out = 0, bytes_out = 0;
+};
+
+// What of this machine is served from; what is not there says why.
+struct Tables {
+  std::optional<ipvs::Table> ipvs;
+  std::optional<datapath::Datapath> path;
+  std::string no_ipvs, no_path;
+
+  static Tables open(const std::string& pins) {
+    Tables tables;
+    if (auto table = ipvs::Table::open()) {
+      tables.ipvs.emplace(std::move(*table));
+    } else {
+      tables.no_ipvs = table.error().message;
+    }
+    if (pins.empty()) {
+      tables.no_path = "there is no packet path in XDP";
+    } else if (auto path = datapath::Datapath::open(pins)) {
+      tables.path.emplace(std::move(*path));
+    } else {
+      tables.no_path = path.error().message;
+      log::warning("The packet path cannot be reached: {}", tables.no_path);
+    }
+    return tables;
+  }
+
+  std::map<Endpoint, Connections> connections(const lvs::ServiceKey& key, const ipvs::Counters& counters) const {
+    std::map<Endpoint, Connections> out;
+    if (const auto found = counters.find(key); found != counters.end()) {
+      for (const auto& [endpoint, count] : found->second) {
+        out[endpoint] = {count.active_connections, count.inactive_connections, count.connections, count.packets_in,
+                         count.bytes_in,           count.packets_out,          count.bytes_out};
+      }
+    }
+    if (!path) return out;
+    for (const auto& [endpoint, count] : path->stats(key)) {
+      Connections& sum = out[endpoint];
+      sum.active += count.active;
+      sum.inactive += count.inactive;
+      sum.total += count.connections;
+      sum.packets_in += count.packets_in;
+      sum.bytes_in += count.bytes_in;
+      sum.packets_out += count.packets_out;
+      sum.bytes_out += count.bytes_out;
+    }
+    return out;
+  }
+};
+
+class CheckersRole final : public RoleEngine {
+ public:
+  CheckersRole(Loop& loop, const Options& options, std::function<void()> changed)
+      : loop_(loop),
+        keep_services_(options.keep_services),
+        tables_(Tables::open(options.pins)),
+        changed_(std::move(changed)),
+        engine_(loop, [this](const lvs::Services& desired) {
+          serve(desired);
+          changed_();
+        }) {
+    if (tables_.ipvs) kernel_.emplace(*tables_.ipvs);
+    if (tables_.path) path_.emplace(*tables_.path);
+    director_.emplace(kernel_ ? &*kernel_ : nullptr, tables_.no_ipvs, path_ ? &*path_ : nullptr, tables_.no_path);
+  }
+
+  Status prepare(const conf::Model& model) override {
+    auto prepared = engine_.prepare(model);
+    if (prepared) next_ = {plan::wanted_engines(model), model.global.lvs_flush};
+    return prepared;
+  }
+
+  void commit() override {
+    // Before the engine's commit, which reports the services at once.
+    director_->want(std::move(next_.engines));
+    if (!resumed_ && !served_) {  // the daemon starts, and not only this process
+      if (next_.flush) director_->flush();
+      if (!tables_.no_ipvs.empty()) log::info("Going on without kernel IPVS: {}", tables_.no_ipvs);
+    }
+    director_->reread();
+    engine_.commit();
+  }
+
+  void abort() override { engine_.abort(); }
+
+  Status resume(const Handover& handover) override {
+    auto known = decode_checkers(handover.snapshot);
+    if (!known) return std::move(known).error();
+    director_->own(known->owned);
+    engine_.resume(std::move(known->health));
+    resumed_ = true;
+    return {};
+  }
+
+  std::string snapshot() const override { return encode_checkers({engine_.snapshot(), director_->owned()}); }
+  std::string summary() const override;
+  std::string status() const override;
+
+  void stop(std::function<void()> done) override {
+    engine_.stop();
+    if (!keep_services_) serve({});
+    done_ = loop_.defer(std::move(done));
+  }
+
+ private:
+  struct Next {
+    plan::Wanted engines;
+    bool flush = false;
+  };
+
+  void serve(const lvs::Services& desired) {
+    plan::Report report = director_->serve(desired);
+    served_ = true;
+    for (const auto* steps : {&report.ipvs_steps, &report.xdp_steps}) {
+      for (const auto& step : *steps) log::debug("{}: {}", steps == &report.ipvs_steps ? "IPVS" : "XDP", step.str());
+    }
+    // What fails again at every change of health is said once.
+    std::set<std::string> failures;
+    for (const auto& failed : report.failures) {
+      if (failures_.count(failed.message) == 0) log::error("{}", failed.message);
+      failures.insert(failed.message);
+    }
+    failures_ = std::move(failures);
+    for (const auto& [key, serving] : report.serving) {
+      const auto before = serving_.find(key);
+      if (before == serving_.end() || before->second != serving) log::info("Virtual server {}: {}", key.str(), serving.str());
+    }
+    serving_ = std::move(report.serving);
+  }
+
+  Loop& loop_;
+  bool keep_services_;
+  mutable Tables tables_;  // asking the kernel for counters is no change of ours
+  std::optional<plan::IpvsServiceTable> kernel_;
+  std::optional<plan::XdpPacketPath> path_;
+  std::optional<plan::Director> director_;
+  std::map<lvs::ServiceKey, plan::Serving> serving_;
+  std::set<std::string> failures_;   // of the last change
+  std::function<void()> changed_;
+  Next next_;
+  bool resumed_ = false;
+  bool served_ = false;
+  Loop::Source done_;
+  checkers::Engine engine_;
+};
+
+std::string CheckersRole::summary() const {
+  const auto services = engine_.status().services;
+  if (services.empty()) return "";
+  std::size_t servers = 0, up = 0;
+  for (const auto& service : services) {
+    servers += service.servers.size();
+    for (const auto& server : service.servers) up += server.up ? 1 : 0;
+  }
+  return fmt::format("{} service{}, {} of {} real server{} up", services.size(), services.size() == 1 ? "" : "s", up, servers, servers == 1 ? "" : "s");
+}
+
+json describe(const checkers::ServerStatus& server, const std::map<Endpoint, Connections>& connections, TimePoint now) {
+  json checks = json::array();
+  for (const auto& checker : server.checkers) {
+    checks.push_back({{"kind", checker.kind},
+                      {"target", checker.target.str()},
+                      {"up", checker.up},
+                      {"has_run", checker.has_run},
+                      {"last_outcome", checker.last_outcome},
+                      {"seconds_ago", checker.last_time ? json(to_seconds(now - *checker.last_time)) : json(nullptr)},
+                      {"runs", checker.runs},
+                      {"failures", checker.failures}});
+  }
+  const auto counted = connections.find(server.endpoint);
+  const Connections count = counted == connections.end() ? Connections{} : counted->second;
+  return {{"address", server.endpoint.address.str()},
+          {"port", server.endpoint.port},
+          {"forward", lvs::name(server.forward)},
+          {"weight", server.weight},
+          {"effective_weight", server.effective_weight},
+          {"up", server.up},
+          {"in_table", server.in_table},
+          {"seconds_in_state", to_seconds(now - server.since)},
+          {"active", count.active},
+          {"inactive", count.inactive},
+          {"connections", count.total},
+          {"packets_in", count.packets_in},
+          {"bytes_in", count.bytes_in},
+          {"packets_out", count.packets_out},
+          {"bytes_out", count.bytes_out},
+          {"checkers", checks}};
+}
+
+std::string CheckersRole::status() const {
+  const TimePoint now = Clock::now();
+  ipvs::Counters counters;
+  std::string no_ipvs = tables_.no_ipvs;
+  if (tables_.ipvs) {
+    if (auto read = tables_.ipvs->counters()) {
+      counters = std::move(*read);
+    } else {
+      no_ipvs = read.error().message;
+    }
+  }
+  json services = json::array();
+  for (const auto& service : engine_.status().services) {
+    const auto counts = tables_.connections(service.key, counters);
+    const auto served = serving_.find(service.key);
+    const plan::Serving serving = served == serving_.end() ? plan::Serving{} : served->second;
+    json servers = json::array();
+    for (const auto& server : service.servers) servers.push_back(describe(server, counts, now));
+    json sorry = nullptr;
+    if (service.sorry) {
+      sorry = {{"address", service.sorry->endpoint.address.str()},
+               {"port", service.sorry->endpoint.port},
+               {"forward", lvs::name(service.sorry->forward)},
+               {"in_use", service.sorry->in_use}};
+    }
+    services.push_back({{"name", service.key.str()},
+                        {"address", service.key.address.is_unset() ? "" : service.key.address.str()},
+                        {"port", service.key.port},
+                        {"protocol", lvs::name(service.key.protocol)},
+                        {"fwmark", service.key.fwmark},
+                        {"scheduler", lvs::name(service.scheduler)},
+                        {"persistence_seconds", service.persistence_seconds},
+                        {"xdp", serving.xdp},
+                        {"ipvs", serving.ipvs},
+                        {"serving", serving.str()},
+                        {"quorum", service.quorum},
+                        {"hysteresis", service.hysteresis},
+                        {"live_weight", service.live_weight},
+                        {"quorum_up", service.quorum_up},
+                        {"sorry_server", sorry},
+                        {"servers", servers}});
+  }
+  return json{{"services", services}, {"ipvs", {{"available", no_ipvs.empty()}, {"why", no_ipvs}}}}.dump(
+      -1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RoleEngine>> make_checkers_engine(Loop& loop, const Options& options, std::function<void()> changed) {
+  return std::unique_ptr<RoleEngine>(std::make_unique<CheckersRole>(loop, options, std::move(changed)));
+}
+
+}  // namespace xd::daemon

@@ -1,0 +1,89 @@
+#include "daemon/snapshots.h"
+
+#include <nlohmann/json.hpp>
+
+#include <optional>
+
+// How values of the engines look in JSON; found by nlohmann::json by the namespace of each type.
+namespace nlohmann {
+
+template <>
+struct adl_serializer<xd::IpAddress> {
+  static void to_json(json& j, const xd::IpAddress& address) { j = address.str(); }
+  static void from_json(const json& j, xd::IpAddress& address) {
+    const auto parsed = xd::IpAddress::parse(j.get<std::string>());
+    if (!parsed) throw json::other_error::create(501, "not an address: " + j.dump(), nullptr);
+    address = *parsed;
+  }
+};
+
+template <>
+struct adl_serializer<xd::TimePoint> {
+  static void to_json(json& j, const xd::TimePoint& time) { j = xd::to_ktime(time); }
+  static void from_json(const json& j, xd::TimePoint& time) { time = xd::from_ktime(j.get<std::uint64_t>()); }
+};
+
+template <>
+struct adl_serializer<xd::Duration> {
+  static void to_json(json& j, const xd::Duration& duration) { j = duration.count(); }
+  static void from_json(const json& j, xd::Duration& duration) { duration = xd::Duration(j.get<xd::Duration::rep>()); }
+};
+
+template <typename T>
+struct adl_serializer<std::optional<T>> {
+  static void to_json(json& j, const std::optional<T>& value) { j = value ? json(*value) : json(nullptr); }
+  static void from_json(const json& j, std::optional<T>& value) { value = j.is_null() ? std::nullopt : std::optional<T>(j.get<T>()); }
+};
+
+}  // namespace nlohmann
+
+namespace xd {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Endpoint, address, port)
+
+namespace lvs {
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceKey, address, port, protocol, fwmark, mark_family)
+}  // namespace lvs
+
+namespace vrrp {
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Heard, source, priority, interval, at)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Remembered, role, since, priority, last_heard)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InstanceSnapshot, interface, family, vrid, election, became_master)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Snapshot, instances)
+}  // namespace vrrp
+
+namespace checkers {
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Health, up, has_run, failures, url, failed_url)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckerSnapshot, identity, health)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServerSnapshot, endpoint, since, checkers)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceSnapshot, key, quorum_up, order, servers)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Snapshot, services)
+}  // namespace checkers
+
+namespace daemon {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckersHandover, health, owned)
+
+namespace {
+
+using nlohmann::json;
+
+template <typename T>
+Result<T> decode_as(std::string_view text) {
+  try {
+    return json::parse(text).get<T>();
+  } catch (const json::exception& failed) {
+    return Error{std::string("what the earlier process left is not understood: ") + failed.what()};
+  }
+}
+
+}  // namespace
+
+std::string encode_vrrp(const vrrp::Snapshot& snapshot) { return json(snapshot).dump(); }
+Result<vrrp::Snapshot> decode_vrrp(std::string_view text) { return decode_as<vrrp::Snapshot>(text); }
+
+std::string encode_checkers(const CheckersHandover& handover) { return json(handover).dump(-1, ' ', false, json::error_handler_t::replace); }
+Result<CheckersHandover> decode_checkers(std::string_view text) { return decode_as<CheckersHandover>(text); }
+
+}  // namespace daemon
+}  // namespace xd

@@ -1,0 +1,158 @@
+// The vrrp process: vrrp::Engine with what it needs around it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <variant>
+
+#include "base/log.h"
+#include "daemon/role_engine.h"
+#include "daemon/snapshots.h"
+#include "datapath/datapath.h"
+#include "netlink/kernel_netlink.h"
+#include "vrrp/engine.h"
+
+namespace xd::daemon {
+
+namespace {
+
+using nlohmann::json;
+
+std::string_view name_of(vrrp::TransportKind kind) {
+  switch (kind) {
+    case vrrp::TransportKind::raw: return "raw";
+    case vrrp::TransportKind::xdp: return "xdp";
+    case vrrp::TransportKind::none: break;
+  }
+  return "none";
+}
+
+json describe(const vrrp::InstanceStatus& instance, TimePoint now) {
+  json rejects = json::object();
+  for (const auto& reject : instance.rejects) rejects[reject.reason] = reject.count;
+  return {{"name", instance.name},
+          {"interface", instance.interface},
+          {"vrid", instance.vrid},
+          {"version", instance.version},
+          {"family", instance.family == AF_INET ? "ipv4" : "ipv6"},
+          {"sync_group", instance.sync_group},
+          {"state", vrrp::name(instance.role)},
+          {"cause", vrrp::sentence(instance.cause)},
+          {"seconds_in_state", to_seconds(now - instance.since)},
+          {"base_priority", instance.base_priority},
+          {"priority", instance.priority},
+          {"advert_interval", to_seconds(instance.advert_interval)},
+          {"master", instance.master.is_unset() ? "" : instance.master.str()},
+          {"master_priority", instance.master_priority},
+          {"transport", name_of(instance.transport)},
+          {"addresses", instance.addresses},
+          {"excluded_addresses", instance.excluded_addresses},
+          {"faults", instance.faults},
+          {"adverts_sent", instance.adverts_sent},
+          {"adverts_received", instance.adverts_received},
+          {"priority_zero_sent", instance.priority_zero_sent},
+          {"priority_zero_received", instance.priority_zero_received},
+          {"became_master", instance.became_master},
+          {"released_master", instance.released_master},
+          {"rejected", rejects}};
+}
+
+class VrrpRole final : public RoleEngine {
+ public:
+  VrrpRole(Loop& loop, const Options& options, std::unique_ptr<netlink::KernelNetlink> netlink, std::optional<datapath::Datapath> path,
+           std::function<void()> changed)
+      : netlink_(std::move(netlink)), path_(std::move(path)), engine_(loop, ports(), {.release_on_stop = !options.keep_addresses}) {
+    engine_.on_change(std::move(changed));
+    if (options.watch_addresses) watch_addresses();
+  }
+
+  Status prepare(const conf::Model& model) override { return engine_.prepare(model); }
+
+  void commit() override {
+    for (const auto& warning : engine_.warnings()) log::warning("{}", warning);
+    engine_.commit();
+  }
+
+  void abort() override { engine_.abort(); }
+
+  Status resume(const Handover& handover) override {
+    auto snapshot = decode_vrrp(handover.snapshot);
+    if (!snapshot) return std::move(snapshot).error();
+    engine_.resume(*snapshot, handover.alive_until);
+    return {};
+  }
+
+  std::string snapshot() const override { return encode_vrrp(engine_.snapshot()); }
+
+  std::string summary() const override {
+    const auto instances = engine_.status();
+    if (instances.empty()) return "";
+    std::string words = fmt::format("{} instance{}", instances.size(), instances.size() == 1 ? "" : "s");
+    const char* separator = ": ";
+    constexpr std::pair<vrrp::Role, const char*> roles[] = {
+        {vrrp::Role::master, "master"}, {vrrp::Role::backup, "backup"}, {vrrp::Role::fault, "in fault"}, {vrrp::Role::init, "starting"}};
+    for (const auto& [role, word] : roles) {
+      const auto count = std::count_if(instances.begin(), instances.end(), [role = role](const auto& i) { return i.role == role; });
+      if (count == 0) continue;
+      words += fmt::format("{}{} {}", separator, count, word);
+      separator = ", ";
+    }
+    return words;
+  }
+
+  std::string status() const override {
+    const TimePoint now = Clock::now();
+    json instances = json::array();
+    for (const auto& instance : engine_.status()) instances.push_back(describe(instance, now));
+    return json{{"instances", instances}}.dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+
+  void stop(std::function<void()> done) override { engine_.stop(std::move(done)); }
+
+ private:
+  vrrp::Ports ports() {
+    vrrp::Ports out{.netlink = *netlink_, .watches = nullptr, .set_gate = {}, .forget_gate = {}};
+    if (path_) {
+      out.set_gate = [this](const IpAddress& address, bool ours) { return path_->set_gate(address, ours); };
+      out.forget_gate = [this](const IpAddress& address) { return path_->forget_gate(address); };
+    }
+    return out;
+  }
+
+  void watch_addresses() {
+    watch_ = netlink_->subscribe([this](const netlink::Change& change) {
+      const auto say = [this](const netlink::Address& address, const char* what) {
+        const auto* link = netlink_->table().link(address.index);
+        log::info("Netlink reflector reports IP {} {} {}", address.prefix.address.str(), what, link == nullptr ? "an interface that is gone" : link->name);
+      };
+      if (const auto* added = std::get_if<netlink::AddressChanged>(&change)) say(added->address, "added to");
+      if (const auto* gone = std::get_if<netlink::AddressGone>(&change)) say(gone->address, "removed from");
+    });
+  }
+
+  std::unique_ptr<netlink::KernelNetlink> netlink_;
+  std::optional<datapath::Datapath> path_;
+  netlink::Netlink::Subscription watch_;
+  vrrp::Engine engine_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RoleEngine>> make_vrrp_engine(Loop& loop, const Options& options, std::function<void()> changed) {
+  auto netlink = netlink::KernelNetlink::open(loop);
+  if (!netlink) return std::move(netlink).error();
+  std::optional<datapath::Datapath> path;
+  if (!options.pins.empty()) {
+    if (auto opened = datapath::Datapath::open(options.pins)) {
+      path.emplace(std::move(*opened));
+    } else {
+      log::warning("Listening with raw sockets, since the packet path cannot be reached: {}", opened.error().message);
+    }
+  }
+  return std::unique_ptr<RoleEngine>(std::make_unique<VrrpRole>(loop, options, std::move(*netlink), std::move(path), std::move(changed)));
+}
+
+}  // namespace xd::daemon

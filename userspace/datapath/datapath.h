@@ -106,6 +106,8 @@ class Datapath {
   // XDP program there), and checksums that the sender left to the device are lost with it.
   Result<Attachment> attach(int ifindex, Mode mode, std::optional<unsigned> run_priority = std::nullopt);
   Status detach(int ifindex);
+  // The MTU of an attached interface changed; it tells packets that were merged from those on the wire (bpf/checksum.bpf.h).
+  Status set_mtu(int ifindex, std::uint32_t mtu);
   // Interfaces of this namespace on which the program runs, an earlier run's included.
   std::vector<int> attached() const;
 

@@ -1,0 +1,231 @@
+#include "datapath/attach.h"
+
+#include <bpf/bpf.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <xdp/libxdp.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "base/fd.h"
+#include "datapath/program.h"
+
+namespace xd::datapath {
+
+namespace {
+
+constexpr const char* entry_name = "xd_entry";
+constexpr const char* dispatcher_name = "xdp_dispatcher";
+
+int silent(libxdp_print_level, const char*, va_list) { return 0; }
+
+struct CloseProgram {
+  void operator()(xdp_program* program) const { xdp_program__close(program); }
+};
+using XdpProgram = std::unique_ptr<xdp_program, CloseProgram>;
+struct CloseMultiprog {
+  void operator()(xdp_multiprog* multiprog) const { xdp_multiprog__close(multiprog); }
+};
+using Multiprog = std::unique_ptr<xdp_multiprog, CloseMultiprog>;
+
+std::string interface_name(int ifindex) {
+  std::array<char, IF_NAMESIZE> name{};
+  return if_indextoname(static_cast<unsigned>(ifindex), name.data()) != nullptr ? name.data() : "interface " + std::to_string(ifindex);
+}
+
+// "veth", "ixgbe"...; empty when the link has no driver to name.
+std::string driver(int ifindex) {
+  const Fd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_drvinfo info{};
+  info.cmd = ETHTOOL_GDRVINFO;
+  ifreq request{};
+  if_indextoname(static_cast<unsigned>(ifindex), request.ifr_name);
+  request.ifr_data = reinterpret_cast<char*>(&info);
+  return ioctl(socket_fd.get(), SIOCETHTOOL, &request) == 0 ? info.driver : "";
+}
+
+struct Attached {
+  std::uint32_t id = 0;  // 0: nothing
+  Mode mode = Mode::generic;
+  std::string name;
+};
+
+// The program that the interface runs, the dispatcher if there is one.
+Attached attached_program(int ifindex) {
+  LIBBPF_OPTS(bpf_xdp_query_opts, query);
+  if (bpf_xdp_query(ifindex, 0, &query) != 0) return {};
+  Attached found;
+  found.mode = query.skb_prog_id != 0 ? Mode::generic : Mode::native;
+  found.id = query.skb_prog_id != 0 ? query.skb_prog_id : query.drv_prog_id;
+  const Fd fd(found.id != 0 ? bpf_prog_get_fd_by_id(found.id) : -1);
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof(info);
+  if (fd && bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0) found.name = info.name;
+  return found;
+}
+
+std::uint32_t flags_of(Mode mode) { return mode == Mode::generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE; }
+xdp_attach_mode libxdp_mode(Mode mode) { return mode == Mode::generic ? XDP_MODE_SKB : XDP_MODE_NATIVE; }
+
+// Our programs under the interface's dispatcher.
+std::vector<XdpProgram> entries_of(const xdp_multiprog* multiprog) {
+  std::vector<XdpProgram> entries;
+  for (xdp_program* p = xdp_multiprog__next_prog(nullptr, multiprog); p != nullptr; p = xdp_multiprog__next_prog(p, multiprog)) {
+    if (std::strcmp(xdp_program__name(p), entry_name) != 0) continue;
+    if (xdp_program* copy = xdp_program__from_id(xdp_program__id(p)); libxdp_get_error(copy) == 0) entries.emplace_back(copy);
+  }
+  return entries;
+}
+
+Multiprog dispatcher_of(int ifindex) {
+  xdp_multiprog* found = xdp_multiprog__get_from_ifindex(ifindex);
+  return Multiprog(libxdp_get_error(found) == 0 ? found : nullptr);
+}
+
+Error failure(int ifindex, const std::string& what, int code) {
+  return Error::from_errno(what + " " + interface_name(ifindex), code < 0 ? -code : code);
+}
+
+}  // namespace
+
+Attacher::Attacher(int program_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes)
+    : program_fd_(program_fd), fd_of_(std::move(fd_of)), sizes_(sizes) {
+  libxdp_set_print(silent);
+  if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, nullptr) != 1) no_dispatcher_ = "the kernel refuses programs that extend another";
+}
+
+Attacher::~Attacher() = default;
+
+Result<Attachment> Attacher::attach(int ifindex, Mode mode, std::optional<unsigned> run_priority) {
+  if (mode != Mode::automatic) return attach_in(ifindex, mode, run_priority);
+
+  std::string why_generic;
+  if (driver(ifindex) == "veth") {
+    why_generic = "generic mode, because native XDP loses packets on a veth whose peer does not poll";
+  } else if (attached_program(ifindex).name == entry_name && attached_program(ifindex).mode == Mode::generic) {
+    why_generic = "generic mode, as the run before";
+  } else {
+    auto native = attach_in(ifindex, Mode::native, run_priority);
+    if (native) return native;
+    why_generic = "generic mode, because native failed: " + native.error().message;
+  }
+  auto generic = attach_in(ifindex, Mode::generic, run_priority);
+  if (generic) generic->note = generic->note.empty() ? why_generic : why_generic + "; " + generic->note;
+  return generic;
+}
+
+Result<Attachment> Attacher::attach_in(int ifindex, Mode mode, std::optional<unsigned> run_priority) {
+  const Attached present = attached_program(ifindex);
+  Attachment attachment{ifindex, mode, false, ""};
+
+  // What is attached plainly is replaced plainly: a change to the dispatcher would leave a gap.
+  const bool ours = present.name == entry_name;
+  if (ours && !no_dispatcher_.empty()) attachment.note = "no dispatcher: " + no_dispatcher_;
+  if (!ours && no_dispatcher_.empty()) {
+    if (const Status status = attach_by_dispatcher(ifindex, mode, run_priority); status) {
+      const Multiprog multiprog = dispatcher_of(ifindex);
+      attachment.dispatcher = multiprog != nullptr && !xdp_multiprog__is_legacy(multiprog.get());
+      if (!attachment.dispatcher) attachment.note = "no dispatcher: libxdp found that the kernel cannot run it";
+      return attachment;
+    } else {
+      attachment.note = "no dispatcher: " + status.error().message;
+    }
+  } else if (!ours) {
+    attachment.note = "no dispatcher: " + no_dispatcher_;
+  }
+  if (const Status status = attach_plain(ifindex, mode); !status) {
+    return Error{status.error().message + (attachment.note.empty() ? "" : " (" + attachment.note + ")"), status.error().code};
+  }
+  return attachment;
+}
+
+Status Attacher::attach_plain(int ifindex, Mode mode) {
+  const Attached present = attached_program(ifindex);
+  const bool ours = present.name == entry_name;
+  if (present.id != 0 && !ours) {
+    return Error{interface_name(ifindex) + " runs another XDP program (" + present.name + ", id " + std::to_string(present.id) +
+                 "), and there is room for one only: detach it", EBUSY};
+  }
+  Fd old;
+  LIBBPF_OPTS(bpf_xdp_attach_opts, options);
+  std::uint32_t flags = flags_of(mode) | XDP_FLAGS_UPDATE_IF_NOEXIST;
+  if (ours && present.mode == mode) {
+    old.reset(bpf_prog_get_fd_by_id(present.id));
+    options.old_prog_fd = old.get();
+    flags = flags_of(mode) | XDP_FLAGS_REPLACE;
+  } else if (ours) {  // the kernel allows one mode at a time
+    if (const Status status = detach(ifindex); !status) return status;
+  }
+  if (const int failed = bpf_xdp_attach(ifindex, program_fd_, flags, &options); failed != 0) {
+    return failure(ifindex, std::string("attach the XDP program in ") + (mode == Mode::generic ? "generic" : "native") + " mode to",
+                   failed);
+  }
+  return {};
+}
+
+Status Attacher::attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsigned> run_priority) {
+  auto copy = open_object(sizes_);
+  if (!copy) return copy.error();
+  if (const Status status = reuse_maps(copy->get(), fd_of_); !status) return status;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, copy->get()) {
+    bpf_program__set_autoload(program, std::strcmp(bpf_program__name(program), entry_name) == 0);
+  }
+  DECLARE_LIBXDP_OPTS(xdp_program_opts, options);
+  options.obj = copy->get();
+  options.prog_name = entry_name;
+  xdp_program* created = xdp_program__create(&options);
+  if (const long failed = libxdp_get_error(created); failed != 0) {
+    return failure(ifindex, "prepare the dispatcher's program for", static_cast<int>(failed));
+  }
+  const XdpProgram ours(created);
+  if (run_priority) xdp_program__set_run_prio(created, *run_priority);
+  xdp_program__set_chain_call_enabled(created, XDP_PASS, true);
+  if (const int failed = xdp_program__attach(created, ifindex, libxdp_mode(mode), 0); failed != 0) {
+    return failure(ifindex, "attach by libxdp's dispatcher to", failed);
+  }
+  // Those of an earlier run go once the new one is in place.
+  if (const Multiprog multiprog = dispatcher_of(ifindex)) {
+    for (const XdpProgram& entry : entries_of(multiprog.get())) {
+      if (xdp_program__id(entry.get()) != xdp_program__id(created)) {
+        xdp_program__detach(entry.get(), ifindex, xdp_multiprog__attach_mode(multiprog.get()), 0);
+      }
+    }
+  }
+  return {};
+}
+
+Status Attacher::detach(int ifindex) {
+  const Attached present = attached_program(ifindex);
+  if (present.name == entry_name) {
+    const int failed = bpf_xdp_detach(ifindex, flags_of(present.mode), nullptr);
+    return failed == 0 ? Status{} : failure(ifindex, "detach the XDP program from", failed);
+  }
+  if (present.name != dispatcher_name) return {};
+  const Multiprog multiprog = dispatcher_of(ifindex);
+  if (multiprog == nullptr) return {};
+  for (const XdpProgram& entry : entries_of(multiprog.get())) {
+    if (const int failed = xdp_program__detach(entry.get(), ifindex, xdp_multiprog__attach_mode(multiprog.get()), 0); failed != 0) {
+      return failure(ifindex, "detach the XDP program from the dispatcher of", failed);
+    }
+  }
+  return {};
+}
+
+bool Attacher::attached(int ifindex) {
+  const Attached present = attached_program(ifindex);
+  if (present.name == entry_name) return true;
+  if (present.name != dispatcher_name) return false;
+  const Multiprog multiprog = dispatcher_of(ifindex);
+  return multiprog != nullptr && !entries_of(multiprog.get()).empty();
+}
+
+}  // namespace xd::datapath

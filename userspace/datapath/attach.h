@@ -1,0 +1,40 @@
+// Attaching the entry program to interfaces: by libxdp's dispatcher where the kernel has it, else plainly. Attachments have
+// no owner process: they stay until detached.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+#include "datapath/datapath.h"
+
+struct xdp_program;
+
+namespace xd::datapath {
+
+class Attacher {
+ public:
+  // `program_fd`: the loaded xd_entry. `fd_of` gives the maps for a second copy, which the dispatcher needs (another program type).
+  Attacher(int program_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes);
+  ~Attacher();
+  Attacher(const Attacher&) = delete;
+
+  Result<Attachment> attach(int ifindex, Mode mode, std::optional<unsigned> run_priority);
+  static Status detach(int ifindex);
+  // Whether xd_entry, of this or an earlier run, is attached there.
+  static bool attached(int ifindex);
+
+ private:
+  Result<Attachment> attach_in(int ifindex, Mode mode, std::optional<unsigned> run_priority);
+  Status attach_plain(int ifindex, Mode mode);
+  Status attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsigned> run_priority);
+
+  int program_fd_;
+  std::function<int(std::string_view)> fd_of_;
+  Sizes sizes_;
+  std::string no_dispatcher_;  // why not; empty: not known to be impossible
+};
+
+}  // namespace xd::datapath

@@ -1,0 +1,105 @@
+#include "datapath/program.h"
+
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include <array>
+#include <cmath>
+#include <cstdarg>
+
+#include "xdirector.skel.h"
+
+namespace xd::datapath {
+
+namespace {
+
+thread_local std::string last_words;  // what libbpf complained of, for the error
+
+int keep_last_words(libbpf_print_level level, const char* format, va_list args) {
+  if (level != LIBBPF_WARN) return 0;
+  std::array<char, 2048> line{};
+  const int length = vsnprintf(line.data(), line.size(), format, args);
+  if (length <= 0) return 0;
+  last_words += line.data();
+  if (last_words.size() > 4096) last_words.erase(0, last_words.size() - 4096);
+  return 0;
+}
+
+class Listening {
+ public:
+  Listening() : before_(libbpf_set_print(keep_last_words)) { last_words.clear(); }
+  ~Listening() { libbpf_set_print(before_); }
+
+ private:
+  libbpf_print_fn_t before_;
+};
+
+}  // namespace
+
+const std::vector<std::string>& pinned_maps() {
+  static const std::vector<std::string> names{"xd_info",      "xd_services", "xd_rings",  "xd_dests",   "xd_dest_stats",
+                                              "xd_filter",    "xd_gate",     "xd_flows",  "xd_half_open", "xd_timeouts",
+                                              "xd_ports",     "xd_devices",  "xd_reasons", "xd_events"};
+  return names;
+}
+
+Result<Object> open_object(const Sizes& sizes) {
+  const Listening listening;
+  std::size_t size = 0;
+  const void* bytes = xdirector_bpf__elf_bytes(&size);
+  Object object(bpf_object__open_mem(bytes, size, nullptr));
+  if (!object) return Error::from_errno("open the BPF object");
+  const std::pair<const char*, std::uint32_t> entries[] = {
+      {"xd_flows", sizes.flows},    {"xd_half_open", sizes.half_open}, {"xd_services", sizes.services},
+      {"xd_dests", sizes.dests},    {"xd_dest_stats", sizes.dests},    {"xd_rings", sizes.ring_slots},
+  };
+  for (const auto& [name, count] : entries) {
+    if (bpf_map__set_max_entries(bpf_object__find_map_by_name(object.get(), name), count) != 0) {
+      return Error::from_errno(std::string("set the size of map ") + name + " to " + std::to_string(count));
+    }
+  }
+  return object;
+}
+
+Status reuse_maps(bpf_object* object, const std::function<int(std::string_view)>& fd_of) {
+  for (const std::string& name : pinned_maps()) {
+    if (bpf_map__reuse_fd(bpf_object__find_map_by_name(object, name.c_str()), fd_of(name)) != 0) {
+      return Error::from_errno("take over map " + name);
+    }
+  }
+  return {};
+}
+
+Status load_object(bpf_object* object) {
+  const Listening listening;
+  if (bpf_object__load(object) == 0) return {};
+  const Error error = Error::from_errno("load the XDP program");
+  return Error{last_words.empty() ? error.message : error.message + ": " + last_words, error.code};
+}
+
+Result<std::uint32_t> measure_hz(bpf_object* loaded) {
+  const int program = bpf_program__fd(bpf_object__find_program_by_name(loaded, "xd_clock"));
+  const auto tick = [&]() -> std::uint32_t {
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    return bpf_prog_test_run_opts(program, &options) == 0 ? options.retval : 0;
+  };
+  // From the edge of one tick to the edge of another.
+  const auto edge = [&] {
+    const std::uint32_t before = tick();
+    std::uint32_t now = before;
+    while (now == before && now != 0) now = tick();
+    return std::pair{now, Clock::now()};
+  };
+  const auto [first, began] = edge();
+  if (first == 0) return Error::from_errno("read the kernel's tick counter");
+  usleep(40'000);
+  const auto [last, ended] = edge();
+  const double hz = (last - first) / to_seconds(ended - began);
+  std::uint32_t best = 100;
+  for (const std::uint32_t known : {250u, 300u, 1000u}) {
+    if (std::abs(hz - known) < std::abs(hz - best)) best = known;
+  }
+  return best;
+}
+
+}  // namespace xd::datapath

@@ -1,0 +1,36 @@
+// The loaded BPF object: opened from the bytes inside this binary, its maps new or taken over from pins.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "datapath/datapath.h"
+
+namespace xd::datapath {
+
+struct CloseObject {
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+using Object = std::unique_ptr<bpf_object, CloseObject>;
+
+// Every map that is pinned, by name.
+const std::vector<std::string>& pinned_maps();
+
+// The object, not loaded yet, with the maps sized.
+Result<Object> open_object(const Sizes& sizes);
+// Makes every pinned map of `object` the one behind its descriptor in `fd_of`.
+Status reuse_maps(bpf_object* object, const std::function<int(std::string_view name)>& fd_of);
+// Loads it. The error carries what the verifier said last.
+Status load_object(bpf_object* object);
+
+// Jiffies a second of the running kernel, found by counting: no file tells it on every system. Takes about 50 ms.
+Result<std::uint32_t> measure_hz(bpf_object* loaded);
+
+}  // namespace xd::datapath

@@ -1,0 +1,349 @@
+#include "datapath/service_table.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+namespace xd::datapath {
+
+namespace {
+
+constexpr Duration rest_time = 1s;  // a packet takes microseconds
+
+Error cannot(const std::string& what, const lvs::ServiceKey& key, const std::string& why, int code = 0) {
+  return Error{what + " " + key.str() + ": " + why, code};
+}
+
+IpAddress from_map_address(const __be32 (&addr)[4]) {
+  in6_addr bytes{};
+  std::memcpy(&bytes, addr, sizeof(bytes));
+  return IpAddress::v6(bytes);
+}
+
+void to_map_address(const IpAddress& address, __be32 (&addr)[4]) { std::memcpy(addr, address.bytes().data(), sizeof(addr)); }
+
+std::uint32_t segment_length(const xd_service& service) { return 1 + service.ring_len + service.list_len; }
+
+void write_hop(xd_dest& dest, const std::optional<Hop>& hop) {
+  std::uint8_t flags = dest.flags & XD_DEST_F_PRESENT;
+  if (hop && hop->local) flags |= XD_DEST_F_LOCAL;
+  if (hop && !hop->local) {
+    std::copy(hop->to.bytes.begin(), hop->to.bytes.end(), dest.hop.to);
+    std::copy(hop->from.bytes.begin(), hop->from.bytes.end(), dest.hop.from);
+    dest.hop.ifindex = static_cast<std::uint32_t>(hop->ifindex);
+    dest.hop.vlans = static_cast<std::uint32_t>(hop->vlan) << 16 | hop->inner_vlan;
+    flags |= XD_DEST_F_RESOLVED;
+  }
+  std::atomic_thread_fence(std::memory_order_release);  // the hop before the word that it is valid
+  dest.flags = flags;
+}
+
+}  // namespace
+
+xd_service_key to_map_key(const lvs::ServiceKey& key) {
+  xd_service_key out{};
+  to_map_address(key.address, out.addr);
+  out.port = htons(key.port);
+  out.proto = static_cast<std::uint8_t>(key.protocol);
+  return out;
+}
+
+lvs::ServiceKey from_map_key(const xd_service_key& key) {
+  lvs::ServiceKey out;
+  out.address = from_map_address(key.addr);
+  out.port = ntohs(key.port);
+  out.protocol = static_cast<lvs::Protocol>(key.proto);
+  return out;
+}
+
+// ---- Segments
+
+std::optional<std::uint32_t> Segments::take(std::uint32_t length) {
+  for (const auto& [offset, free] : free_) {
+    if (free < length) continue;
+    const std::uint32_t at = offset;
+    take_at(at, length);
+    return at;
+  }
+  return std::nullopt;
+}
+
+void Segments::take_at(std::uint32_t offset, std::uint32_t length) {
+  auto it = std::prev(free_.upper_bound(offset));
+  const auto [begin, free] = *it;
+  free_.erase(it);
+  if (begin < offset) free_[begin] = offset - begin;
+  if (begin + free > offset + length) free_[offset + length] = begin + free - offset - length;
+}
+
+void Segments::give_back(std::uint32_t offset, std::uint32_t length) {
+  auto next = free_.lower_bound(offset);
+  if (next != free_.end() && offset + length == next->first) {
+    length += next->second;
+    next = free_.erase(next);
+  }
+  if (next != free_.begin()) {
+    const auto before = std::prev(next);
+    if (before->first + before->second == offset) {
+      before->second += length;
+      return;
+    }
+  }
+  free_[offset] = length;
+}
+
+// ---- ServiceTable
+
+ServiceTable::ServiceTable(ServiceMaps maps)
+    : maps_(std::move(maps)), segments_(maps_.rings.size()), vip_uses_(XD_FILTER_BYTES * 8), real_uses_(XD_FILTER_BYTES * 8) {}
+
+void ServiceTable::learn() {
+  if (std::exchange(learned_, true)) return;
+  for (const auto& [key, service] : maps_.services.all()) {
+    segments_.take_at(service.ring, segment_length(service));
+    ++vip_uses_[xd_filter_hash(key.addr[3])];
+  }
+  // Those that were removed count too: their replies are still theirs.
+  std::vector<std::uint32_t> removed;
+  for (std::uint32_t slot = 0; slot < maps_.dests.size() && maps_.dests[slot].generation != 0; ++slot) {
+    const xd_dest& dest = maps_.dests[slot];
+    slots_[{from_map_key(dest.service), {from_map_address(dest.addr), ntohs(dest.port)}}] = slot;
+    if (dest.method == XD_NAT) ++real_uses_[xd_filter_hash(dest.addr[3])];
+    if (!(dest.flags & XD_DEST_F_PRESENT)) removed_.push_back(slot);
+    fresh_ = slot + 1;
+  }
+}
+
+namespace {
+
+void count_use(std::uint8_t* bits, std::vector<std::uint32_t>& uses, __be32 addr, int change) {
+  const std::uint32_t hash = xd_filter_hash(addr);
+  uses[hash] += static_cast<std::uint32_t>(change);
+  const auto bit = static_cast<std::uint8_t>(1u << (hash & 7));
+  bits[hash >> 3] = static_cast<std::uint8_t>(uses[hash] != 0 ? bits[hash >> 3] | bit : bits[hash >> 3] & ~bit);
+}
+
+}  // namespace
+
+void ServiceTable::count_vip(__be32 addr, int change) { count_use(maps_.filter[0].vip, vip_uses_, addr, change); }
+void ServiceTable::count_real(__be32 addr, int change) { count_use(maps_.filter[0].real, real_uses_, addr, change); }
+
+// A slot for a destination that has none; what was in it before is forgotten, flows included (they carry its generation).
+void ServiceTable::fill(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint) {
+  xd_dest& dest = maps_.dests[slot];
+  if (dest.generation != 0) {
+    slots_.erase({from_map_key(dest.service), {from_map_address(dest.addr), ntohs(dest.port)}});
+    if (dest.method == XD_NAT) count_real(dest.addr[3], -1);
+  }
+  xd_dest fresh{};
+  fresh.generation = dest.generation + 1 != 0 ? dest.generation + 1 : 1;
+  fresh.method = XD_DR;
+  fresh.service = to_map_key(key);
+  fresh.port = htons(endpoint.port);
+  to_map_address(endpoint.address, fresh.addr);
+  dest = fresh;
+  maps_.stats.clear(slot);
+  slots_[{key, endpoint}] = slot;
+}
+
+Result<std::uint32_t> ServiceTable::slot_of(const lvs::ServiceKey& key, const Endpoint& endpoint) {
+  if (const auto known = slots_.find({key, endpoint}); known != slots_.end()) return known->second;
+  if (fresh_ < maps_.dests.size()) {
+    fill(fresh_, key, endpoint);
+    return fresh_++;
+  }
+  while (!removed_.empty()) {
+    const std::uint32_t slot = removed_.front();
+    removed_.pop_front();
+    if (maps_.dests[slot].flags & XD_DEST_F_PRESENT) continue;  // it has returned
+    fill(slot, key, endpoint);
+    return slot;
+  }
+  return Error{"all " + std::to_string(maps_.dests.size()) + " places for real servers are taken", ENOSPC};
+}
+
+std::vector<std::uint32_t> ServiceTable::list_of(const xd_service& service) const {
+  std::vector<std::uint32_t> list(service.list_len);
+  for (std::uint32_t i = 0; i < service.list_len; ++i) list[i] = maps_.rings[service.list + i].dest;
+  return list;
+}
+
+std::vector<Candidate> ServiceTable::candidates_of(const std::vector<std::uint32_t>& list) const {
+  std::vector<Candidate> candidates;
+  for (const std::uint32_t slot : list) {
+    const xd_dest& dest = maps_.dests[slot];
+    candidates.push_back({slot, from_map_address(dest.addr), ntohs(dest.port), dest.weight, dest.last_weight});
+  }
+  return candidates;
+}
+
+std::optional<Previous> ServiceTable::previous_of(const std::optional<xd_service>& service) const {
+  if (!service) return std::nullopt;
+  Previous previous{candidates_of(list_of(*service)), {}};
+  const xd_slot& header = maps_.rings[service->ring];
+  previous.ring.start = header.dest;
+  previous.ring.cursor = header.cursor;
+  for (std::uint32_t i = 0; i < service->ring_len; ++i) previous.ring.slots.push_back(maps_.rings[service->ring + 1 + i].dest);
+  return previous;
+}
+
+Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::vector<std::uint32_t>& list) {
+  const auto length = static_cast<std::uint32_t>(1 + ring.slots.size() + list.size());
+  const auto segment = segments_.take(length);
+  if (!segment) {
+    return Error{"no room for " + std::to_string(length) + " more of " + std::to_string(segments_.size()) + " ring slots", ENOSPC};
+  }
+  std::uint32_t at = *segment;
+  maps_.rings[at++] = {ring.start, ring.cursor};
+  for (const std::uint32_t slot : ring.slots) maps_.rings[at++] = {slot, 0};
+  for (const std::uint32_t slot : list) maps_.rings[at++] = {slot, 0};
+  return *segment;
+}
+
+void ServiceTable::rest(std::uint32_t offset, std::uint32_t length) { resting_.push_back({Clock::now() + rest_time, offset, length}); }
+
+void ServiceTable::wake() {
+  const TimePoint now = Clock::now();
+  for (; !resting_.empty() && resting_.front().until <= now; resting_.pop_front()) {
+    segments_.give_back(resting_.front().offset, resting_.front().length);
+  }
+}
+
+void ServiceTable::remove_dest(std::uint32_t slot) {
+  maps_.dests[slot].flags &= static_cast<std::uint8_t>(~XD_DEST_F_PRESENT);
+  removed_.push_back(slot);
+}
+
+Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service) {
+  if (const auto why = unsupported(key, service)) return cannot("serve", key, *why, EOPNOTSUPP);
+  learn();
+  wake();
+  const xd_service_key map_key = to_map_key(key);
+  const std::optional<xd_service> old = maps_.services.get(map_key);
+  const std::optional<Previous> previous = previous_of(old);
+
+  // Newest first. What `order` does not name counts as added last.
+  std::vector<Endpoint> endpoints;
+  for (const Endpoint& e : service.order) {
+    if (service.destinations.contains(e)) endpoints.push_back(e);
+  }
+  for (const auto& [e, destination] : service.destinations) {
+    if (std::ranges::find(endpoints, e) == endpoints.end()) endpoints.push_back(e);
+  }
+  std::ranges::reverse(endpoints);
+
+  std::vector<std::uint32_t> list;
+  std::vector<Candidate> candidates;
+  for (const Endpoint& e : endpoints) {
+    const lvs::Destination& wanted = service.destinations.at(e);
+    auto slot = slot_of(key, e);
+    if (!slot) return cannot("add " + e.str() + " to", key, slot.error().message, slot.error().code);
+    list.push_back(*slot);
+    candidates.push_back({*slot, e.address, e.port, wanted.weight, wanted.weight != 0 ? wanted.weight : maps_.dests[*slot].last_weight});
+  }
+  auto ring = build_ring(service.scheduler, candidates, previous ? &*previous : nullptr);
+  if (!ring) return cannot("serve", key, ring.error().message, ring.error().code);
+  auto segment = write_segment(*ring, list);
+  if (!segment) return cannot("serve", key, segment.error().message, segment.error().code);
+
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const lvs::Destination& wanted = service.destinations.at(endpoints[i]);
+    xd_dest& dest = maps_.dests[list[i]];
+    const auto method = static_cast<std::uint8_t>(wanted.forward);
+    if (dest.method != method) {
+      if (method == XD_NAT) count_real(dest.addr[3], 1);
+      if (dest.method == XD_NAT) count_real(dest.addr[3], -1);
+      dest.method = method;
+    }
+    dest.weight = wanted.weight;
+    dest.last_weight = candidates[i].last_weight;
+    dest.upper = wanted.upper_threshold;
+    dest.lower = wanted.lower_threshold;
+    dest.flags |= XD_DEST_F_PRESENT;
+    const auto hop = hops_.find(endpoints[i].address);
+    if (hop != hops_.end()) write_hop(dest, hop->second);
+  }
+
+  const auto ring_length = static_cast<std::uint32_t>(ring->slots.size());
+  const xd_service entry{static_cast<std::uint32_t>(service.scheduler), service.scheduler_flags, *segment, ring_length,
+                         *segment + 1 + ring_length, static_cast<std::uint32_t>(list.size())};
+  if (!old) count_vip(map_key.addr[3], 1);
+  std::atomic_thread_fence(std::memory_order_release);
+  if (const int failed = maps_.services.put(map_key, entry); failed != 0) {
+    if (!old) count_vip(map_key.addr[3], -1);
+    rest(*segment, segment_length(entry));
+    return cannot("add", key, Error::from_errno("write to xd_services", failed).message, failed);
+  }
+  if (old) {
+    for (const Candidate& c : previous->candidates) {
+      if (std::ranges::find(list, c.dest) == list.end()) remove_dest(c.dest);
+    }
+    rest(old->ring, segment_length(*old));
+  }
+  return {};
+}
+
+Status ServiceTable::remove(const lvs::ServiceKey& key) {
+  learn();
+  wake();
+  const xd_service_key map_key = to_map_key(key);
+  const auto old = maps_.services.get(map_key);
+  if (!old) return cannot("remove", key, "no such service", ENOENT);
+  maps_.services.erase(map_key);
+  for (const std::uint32_t slot : list_of(*old)) remove_dest(slot);
+  count_vip(map_key.addr[3], -1);
+  rest(old->ring, segment_length(*old));
+  return {};
+}
+
+lvs::Services ServiceTable::services() const {
+  lvs::Services found;
+  for (const auto& [map_key, entry] : maps_.services.all()) {
+    lvs::Service& service = found[from_map_key(map_key)];
+    service.scheduler = static_cast<lvs::Scheduler>(entry.scheduler);
+    service.scheduler_flags = entry.flags;
+    for (const std::uint32_t slot : list_of(entry)) {
+      const xd_dest& dest = maps_.dests[slot];
+      const Endpoint endpoint{from_map_address(dest.addr), ntohs(dest.port)};
+      service.destinations[endpoint] = {static_cast<lvs::Forward>(dest.method), dest.weight, dest.upper, dest.lower};
+      service.order.push_back(endpoint);
+    }
+    std::ranges::reverse(service.order);
+  }
+  return found;
+}
+
+std::map<Endpoint, DestinationStats> ServiceTable::stats(const lvs::ServiceKey& key) const {
+  std::map<Endpoint, DestinationStats> found;
+  const auto entry = maps_.services.get(to_map_key(key));
+  if (!entry) return found;
+  for (const std::uint32_t slot : list_of(*entry)) {
+    const xd_dest& dest = maps_.dests[slot];
+    const xd_dest_stats sum = maps_.stats.sum(slot);
+    found[{from_map_address(dest.addr), ntohs(dest.port)}] = {sum.connections, sum.packets_in,  sum.bytes_in, sum.packets_out,
+                                                              sum.bytes_out,   dest.active,     dest.inactive};
+  }
+  return found;
+}
+
+std::vector<IpAddress> ServiceTable::addresses() const {
+  std::vector<IpAddress> addresses;
+  for (const auto& [key, slot] : slots_) {
+    if (maps_.dests[slot].flags & XD_DEST_F_PRESENT) addresses.push_back(key.second.address);
+  }
+  std::ranges::sort(addresses);
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  return addresses;
+}
+
+void ServiceTable::set_hop(const IpAddress& address, const std::optional<Hop>& hop) {
+  learn();
+  hops_[address] = hop;
+  for (const auto& [key, slot] : slots_) {
+    if (key.second.address == address) write_hop(maps_.dests[slot], hop);
+  }
+}
+
+}  // namespace xd::datapath

@@ -279,6 +279,7 @@ static __always_inline int advert_path(struct xdp_md *ctx, struct packet *packet
   heard.priority = advert.vrrp->priority;
   heard.remarks = advert.remarks;
   __sync_fetch_and_add(&watch->adverts, 1);
+  if (heard.priority == 0) __sync_fetch_and_add(&watch->zeros, 1);
   if (heard.remarks) {
     for (__u32 i = 0; i < XD_REMARK_COUNT; i++)
       if (heard.remarks & 1 << i) __sync_fetch_and_add(&watch->remarks[i], 1);

@@ -350,10 +350,11 @@ struct xd_watch {
   __u64 down_at;            /* when it was last reported lost, 0 when heard since */
   __u64 rejected_at;        /* when a reject was last reported */
   __u64 adverts;            /* that were believed */
+  __u64 zeros;              /* of them, with priority 0 */
   __u64 remarks[XD_REMARK_COUNT];   /* by bit of enum xd_remark */
   __u64 rejects[XD_REJECT_COUNT];
 };
-XD_ASSERT_SIZE(struct xd_watch, 16 + 312 + 40 + 40 + 32 + 8 * XD_REMARK_COUNT + 8 * XD_REJECT_COUNT);
+XD_ASSERT_SIZE(struct xd_watch, 16 + 312 + 40 + 40 + 40 + 8 * XD_REMARK_COUNT + 8 * XD_REJECT_COUNT);
 
 /* The context of xd_watch, run by the daemon (BPF_PROG_TEST_RUN). It returns 0 or a negative errno. */
 enum xd_order { XD_ORDER_CONFIG = 1, XD_ORDER_ARM = 2 };

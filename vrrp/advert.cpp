@@ -137,25 +137,9 @@ struct RejectText {
   std::string_view sentence;
 };
 
-constexpr std::array<RejectText, reject_count> reject_texts{{
-    {"too_short", "it is shorter than a VRRP header"},
-    {"ttl", "its TTL is not 255, so it came through a router"},
-    {"version", "it is neither VRRP version 2 nor 3"},
-    {"type", "it is not an advertisement"},
-    {"vrid_zero", "it has VRID 0"},
-    {"length", "its length does not fit its address count"},
-    {"interval_zero", "its interval is 0"},
-    {"checksum", "its checksum is wrong"},
-    {"other_vrid", "it has another VRID"},
-    {"other_family", "it is of the other address family"},
-    {"other_version", "it is of the other VRRP version"},
-    {"auth_type", "its authentication type is not ours"},
-    {"auth_data", "its password is not ours"},
-    {"other_interval", "its interval is not ours, as VRRP version 2 wants"},
-    {"other_destination", "it is unicast where we use multicast, or the reverse"},
-    {"unicast_source", "its sender is not one of our unicast peers"},
-    {"own_source", "it comes from our own address"},
-}};
+#define XD_REJECT_TEXT(NAME, word, sentence) {#word, sentence},
+constexpr std::array<RejectText, reject_count> reject_texts{{XD_REJECTS(XD_REJECT_TEXT)}};
+#undef XD_REJECT_TEXT
 
 }  // namespace
 

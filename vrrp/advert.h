@@ -20,6 +20,7 @@
 
 #include "base/ip.h"
 #include "base/time.h"
+#include "bpf/xdirector.h"
 #include "conf/model.h"
 
 namespace xd::vrrp {
@@ -69,28 +70,12 @@ void set_ipv4_id(std::span<std::uint8_t> packet, std::uint16_t id);
 
 // ---- Receiving --------------------------------------------------------------------------------------------------------
 
-// Why an advert is not believed. The first group makes it malformed, the second unacceptable to the instance.
-enum class Reject : std::uint8_t {
-  too_short,
-  ttl,
-  version,
-  type,
-  vrid_zero,
-  length,
-  interval_zero,
-  checksum,
-
-  other_vrid,
-  other_family,
-  other_version,
-  auth_type,
-  auth_data,
-  other_interval,
-  other_destination,
-  unicast_source,
-  own_source,
-};
-inline constexpr std::size_t reject_count = static_cast<std::size_t>(Reject::own_source) + 1;
+// Why an advert is not believed, in the order of asking: up to `checksum` it is malformed, from `other_vrid` on unacceptable
+// to the instance. bpf/xdirector.h has the list, so that both halves number and name alike.
+#define XD_REJECT_VALUE(NAME, word, sentence) word,
+enum class Reject : std::uint8_t { XD_REJECTS(XD_REJECT_VALUE) };
+#undef XD_REJECT_VALUE
+inline constexpr std::size_t reject_count = XD_REJECT_COUNT;
 
 std::string_view name(Reject reason);      // "auth_data": counters, CLI
 std::string_view sentence(Reject reason);  // "its password is not ours": logs

@@ -13,12 +13,12 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "base/words.h"
 #include "conf/print.h"
 #include "daemon/environment.h"
 #include "daemon/load.h"
 #include "daemon/pid_file.h"
 #include "daemon/takeover.h"
-#include "daemon/words.h"
 #include "ipc/socket.h"
 
 namespace xd::daemon {

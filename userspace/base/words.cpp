@@ -1,8 +1,8 @@
-#include "daemon/words.h"
+#include "base/words.h"
 
 #include <fmt/format.h>
 
-namespace xd::daemon {
+namespace xd {
 
 std::string in_words(Duration duration) {
   struct Unit {
@@ -17,4 +17,4 @@ std::string in_words(Duration duration) {
   return fmt::format("{} ms", duration / Duration(1ms));
 }
 
-}  // namespace xd::daemon
+}  // namespace xd

@@ -1,8 +1,8 @@
-#include "daemon/words.h"
+#include "base/words.h"
 
 #include <gtest/gtest.h>
 
-namespace xd::daemon {
+namespace xd {
 namespace {
 
 TEST(Words, DurationsAreSaidInTheirLargestFittingUnit) {
@@ -17,4 +17,4 @@ TEST(Words, DurationsAreSaidInTheirLargestFittingUnit) {
 }
 
 }  // namespace
-}  // namespace xd::daemon
+}  // namespace xd

@@ -535,6 +535,7 @@ void finish_lvs(Builder& b) {
     twice[i] = true;
   }
 
+  for (VirtualServer& vs : servers) vs.engine = b.model.xdirector.engine;
   for (const Builder::EngineChoice& choice : b.engines) {
     bool any = false;
     for (VirtualServer& vs : servers) {
@@ -545,12 +546,6 @@ void finish_lvs(Builder& b) {
     }
     if (!any) b.warn(choice.at, "xdirector names a virtual server that is not defined");
   }
-  if (b.model.xdirector.engine != Engine::automatic) {
-    for (VirtualServer& vs : servers) {
-      if (vs.engine == Engine::automatic) vs.engine = b.model.xdirector.engine;
-    }
-  }
-
   std::size_t i = 0;
   std::erase_if(servers, [&](const VirtualServer&) { return twice[i++]; });
 }

@@ -350,11 +350,11 @@ const Rule rules[] = {
     {I, "v3_checksum_as_v2", [](Builder& b, const Value& v) { b.instance().checksum_as_v2 = v.on; }},
     {I, "lower_prio_no_advert", [](Builder& b, const Value& v) { b.instance().lower_prio_no_advert = v.on; }},
     {I, "higher_prio_send_advert", [](Builder& b, const Value& v) { b.instance().higher_prio_send_advert = v.on; }},
-    {I, "promote_secondaries", [](Builder& b, const Value&) { b.instance().out.promote_secondaries = true; }},
+    {I, "promote_secondaries", [](Builder& b, const Value&) { b.instance().out.promote_secondaries = true; }, nullptr, stored},
     {I, "dont_track_primary", [](Builder& b, const Value&) { b.instance().out.dont_track_primary = true; }},
     {I, "mcast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.mcast_src_ip); }},
-    {I, "unicast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.unicast_src_ip); }},
-    {I, "unicast_peer", unicast_peers},
+    {I, "unicast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.unicast_src_ip); }, nullptr, stored},
+    {I, "unicast_peer", unicast_peers, nullptr, stored},
     {I, "virtual_ipaddress",
      [](Builder& b, const Value& v) {
        b.instance().addresses_at = v.at();
@@ -379,7 +379,7 @@ const Rule rules[] = {
     {I, "notify", [](Builder& b, const Value& v) { b.instance().out.notify.any = b.command(v.args); }},
     {I, "notify_master_rx_lower_pri", [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
     {I, "smtp_alert", [](Builder& b, const Value& v) { b.instance().smtp_alert = v.on; }, nullptr, stored},
-    {I, "debug", [](Builder& b, const Value& v) { b.instance().out.debug = v.number > 0; }},
+    {I, "debug", [](Builder& b, const Value& v) { b.instance().out.debug = v.number > 0; }, nullptr, stored},
     {I, "authentication",
      [](Builder& b, const Value& v) {
        b.instance().auth_given = true;

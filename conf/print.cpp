@@ -1,0 +1,358 @@
+#include "conf/print.h"
+
+#include <arpa/inet.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "conf/values.h"
+
+namespace xd::conf {
+
+namespace {
+
+// A word as it must be written to be read as one word.
+std::string word(std::string_view text) {
+  const bool plain = !text.empty() && std::none_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == '#' || c == '!' || c == '{' || c == '}' || c == '$';
+  });
+  return plain ? std::string(text) : '"' + std::string(text) + '"';
+}
+
+std::string time_of(Duration d) {
+  const long long microseconds = d.count() / 1000;
+  std::string out = std::to_string(microseconds / 1'000'000);
+  if (const long long rest = microseconds % 1'000'000) {
+    out += fmt::format(".{:06}", rest);
+    while (out.back() == '0') out.pop_back();
+  }
+  return out;
+}
+
+std::string_view yes_no(bool on) { return on ? "true" : "false"; }
+
+std::string_view engine_name(Engine engine) {
+  switch (engine) {
+    case Engine::automatic: return "auto";
+    case Engine::ipvs: return "ipvs";
+    case Engine::xdp: return "xdp";
+  }
+  return "auto";
+}
+
+// Lines, indented by the blocks that are open.
+class Writer {
+ public:
+  template <typename... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    out_.append(4 * depth_, ' ');
+    out_ += fmt::format(format, std::forward<Args>(args)...);
+    out_ += '\n';
+  }
+  template <typename... Args>
+  void open(fmt::format_string<Args...> format, Args&&... args) {
+    line("{} {{", fmt::format(format, std::forward<Args>(args)...));
+    ++depth_;
+  }
+  void close() {
+    --depth_;
+    line("}}");
+  }
+  void script(std::string_view keyword, const Script& s) {
+    if (!s) return;
+    std::string user = s.user.empty() ? "" : " " + word(s.user);
+    if (!s.group.empty()) user += " " + word(s.group);
+    line("{} \"{}\"{}", keyword, join_command(s.words), user);
+  }
+  void flag(std::string_view keyword, bool on) {
+    if (on) line("{}", keyword);
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+  std::size_t depth_ = 0;
+};
+
+void print_garp(Writer& w, std::string_view prefix, const GarpSettings& g) {
+  w.line("{}garp_master_delay {}", prefix, time_of(g.delay));
+  w.line("{}garp_master_repeat {}", prefix, g.repeat);
+  w.line("{}garp_master_refresh {}", prefix, time_of(g.refresh));
+  w.line("{}garp_master_refresh_repeat {}", prefix, g.refresh_repeat);
+  w.line("{}garp_lower_prio_delay {}", prefix, time_of(g.lower_prio_delay));
+  w.line("{}garp_lower_prio_repeat {}", prefix, g.lower_prio_repeat);
+}
+
+void print_global(Writer& w, const Global& g) {
+  w.open("global_defs");
+  if (!g.router_id.empty()) w.line("router_id {}", word(g.router_id));
+  if (!g.mail.to.empty()) {
+    w.open("notification_email");
+    for (const std::string& to : g.mail.to) w.line("{}", word(to));
+    w.close();
+  }
+  if (!g.mail.from.empty()) w.line("notification_email_from {}", word(g.mail.from));
+  if (!g.mail.server.empty()) w.line("smtp_server {} {}", word(g.mail.server), g.mail.port);
+  w.line("smtp_connect_timeout {}", time_of(g.mail.connect_timeout));
+  if (!g.mail.helo_name.empty()) w.line("smtp_helo_name {}", word(g.mail.helo_name));
+  if (!g.script_user.empty()) w.line("script_user {}{}", word(g.script_user), g.script_group.empty() ? "" : " " + word(g.script_group));
+  w.flag("enable_script_security", g.enable_script_security);
+  w.line("vrrp_version {}", g.vrrp_version);
+  w.line("vrrp_strict {}", yes_no(g.vrrp_strict));
+  w.line("vrrp_skip_check_adv_addr {}", yes_no(g.vrrp_skip_check_adv_addr));
+  w.line("vrrp_mcast_group4 {}", g.vrrp_mcast_group4.str());
+  w.line("vrrp_mcast_group6 {}", g.vrrp_mcast_group6.str());
+  print_garp(w, "vrrp_", g.garp);
+  if (g.garp_interval > 0s) w.line("vrrp_garp_interval {}", time_of(g.garp_interval));
+  if (g.gna_interval > 0s) w.line("vrrp_gna_interval {}", time_of(g.gna_interval));
+  if (g.vrrp_startup_delay > 0s) w.line("vrrp_startup_delay {}", time_of(g.vrrp_startup_delay));
+  w.flag("lvs_flush", g.lvs_flush);
+  w.close();
+}
+
+void print_addresses(Writer& w, std::string_view keyword, const std::vector<VirtualAddress>& addresses) {
+  if (addresses.empty()) return;
+  w.open("{}", keyword);
+  for (const VirtualAddress& a : addresses) {
+    std::string line = fmt::format("{}/{}", a.prefix.address.str(), a.prefix.length);
+    if (!a.interface.empty()) line += " dev " + word(a.interface);
+    if (a.scope != 0) line += fmt::format(" scope {}", a.scope);
+    if (a.broadcast) line += " brd " + a.broadcast->str();
+    if (!a.label.empty()) line += " label " + word(a.label);
+    if (a.no_track) line += " no_track";
+    w.line("{}", line);
+  }
+  w.close();
+}
+
+void print_tracks(Writer& w, std::string_view keyword, const std::vector<Track>& tracks) {
+  if (tracks.empty()) return;
+  w.open("{}", keyword);
+  for (const Track& t : tracks) w.line("{} weight {}{}", word(t.name), t.weight, t.reverse ? " reverse" : "");
+  w.close();
+}
+
+void print_notify(Writer& w, const NotifyScripts& n) {
+  w.script("notify_master", n.master);
+  w.script("notify_backup", n.backup);
+  w.script("notify_fault", n.fault);
+  w.script("notify_stop", n.stop);
+  w.script("notify_deleted", n.deleted);
+  w.script("notify", n.any);
+  w.script("notify_master_rx_lower_pri", n.master_rx_lower_pri);
+}
+
+void print_script(Writer& w, const VrrpScript& s) {
+  w.open("vrrp_script {}", word(s.name));
+  w.line("script \"{}\"", join_command(s.script.words));
+  if (!s.script.user.empty()) w.line("user {}{}", word(s.script.user), s.script.group.empty() ? "" : " " + word(s.script.group));
+  w.line("interval {}", time_of(s.interval));
+  if (s.timeout > 0s) w.line("timeout {}", time_of(s.timeout));
+  w.line("weight {}{}", s.weight, s.weight_reverse ? " reverse" : "");
+  w.line("rise {}", s.rise);
+  w.line("fall {}", s.fall);
+  w.flag("init_fail", s.init_fail);
+  w.close();
+}
+
+void print_authentication(Writer& w, const Authentication& a) {
+  if (a.type == AuthType::none) return;
+  w.open("authentication");
+  w.line("auth_type {}", a.type == AuthType::ah ? "AH" : "PASS");
+  const auto end = std::find(a.data.begin(), a.data.end(), std::uint8_t{0});
+  w.line("auth_pass {}", word(std::string(a.data.begin(), end)));
+  w.close();
+}
+
+void print_instance(Writer& w, const VrrpInstance& i) {
+  w.open("vrrp_instance {}", word(i.name));
+  w.line("state {}", i.initial_state == WantedState::master ? "MASTER" : "BACKUP");
+  if (!i.interface.empty()) w.line("interface {}", word(i.interface));
+  w.line("virtual_router_id {}", i.vrid);
+  w.line("version {}", i.version);
+  w.flag("native_ipv6", i.family == AF_INET6);
+  w.line("priority {}", i.priority);
+  w.line("advert_int {}", time_of(i.advert_interval));
+  w.line("strict_mode {}", yes_no(i.strict));
+  w.flag("nopreempt", i.nopreempt);
+  if (i.preempt_delay > 0s) w.line("preempt_delay {}", time_of(i.preempt_delay));
+  w.line("down_timer_adverts {}", i.down_timer_adverts);
+  w.line("{}", i.accept ? "accept" : "no_accept");
+  w.line("skip_check_adv_addr {}", yes_no(i.skip_check_adv_addr));
+  w.line("v3_checksum_as_v2 {}", yes_no(i.checksum_as_v2));
+  w.line("lower_prio_no_advert {}", yes_no(i.lower_prio_no_advert));
+  w.line("higher_prio_send_advert {}", yes_no(i.higher_prio_send_advert));
+  w.flag("promote_secondaries", i.promote_secondaries);
+  w.flag("dont_track_primary", i.dont_track_primary);
+  print_garp(w, "", i.garp);
+  print_authentication(w, i.authentication);
+  if (i.mcast_src_ip) w.line("mcast_src_ip {}", i.mcast_src_ip->str());
+  if (i.unicast_src_ip) w.line("unicast_src_ip {}", i.unicast_src_ip->str());
+  if (!i.unicast_peers.empty()) {
+    w.open("unicast_peer");
+    for (const IpAddress& peer : i.unicast_peers) w.line("{}", peer.str());
+    w.close();
+  }
+  print_addresses(w, "virtual_ipaddress", i.addresses);
+  print_addresses(w, "virtual_ipaddress_excluded", i.excluded_addresses);
+  print_tracks(w, "track_interface", i.track_interfaces);
+  print_tracks(w, "track_script", i.track_scripts);
+  print_notify(w, i.notify);
+  w.line("smtp_alert {}", yes_no(i.smtp_alert));
+  if (i.debug) w.line("debug 1");
+  w.close();
+}
+
+void print_group(Writer& w, const VrrpSyncGroup& g) {
+  w.open("vrrp_sync_group {}", word(g.name));
+  w.open("group");
+  for (const std::string& m : g.members) w.line("{}", word(m));
+  w.close();
+  w.flag("sync_group_tracking_weight", g.sync_group_tracking_weight);
+  print_tracks(w, "track_interface", g.track_interfaces);
+  print_tracks(w, "track_script", g.track_scripts);
+  print_notify(w, g.notify);
+  w.line("smtp_alert {}", yes_no(g.smtp_alert));
+  w.close();
+}
+
+void print_checker(Writer& w, const Checker& c) {
+  const auto* http = std::get_if<HttpCheck>(&c.check);
+  w.open("{}", !http ? "TCP_CHECK" : http->tls ? "SSL_GET" : "HTTP_GET");
+  const CheckConnection& n = c.connection;
+  if (n.connect_ip) w.line("connect_ip {}", n.connect_ip->str());
+  if (n.connect_port) w.line("connect_port {}", n.connect_port);
+  if (n.bind_ip) w.line("bindto {}", n.bind_ip->str());
+  if (n.bind_port) w.line("bind_port {}", n.bind_port);
+  if (!n.bind_interface.empty()) w.line("bind_if {}", word(n.bind_interface));
+  if (n.fwmark) w.line("fwmark {}", n.fwmark);
+  w.line("connect_timeout {}", time_of(n.connect_timeout));
+  const CheckSchedule& s = c.schedule;
+  w.line("delay_loop {}", time_of(s.delay_loop));
+  w.line("retry {}", s.retry);
+  w.line("delay_before_retry {}", time_of(s.delay_before_retry));
+  w.line("warmup {}", time_of(s.warmup));
+  w.line("alpha {}", yes_no(s.alpha));
+  w.line("log_all_failures {}", yes_no(s.log_all_failures));
+  if (http) {
+    w.line("http_protocol {}", http->protocol == HttpProtocol::http_1_1 ? "1.1" : http->protocol == HttpProtocol::http_1_0_close ? "1.0C" : "1.0");
+    if (!http->virtualhost.empty()) w.line("virtualhost {}", word(http->virtualhost));
+    w.line("fast_recovery {}", yes_no(http->fast_recovery));
+    for (const HttpUrl& url : http->urls) {
+      w.open("url");
+      w.line("path {}", word(url.path));
+      if (!url.virtualhost.empty()) w.line("virtualhost {}", word(url.virtualhost));
+      if (url.digest) {
+        std::string digits;
+        for (const std::uint8_t byte : *url.digest) digits += fmt::format("{:02x}", byte);
+        w.line("digest {}", digits);
+      }
+      std::string codes;
+      for (const StatusRange& r : url.status_codes) codes += r.first == r.last ? fmt::format(" {}", r.first) : fmt::format(" {}-{}", r.first, r.last);
+      if (!codes.empty()) w.line("status_code{}", codes);
+      w.close();
+    }
+  }
+  w.close();
+}
+
+void print_real_server(Writer& w, const RealServer& r) {
+  w.open("real_server {}{}", r.endpoint.address.str(), r.endpoint.port == 0 ? "" : fmt::format(" {}", r.endpoint.port));
+  w.line("weight {}", r.weight);
+  w.line("lvs_method {}", lvs::name(r.forward));
+  if (r.upper_threshold) w.line("uthreshold {}", r.upper_threshold);
+  if (r.lower_threshold) w.line("lthreshold {}", r.lower_threshold);
+  w.line("inhibit_on_failure {}", yes_no(r.inhibit_on_failure));
+  w.script("notify_up", r.notify_up);
+  w.script("notify_down", r.notify_down);
+  w.line("smtp_alert {}", yes_no(r.smtp_alert));
+  for (const Checker& c : r.checkers) print_checker(w, c);
+  w.close();
+}
+
+std::string service_words(const lvs::ServiceKey& key) {
+  if (key.fwmark != 0) return fmt::format("fwmark {}", key.fwmark);
+  return key.port == 0 ? key.address.str() : fmt::format("{} {}", key.address.str(), key.port);
+}
+
+std::string_view protocol_word(lvs::Protocol protocol) {
+  switch (protocol) {
+    case lvs::Protocol::tcp: return "TCP";
+    case lvs::Protocol::udp: return "UDP";
+    case lvs::Protocol::sctp: return "SCTP";
+  }
+  return "TCP";
+}
+
+std::string dotted_mask(std::uint32_t length) {
+  const std::uint32_t bits = length == 0 ? 0 : 0xffffffffu << (32 - length);
+  return IpAddress::v4(htonl(bits)).str();
+}
+
+void print_virtual_server(Writer& w, const VirtualServer& v) {
+  w.open("virtual_server {}", service_words(v.key));
+  if (v.key.fwmark != 0) w.line("ip_family {}", v.key.mark_family == AF_INET6 ? "inet6" : "inet");
+  w.line("lb_algo {}", lvs::name(v.scheduler));
+  w.flag("flag-1", v.scheduler_flags & lvs::sched_1);
+  w.flag("flag-2", v.scheduler_flags & lvs::sched_2);
+  w.flag("flag-3", v.scheduler_flags & lvs::sched_3);
+  w.line("lb_kind {}", lvs::name(v.forward));
+  w.line("protocol {}", protocol_word(v.key.protocol));
+  if (v.persistence_seconds) w.line("persistence_timeout {}", v.persistence_seconds);
+  const bool v6 = v.key.family() == AF_INET6;
+  if (v.persistence_mask != (v6 ? 128u : 32u)) w.line("persistence_granularity {}", v6 ? std::to_string(v.persistence_mask) : dotted_mask(v.persistence_mask));
+  w.flag("ops", v.one_packet);
+  w.flag("alpha", v.alpha);
+  w.flag("omega", v.omega);
+  if (v.quorum > 0) w.line("quorum {}", v.quorum);
+  w.line("hysteresis {}", v.hysteresis);
+  w.script("quorum_up", v.quorum_up);
+  w.script("quorum_down", v.quorum_down);
+  if (!v.virtualhost.empty()) w.line("virtualhost {}", word(v.virtualhost));
+  w.line("smtp_alert {}", yes_no(v.smtp_alert));
+  if (v.sorry_server) {
+    w.line("sorry_server {}{}", v.sorry_server->endpoint.address.str(), v.sorry_server->endpoint.port == 0 ? "" : fmt::format(" {}", v.sorry_server->endpoint.port));
+    w.line("sorry_server_lvs_method {}", lvs::name(v.sorry_server->forward));
+    w.flag("sorry_server_inhibit", v.sorry_server->inhibit);
+  }
+  for (const RealServer& r : v.real_servers) print_real_server(w, r);
+  w.close();
+}
+
+void print_xdirector(Writer& w, const Model& model) {
+  const Xdirector& x = model.xdirector;
+  w.open("xdirector");
+  w.line("engine {}", engine_name(x.engine));
+  for (const XdpInterface& i : x.interfaces) {
+    w.open("interface {}", word(i.name));
+    w.line("mode {}", i.mode == XdpMode::native ? "native" : i.mode == XdpMode::generic ? "generic" : "auto");
+    if (i.run_priority) w.line("priority {}", *i.run_priority);
+    w.close();
+  }
+  w.line("flows {}", x.flows);
+  w.line("half_open {}", x.half_open);
+  if (!x.control_socket.empty()) w.line("control {}", word(x.control_socket));
+  for (const VirtualServer& v : model.virtual_servers) {
+    if (v.engine == x.engine) continue;
+    w.open("virtual_server {}", service_words(v.key));
+    w.line("engine {}", engine_name(v.engine));
+    w.close();
+  }
+  w.close();
+}
+
+}  // namespace
+
+std::string print(const Model& model) {
+  Writer w;
+  print_global(w, model.global);
+  for (const VrrpScript& s : model.vrrp_scripts) print_script(w, s);
+  for (const VrrpInstance& i : model.vrrp_instances) print_instance(w, i);
+  for (const VrrpSyncGroup& g : model.vrrp_sync_groups) print_group(w, g);
+  for (const VirtualServer& v : model.virtual_servers) print_virtual_server(w, v);
+  print_xdirector(w, model);
+  return w.take();
+}
+
+}  // namespace xd::conf

@@ -1,0 +1,56 @@
+// Compiles a file and says what the compiler says: the tests' window on conf/, beside keepalived -t.
+//
+//   conf_check [-i ID] [-I IF,IF...] [-p] [-m] FILE
+//
+// -i  configuration id of @id lines      -I  the interfaces that exist; without it none is checked
+// -p  print the model                    -m  compile again from the bundle and from the printed model: all must agree
+// Exits with config_test_exit_code.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "conf/compile.h"
+#include "conf/print.h"
+
+int main(int argc, char** argv) {
+  xd::conf::Options options;
+  options.host_name = "director";
+  bool print = false, again = false;
+  std::vector<std::string> interfaces;
+  for (int c; (c = getopt(argc, argv, "i:I:pm")) != -1;) {
+    if (c == 'i') options.config_id = optarg;
+    if (c == 'p') print = true;
+    if (c == 'm') again = true;
+    if (c == 'I') {
+      std::istringstream list(optarg);
+      for (std::string one; std::getline(list, one, ',');) interfaces.push_back(one);
+    }
+    if (c == '?') return 1;
+  }
+  if (optind + 1 != argc) return 1;
+  if (!interfaces.empty()) {
+    options.interface_exists = [&](const std::string& name) { return std::find(interfaces.begin(), interfaces.end(), name) != interfaces.end(); };
+  }
+
+  xd::conf::DiskReader disk;
+  const xd::conf::Compiled compiled = xd::conf::compile(argv[optind], disk, options);
+  std::fputs(compiled.diagnostics.render().c_str(), stderr);
+  if (print) std::fputs(xd::conf::print(compiled.model).c_str(), stdout);
+  if (again) {
+    auto bundle = xd::conf::parse_bundle(xd::conf::serialize(compiled.sources));
+    if (!bundle) return 101;
+    xd::conf::BundleReader reader(*bundle);
+    const auto from_bundle = xd::conf::compile(reader.root(), reader, options);
+    if (from_bundle.model != compiled.model || from_bundle.diagnostics.all() != compiled.diagnostics.all()) return 102;
+    const auto from_print = xd::conf::compile_text("/printed.conf", xd::conf::print(compiled.model), options);
+    if (from_print.model != compiled.model) {
+      std::fputs(xd::conf::print(from_print.model).c_str(), stdout);
+      return 103;
+    }
+  }
+  return xd::conf::config_test_exit_code(compiled);
+}

@@ -1,0 +1,41 @@
+// xdirector: the operator's command line. It talks to the daemon over its control socket and prints the answer.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <string>
+
+#include "ctl/verbs.h"
+#include "ipc/socket.h"
+
+int main(int argc, char** argv) try {
+  using namespace xd::ctl;
+  Context context;
+  CLI::App app("Shows what xdirectord, the LVS director of this network namespace, does.\n");
+  app.name("xdirector");
+  app.set_version_flag("--version", "xdirector " XD_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();  // `xdirector status -j` and `xdirector -j status` are the same
+  app.add_flag("-j,--json", context.json, "JSON for programs instead of text for people");
+  app.add_option("--socket", context.socket, "the daemon's control socket (default: by network namespace, under /run/xdirector)");
+  app.footer(
+      "Exit status: 0 fine; 1 failed, or a wrong command line; 3 the daemon is not running;\n"
+      "check: 0 good, 2 unusable, 5 problems, 6 script security.");
+  std::map<const CLI::App*, const Verb*> rows;
+  for (const Verb& verb : verbs()) {
+    CLI::App* command = app.add_subcommand(verb.name, verb.help);
+    if (verb.operand != nullptr) command->add_option(verb.operand, context.file, "file or glob")->required();
+    rows[command] = &verb;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {
+    return app.exit(stop) == 0 ? fine : failed;
+  }
+  if (context.socket.empty()) context.socket = xd::ipc::default_control_socket();
+  return rows.at(app.get_subcommands().front())->run(context);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "xdirector: %s\n", error.what());
+  return 1;
+}

@@ -535,6 +535,10 @@ void Router::tell_groups() {
   }
 }
 
+void Router::log_problems(const Instance& instance, const std::vector<std::string>& problems) {
+  for (const auto& problem : problems) log::error("({}) {}", instance.conf.name, problem);
+}
+
 void Router::notify(Instance& instance, Notification what) {
   fire(instance.notify.commands(what, "INSTANCE", instance.conf.name, instance.state.priority), instance.conf.name);
 }

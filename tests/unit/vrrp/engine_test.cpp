@@ -1,0 +1,531 @@
+// The machinery around the elections, told as stories: what leaves on the wire, what happens to the addresses, which scripts run.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/vrrp_world.h"
+
+namespace xd::vrrp {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+using test::World;
+
+conf::VirtualAddress vip(const std::string& prefix) {
+  conf::VirtualAddress address;
+  address.prefix = *IpPrefix::parse(prefix);
+  return address;
+}
+
+conf::Script program(const std::string& words) {
+  conf::Script script;
+  script.words = {"/bin/true", words};
+  return script;
+}
+
+conf::VrrpInstance instance(const std::string& name, std::uint8_t vrid, std::uint8_t priority, const std::string& address) {
+  conf::VrrpInstance out;
+  out.name = name;
+  out.interface = "eth0";
+  out.vrid = vrid;
+  out.priority = priority;
+  out.addresses = {vip(address)};
+  out.notify.any = program("notify");
+  return out;
+}
+
+conf::VrrpScript script(const std::string& name, int weight = 0) {
+  conf::VrrpScript out;
+  out.name = name;
+  out.script = program(name);
+  out.weight = weight;
+  return out;
+}
+
+conf::Track track(const std::string& name, int weight = 0) { return {name, weight, false}; }
+
+// One director with 192.0.2.1/24 on eth0 and VI_1: VRID 51, priority 100, VIP 192.0.2.100/24.
+class OneDirector : public ::testing::Test {
+ protected:
+  OneDirector() {
+    world.kernel.add_link("eth0");
+    world.kernel.somebody_adds("eth0", "192.0.2.1/24");
+    world.kernel.deliver();
+    model.vrrp_instances = {instance("VI_1", 51, 100, "192.0.2.100/24")};
+  }
+  void become_master() {
+    world.configure(model);
+    world.pass(4s);
+    ASSERT_EQ(world.role("VI_1"), Role::master);
+    world.sent();
+    world.scripts.fired.clear();
+  }
+  bool vip_is_there() const { return world.kernel.has("eth0", "192.0.2.100/24"); }
+
+  World world;
+  conf::Model model;
+};
+
+using Life = OneDirector;
+
+TEST_F(Life, aBackupWaitsForTheMasterDownTimeAndThenTakesTheAddress) {
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  world.pass(3600ms);
+  EXPECT_EQ(world.role("VI_1"), Role::backup) << "3 s and a skew of 156/256 s";
+  world.pass(10ms);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  EXPECT_TRUE(vip_is_there());
+  EXPECT_THAT(world.scripts.fired,
+              ElementsAre("/bin/true notify INSTANCE VI_1 BACKUP 100", "/bin/true notify INSTANCE VI_1 MASTER 100"));
+}
+
+TEST_F(Life, aMasterSendsItsAdvertFirstThenFiveAnnouncementsAndFiveMoreAfterFiveSeconds) {
+  world.configure(model);
+  world.pass(3650ms);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 100", "garp 192.0.2.100", "garp 192.0.2.100", "garp 192.0.2.100",
+                                        "garp 192.0.2.100", "garp 192.0.2.100"));
+  world.pass(4500ms);
+  EXPECT_THAT(world.sent(), Each("advert 51 priority 100"));
+  world.pass(500ms);
+  EXPECT_EQ(std::ranges::count(world.sent(), "garp 192.0.2.100"), 5);
+}
+
+TEST_F(Life, advertsLeaveAtTheTimeTheyWereDueAndDoNotDrift) {
+  become_master();
+  const TimePoint start = world.clock;
+  for (int i = 0; i < 20; ++i) {
+    world.clock += 1003ms;  // the loop is always a little late
+    world.router->run();
+  }
+  EXPECT_EQ(world.sender.sent.size(), 25u) << "20 adverts and 5 announcements in " << to_seconds(world.clock - start) << " s";
+  EXPECT_LT(*world.router->next() - world.clock, 1s);
+}
+
+TEST_F(Life, aBetterAdvertMakesItABackupWithoutTheAddress) {
+  become_master();
+  world.hear(51, "192.0.2.2", 150);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_FALSE(vip_is_there());
+  EXPECT_THAT(world.sent(), IsEmpty()) << "no priority 0 for a better one";
+  EXPECT_EQ(world.status("VI_1").master.str(), "192.0.2.2");
+}
+
+TEST_F(Life, announcementsStopWhenItIsNoLongerMaster) {
+  become_master();
+  world.hear(51, "192.0.2.2", 150);
+  world.pass(3s);
+  EXPECT_THAT(world.sent(), IsEmpty());
+}
+
+TEST_F(Life, aLowerAdvertIsAnsweredAtOnceAndTheAddressAnnouncedAgain) {
+  become_master();
+  world.hear(51, "192.0.2.2", 50);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 100", "garp 192.0.2.100", "garp 192.0.2.100", "garp 192.0.2.100",
+                                        "garp 192.0.2.100", "garp 192.0.2.100"));
+}
+
+TEST_F(Life, stopSendsPriorityZeroThenTakesTheAddressesOffThenSaysStop) {
+  become_master();
+  world.router->stop(true);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 0"));
+  EXPECT_FALSE(vip_is_there());
+  EXPECT_THAT(world.scripts.fired, ElementsAre("/bin/true notify INSTANCE VI_1 STOP 100"));
+  EXPECT_FALSE(world.router->next().has_value()) << "nothing is left to do";
+  EXPECT_THAT(world.gates, IsEmpty());
+}
+
+TEST_F(Life, stopWithoutReleaseLeavesQuietlyAndTheAddressesStay) {
+  become_master();
+  world.router->stop(false);
+  EXPECT_THAT(world.sent(), IsEmpty());
+  EXPECT_TRUE(vip_is_there());
+}
+
+TEST_F(Life, theGateIsOpenBeforeTheAddressIsThereAndClosedAfterItWent) {
+  world.configure(model);
+  EXPECT_FALSE(world.gates.at("192.0.2.100"));
+  world.pass(4s);
+  EXPECT_TRUE(world.gates.at("192.0.2.100"));
+  world.hear(51, "192.0.2.2", 150);
+  EXPECT_FALSE(world.gates.at("192.0.2.100"));
+}
+
+TEST_F(Life, addressesThatACrashLeftBehindAreTakenOffAtTheStart) {
+  world.kernel.somebody_adds("eth0", "192.0.2.100/24");
+  world.kernel.somebody_adds("eth0", "192.0.2.99/24");
+  world.configure(model);
+  EXPECT_FALSE(vip_is_there());
+  EXPECT_TRUE(world.kernel.has("eth0", "192.0.2.99/24")) << "not in the configuration: not ours";
+  EXPECT_TRUE(world.kernel.has("eth0", "192.0.2.1/24"));
+}
+
+TEST_F(Life, anAddressThatSomebodyTakesOffIsBackAfterOneSkewWithAPriorityZero) {
+  become_master();
+  world.kernel.somebody_removes("eth0", "192.0.2.100/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 0"));
+  world.pass(620ms);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  EXPECT_TRUE(vip_is_there());
+}
+
+TEST_F(Life, anUntrackedAddressMayGo) {
+  model.vrrp_instances[0].addresses[0].no_track = true;
+  become_master();
+  world.kernel.somebody_removes("eth0", "192.0.2.100/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+}
+
+TEST_F(Life, itsOwnRemovalThatIsToldLateIsNotALoss) {
+  become_master();
+  // Backup and master again before the kernel's message about the removal is read.
+  world.wire.ears.at(51)->listener.on_advert({*IpAddress::parse("192.0.2.2"), 150, 1s, world.clock}, {});
+  world.wire.ears.at(51)->listener.on_advert({*IpAddress::parse("192.0.2.2"), 0, 1s, world.clock}, {});
+  world.clock += 700ms;
+  world.router->run();
+  ASSERT_EQ(world.role("VI_1"), Role::master);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  EXPECT_TRUE(vip_is_there());
+}
+
+TEST_F(Life, anAddressThatTheKernelRefusesDoesNotUnmakeTheMaster) {
+  world.kernel.refuse_additions(ENOSPC);
+  world.configure(model);
+  world.pass(4s);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+}
+
+TEST_F(Life, beforeASilenceIsBelievedTheSocketIsRead) {
+  world.configure(model);
+  world.hear(51, "192.0.2.2", 150);
+  world.clock += 5s;  // frozen; adverts kept coming
+  world.wire.unread.push_back({51, {*IpAddress::parse("192.0.2.2"), 150, 1s, world.clock - 200ms}});
+  world.router->run();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
+TEST_F(Life, beforeASilenceIsBelievedTheWatchIsAsked) {
+  world.configure(model);
+  world.hear(51, "192.0.2.2", 150);
+  world.clock += 5s;
+  world.wire.noted = Heard{*IpAddress::parse("192.0.2.2"), 150, 1s, world.clock - 200ms};
+  world.wire.ears.at(51)->listener.on_master_down();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
+TEST_F(Life, whereTheKernelKeepsTheDownTimerSteadyAdvertsWakeNobody) {
+  world.wire.keeps_down_timer = true;
+  world.configure(model);
+  world.hear(51, "192.0.2.2", 150);
+  EXPECT_GT(*world.router->next() - world.clock, 8s) << "only the guard against a lost event";
+  world.clock += 3500ms;
+  world.wire.ears.at(51)->listener.on_master_down();
+  EXPECT_EQ(world.role("VI_1"), Role::backup) << "the kernel was early";
+  world.clock += 200ms;
+  world.wire.ears.at(51)->listener.on_master_down();
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+}
+
+using Faults = OneDirector;
+
+TEST_F(Faults, aLinkThatGoesDownIsAFaultAndPriorityZeroIsTried) {
+  become_master();
+  world.kernel.set_link("eth0", false);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  EXPECT_FALSE(vip_is_there());
+  EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 0"));
+  EXPECT_THAT(world.status("VI_1").faults, ElementsAre("its interface is down"));
+  world.kernel.set_link("eth0", true);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
+TEST_F(Faults, withoutAnAddressToSendFromItCannotTakePart) {
+  become_master();
+  world.kernel.somebody_removes("eth0", "192.0.2.1/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  world.kernel.somebody_adds("eth0", "192.0.2.7/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_EQ(world.wire.ears.at(51)->tuning.source.str(), "192.0.2.7");
+}
+
+TEST_F(Faults, aLinkThatIsDeletedAndMadeAnewIsListenedToAgain) {
+  become_master();
+  world.kernel.remove_link("eth0");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  EXPECT_FALSE(world.wire.ears.contains(51));
+  const int index = world.kernel.add_link("eth0");
+  world.kernel.somebody_adds("eth0", "192.0.2.1/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_EQ(world.wire.ears.at(51)->tuning.index, index);
+  world.pass(4s);
+  EXPECT_TRUE(vip_is_there());
+}
+
+TEST_F(Faults, aTrackedInterfaceWithoutWeightIsAFaultAndWithWeightAPriority) {
+  world.kernel.add_link("eth1");
+  world.kernel.add_link("eth2");
+  model.vrrp_instances[0].track_interfaces = {track("eth1"), track("eth2", -30)};
+  become_master();
+  world.kernel.set_link("eth2", false);
+  world.kernel.deliver();
+  EXPECT_EQ(world.status("VI_1").priority, 70);
+  world.pass(1s);
+  EXPECT_THAT(world.sent(), Contains("advert 51 priority 70"));
+  world.kernel.set_link("eth1", false);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+}
+
+TEST_F(Faults, whereListeningFailsTheInstanceIsInFaultAndTriesAgainWithTheLink) {
+  world.wire.refuse = true;
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  world.wire.refuse = false;
+  world.kernel.set_link("eth0", false);
+  world.kernel.set_link("eth0", true);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
+using Scripts = OneDirector;
+
+TEST_F(Scripts, anInstanceWaitsInInitForTheFirstAnswerOfAScriptThatDecides) {
+  model.vrrp_scripts = {script("check")};
+  model.vrrp_instances[0].track_scripts = {track("check")};
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::init);
+  world.pass(10s);
+  EXPECT_EQ(world.role("VI_1"), Role::init);
+  world.scripts.finish("check", 0);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
+TEST_F(Scripts, aFailureWithoutWeightIsAFaultUntilItSucceeds) {
+  model.vrrp_scripts = {script("check")};
+  model.vrrp_instances[0].track_scripts = {track("check")};
+  world.configure(model);
+  world.scripts.finish("check", 0);
+  world.pass(4s);
+  ASSERT_EQ(world.role("VI_1"), Role::master);
+  world.sent();
+  world.scripts.finish("check", 1);
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 0"));
+  world.pass(1s);
+  world.scripts.finish("check", 0);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
+TEST_F(Scripts, aWeightIsAddedAndShownInTheNextRegularAdvert) {
+  model.vrrp_scripts = {script("bonus")};
+  model.vrrp_instances[0].track_scripts = {track("bonus", 20)};
+  become_master();
+  EXPECT_EQ(world.status("VI_1").priority, 100) << "it adds nothing before it has answered";
+  world.scripts.finish("bonus", 0);
+  EXPECT_EQ(world.status("VI_1").priority, 120);
+  EXPECT_THAT(world.sent(), IsEmpty()) << "nothing is sent early";
+  world.pass(1s);
+  EXPECT_THAT(world.sent(), Contains("advert 51 priority 120"));
+}
+
+TEST_F(Scripts, aScriptThatCannotBeRunIsDroppedWithAWarningAndIsNoFault) {
+  model.vrrp_scripts = {script("check")};
+  model.vrrp_scripts[0].script.words = {"/no/such/program"};
+  model.vrrp_instances[0].track_scripts = {track("check")};
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_THAT(world.router->warnings(), ElementsAre("vrrp_script check is not tracked: /no/such/program: No such file or directory"));
+}
+
+class Groups : public OneDirector {
+ protected:
+  Groups() {
+    world.kernel.add_link("eth1");
+    world.kernel.somebody_adds("eth1", "198.51.100.1/24");
+    world.kernel.deliver();
+    auto inside = instance("VI_IN", 52, 100, "198.51.100.100/24");
+    inside.interface = "eth1";
+    model.vrrp_instances.push_back(inside);
+    conf::VrrpSyncGroup group;
+    group.name = "G1";
+    group.members = {"VI_1", "VI_IN"};
+    group.notify.any = program("group");
+    model.vrrp_sync_groups = {group};
+  }
+};
+
+TEST_F(Groups, becomeMasterTogetherAndTheGroupIsToldAfterItsMembers) {
+  become_master();
+  EXPECT_EQ(world.role("VI_IN"), Role::master);
+  world.configure(model);
+  EXPECT_THAT(world.scripts.fired, IsEmpty()) << "a reload without a change is no news";
+  world.hear(52, "198.51.100.2", 150);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_THAT(world.scripts.fired,
+              ElementsAre("/bin/true notify INSTANCE VI_IN BACKUP 100", "/bin/true notify INSTANCE VI_1 BACKUP 100",
+                          "/bin/true group GROUP G1 BACKUP 0"));
+  EXPECT_THAT(world.sent(), Not(Contains("advert 51 priority 0")));
+}
+
+TEST_F(Groups, oneMembersFaultIsEveryonesAndBothSayGoodbye) {
+  become_master();
+  world.kernel.set_link("eth1", false);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  EXPECT_EQ(world.role("VI_IN"), Role::fault);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 52 priority 0", "advert 51 priority 0"));
+  EXPECT_THAT(world.scripts.fired, Contains("/bin/true group GROUP G1 FAULT 0"));
+  world.kernel.set_link("eth1", true);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
+using Reload = OneDirector;
+
+TEST_F(Reload, anUntouchedMasterNoticesNothing) {
+  become_master();
+  world.pass(300ms);
+  const auto due = world.router->next();
+  world.configure(model);
+  EXPECT_THAT(world.sent(), IsEmpty());
+  EXPECT_THAT(world.scripts.fired, IsEmpty());
+  EXPECT_EQ(world.router->next(), due);
+  EXPECT_TRUE(vip_is_there());
+  EXPECT_THAT(world.kernel.calls, ElementsAre("add 192.0.2.100/24 eth0"));
+}
+
+TEST_F(Reload, onlyTheDifferenceOfTheAddressesIsAppliedAndOnlyNewOnesAreAnnounced) {
+  model.vrrp_instances[0].addresses = {vip("192.0.2.100/24"), vip("192.0.2.101/24")};
+  become_master();
+  world.kernel.calls.clear();
+  model.vrrp_instances[0].addresses = {vip("192.0.2.102/24"), vip("192.0.2.100/24")};
+  world.configure(model);
+  EXPECT_THAT(world.kernel.calls, ElementsAre("remove 192.0.2.101/24 eth0", "add 192.0.2.102/24 eth0"));
+  EXPECT_THAT(world.sent(), AllOf(Contains("garp 192.0.2.102"), Not(Contains("garp 192.0.2.100"))));
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+}
+
+TEST_F(Reload, anAddressThatMovesBetweenTwoMastersStays) {
+  model.vrrp_instances.push_back(instance("VI_2", 52, 100, "192.0.2.102/24"));
+  become_master();
+  std::swap(model.vrrp_instances[0].addresses, model.vrrp_instances[1].addresses);
+  world.configure(model);
+  world.pass(100ms);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  EXPECT_EQ(world.role("VI_2"), Role::master);
+  EXPECT_TRUE(world.kernel.has("eth0", "192.0.2.102/24"));
+  EXPECT_TRUE(vip_is_there());
+}
+
+TEST_F(Reload, anInstanceThatIsGoneLeavesWithPriorityZeroAndDeleted) {
+  model.vrrp_instances.push_back(instance("VI_2", 52, 100, "192.0.2.102/24"));
+  become_master();
+  model.vrrp_instances.pop_back();
+  world.configure(model);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 52 priority 0"));
+  EXPECT_THAT(world.scripts.fired, ElementsAre("/bin/true notify INSTANCE VI_2 DELETED 100"));
+  EXPECT_FALSE(world.kernel.has("eth0", "192.0.2.102/24"));
+  EXPECT_FALSE(world.gates.contains("192.0.2.102"));
+}
+
+TEST_F(Reload, aNewPriorityIsInTheNextAdvert) {
+  become_master();
+  model.vrrp_instances[0].priority = 120;
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  world.pass(1s);
+  EXPECT_THAT(world.sent(), Contains("advert 51 priority 120"));
+}
+
+TEST_F(Reload, aConfigurationThatDoesNotFitTheHostChangesNothing) {
+  become_master();
+  auto broken = model;
+  broken.vrrp_instances[0].interface = "eth9";
+  const auto status = world.router->prepare(broken);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, "vrrp_instance VI_1: interface eth9 does not exist");
+  world.router->commit();
+  world.pass(1s);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 100"));
+}
+
+TEST_F(Reload, theSameVridTwiceOnAnInterfaceIsRefused) {
+  model.vrrp_instances.push_back(instance("VI_2", 51, 90, "192.0.2.102/24"));
+  const auto status = world.router->prepare(model);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, "vrrp_instance VI_2: virtual_router_id 51 is used twice on eth0");
+}
+
+class Restart : public OneDirector {
+ protected:
+  // The process dies and another one begins `later`.
+  void restart(Duration later) {
+    const auto snapshot = world.router->snapshot();
+    const TimePoint death = world.clock;
+    world.router.reset();
+    world.clock += later;
+    world.router = world.make_router();
+    ASSERT_TRUE(world.router->prepare(model));
+    world.router->resume(snapshot, death);
+    world.router->commit();
+    world.kernel.deliver();
+  }
+};
+
+TEST_F(Restart, aMasterGoesOnAtOnceWithoutAnElectionAndItsAddressesNeverLeave) {
+  become_master();
+  world.kernel.calls.clear();
+  restart(500ms);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  world.pass(0s);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 100"));
+  EXPECT_THAT(world.kernel.calls, Not(Contains(StartsWith("remove"))));
+  EXPECT_THAT(world.scripts.fired, IsEmpty());
+  EXPECT_EQ(world.status("VI_1").became_master, 1u);
+}
+
+TEST_F(Restart, aMasterWhoseProcessWasAwayTooLongBeginsAsABackup) {
+  become_master();
+  restart(10s);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_FALSE(vip_is_there());
+}
+
+TEST_F(Restart, aBackupStaysABackup) {
+  world.configure(model);
+  world.hear(51, "192.0.2.2", 150);
+  restart(1s);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  world.pass(2500ms);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  world.pass(2s);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+}
+
+TEST_F(Restart, whoeverKeepsTheSnapshotIsToldWhenItChanges) {
+  world.configure(model);
+  const int before = world.changes;
+  world.pass(4s);
+  EXPECT_EQ(world.changes, before + 1) << "backup to master";
+  world.pass(10s);
+  EXPECT_EQ(world.changes, before + 1) << "adverts are no news";
+}
+
+}  // namespace
+}  // namespace xd::vrrp

@@ -214,6 +214,8 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
 
   Datapath datapath(std::move(impl));
   if (const Status status = pin(datapath.program_fd(), datapath.pin_dir() + "/xd_entry"); !status) return status.error();
+  const int watch = bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_watch"));
+  if (const Status status = pin(watch, datapath.pin_dir() + "/xd_watch"); !status) return status.error();
   datapath.impl_->attacher = std::make_unique<Attacher>(
       datapath.program_fd(), [raw = datapath.impl_.get()](std::string_view name) { return raw->fd(name); }, sizes);
   return datapath;
@@ -240,7 +242,7 @@ bool Datapath::adopted() const { return impl_->adopted; }
 Status Datapath::unpin() {
   for (const std::string& name : pinned_maps()) unlink((pin_dir() + "/" + name).c_str());
   for (const char* name : sweeps) unlink((pin_dir() + "/" + name).c_str());
-  unlink((pin_dir() + "/xd_entry").c_str());
+  for (const char* name : {"xd_entry", "xd_watch"}) unlink((pin_dir() + "/" + name).c_str());
   if (rmdir(pin_dir().c_str()) != 0 && errno != ENOENT) return Error::from_errno("remove the pin directory " + pin_dir());
   return {};
 }

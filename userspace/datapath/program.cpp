@@ -39,7 +39,7 @@ class Listening {
 const std::vector<std::string>& pinned_maps() {
   static const std::vector<std::string> names{"xd_info",      "xd_services", "xd_rings",  "xd_dests",   "xd_dest_stats",
                                               "xd_filter",    "xd_gate",     "xd_flows",  "xd_half_open", "xd_timeouts",
-                                              "xd_ports",     "xd_devices",  "xd_reasons", "xd_events"};
+                                              "xd_ports",     "xd_devices",  "xd_reasons", "xd_watches",  "xd_events"};
   return names;
 }
 

@@ -39,11 +39,11 @@ void start(const Options& options) {
   if (options.syslog) sinks.push_back(std::make_shared<spdlog::sinks::syslog_sink_mt>(options.ident, LOG_PID | LOG_NDELAY, options.facility, false));
   if (options.console) {
     sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    sinks.back()->set_pattern("%a %b %e %H:%M:%S %Y: " + options.ident + "[%P]: %v");
+    sinks.back()->set_pattern("%a %b %d %H:%M:%S %Y: " + options.ident + "[%P]: %v");
   }
   if (!options.file.empty()) {
     sinks.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file));
-    sinks.back()->set_pattern("%a %b %e %H:%M:%S.%f %Y: %v");
+    sinks.back()->set_pattern("%a %b %d %H:%M:%S.%f %Y: %v");
   }
   pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
   logger = std::make_shared<spdlog::async_logger>(options.ident, sinks.begin(), sinks.end(), pool, spdlog::async_overflow_policy::overrun_oldest);

@@ -107,7 +107,39 @@ Script Builder::command(std::span<const Token> args) {
   s.words = split_command(args[0].text);
   if (args.size() > 1) s.user = args[1].text;
   if (args.size() > 2) s.group = args[2].text;
+  runs(s, args[0]);
   return s;
+}
+
+void Builder::runs(const Script& script, const Token& at) {
+  if (script) programs_.emplace(script.words.front(), at);
+}
+
+void Builder::check_programs() {
+  if (!options.script_problem) return;
+  const Token* insecure = nullptr;
+  for (const auto& [program, at] : programs_) {
+    const std::string problem = options.script_problem(Script{{program}, {}, {}});
+    if (!problem.empty()) {
+      advise(at, fmt::format("{}: it will not run", problem));
+    } else if (!insecure || at.buffer < insecure->buffer || (at.buffer == insecure->buffer && at.offset < insecure->offset)) {
+      insecure = &at;
+    }
+  }
+  if (!insecure || model.global.enable_script_security) return;
+  Diagnostic d;
+  d.message = "scripts are run, but enable_script_security is not set";
+  d.hint = "with it in global_defs, scripts that others than root could change are refused";
+  d.verdict = TestVerdict::security;
+  report(std::move(d), *insecure);
+}
+
+void Builder::add_enclosing_note(Diagnostic& d) const {
+  if (enclosing_.empty()) return;
+  const auto& [tree, statement] = enclosing_.back();
+  const auto args = tree->arguments(*statement);
+  const Token& keyword = tree->keyword(*statement);
+  d.notes.push_back({text_.place(keyword), fmt::format("in {}{}{}", keyword.text, args.empty() ? "" : " ", args.empty() ? "" : args.front().text)});
 }
 
 bool Builder::interface_exists(const Token& name, std::string_view user) {
@@ -146,7 +178,7 @@ void Builder::unknown(const Tree& tree, const Statement& s, Block block) {
 }
 
 void Builder::children(const Tree& tree, const Statement& s, Block block, bool quiet) {
-  enclosing_.push_back(&tree.keyword(s));
+  enclosing_.push_back({&tree, &s});
   for (const Statement* c = tree.first(s); c; c = tree.after(*c)) {
     if (c->token_count > 0) statement(tree, *c, block, quiet);
   }
@@ -203,10 +235,7 @@ bool Builder::check_arguments(Value& v, bool quiet) {
     d.severity = required ? Severity::error : Severity::warning;
     d.message = high.empty() ? fmt::format("{} {} is below {}", k.name, v.word(), low) : fmt::format("{} {} is outside {}-{}", k.name, v.word(), low, high);
     if (!required) d.message += "; the line is ignored";
-    if (!enclosing_.empty()) {
-      const Token& block = *enclosing_.back();
-      d.notes.push_back({text_.place(block), fmt::format("in {}", block.text)});
-    }
+    add_enclosing_note(d);
     report(std::move(d), v.where());
     return false;
   };
@@ -321,6 +350,7 @@ bool Builder::check_arguments(Value& v, bool quiet) {
 void Builder::finish() {
   finish_vrrp(*this);
   finish_lvs(*this);
+  check_programs();
 }
 
 }  // namespace xd::conf

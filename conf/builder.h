@@ -84,7 +84,7 @@ struct InstanceDraft {
 
 struct ScriptDraft {
   VrrpScript out;
-  Token at;
+  Token at, script_at;
 };
 
 struct GroupDraft {
@@ -195,6 +195,8 @@ class Builder {
 
   // A word as a program with its arguments, and user and group behind it.
   Script command(std::span<const Token> args);
+  // Notes the program for the check at the end.
+  void runs(const Script& script, const Token& at);
   // "does not exist" is said here; true when it exists or nobody can tell.
   bool interface_exists(const Token& name, std::string_view user);
 
@@ -208,7 +210,15 @@ class Builder {
   Diagnostics& diagnostics_;
   const Text& text_;
   bool skip_ = false;
-  std::vector<const Token*> enclosing_;               // keywords of the open blocks
+  struct Enclosing {
+    const Tree* tree;
+    const Statement* statement;
+  };
+  void add_enclosing_note(Diagnostic& diagnostic) const;
+  void check_programs();
+
+  std::vector<Enclosing> enclosing_;                  // the open blocks, outermost first
+  std::unordered_map<std::string, Token> programs_;   // what scripts run, and where it was first named
   std::vector<bool> ineffective_said_;                // by row
   std::unordered_set<std::string> ineffective_words_; // options of lines
 };

@@ -54,6 +54,7 @@ Compiled compile(const std::string& path_or_glob, Reader& reader, const Options&
     if (lexer.open(reader.absolute(options.xdirector_file), ignored)) read_all(lexer, text, builder, out.diagnostics);
   }
   builder.finish();
+  out.diagnostics.sort();
   return out;
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
+#include <tuple>
 #include <vector>
 
 namespace xd::conf {
@@ -63,6 +65,11 @@ void Diagnostics::add(Diagnostic diagnostic) {
   items_.push_back(std::move(diagnostic));
 }
 
+void Diagnostics::sort() {
+  const auto key = [](const Diagnostic& d) { return std::tuple(d.place.line == 0, d.place.file_order, d.place.line, d.place.column); };
+  std::stable_sort(items_.begin(), items_.end(), [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
+}
+
 std::string Diagnostics::render() const {
   std::string out;
   for (const Diagnostic& d : items_) out += conf::render(d);
@@ -88,13 +95,15 @@ std::string render(const Diagnostic& d) {
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
   constexpr std::size_t longest = 64;
   if (word.size() > longest) return {};
-  const std::size_t allowed = word.size() < 4 ? 1 : word.size() < 8 ? 2 : 3;
+  // Of a word of one or two letters, another letter makes another word.
+  const std::size_t allowed = word.size() < 3 ? 0 : word.size() < 4 ? 1 : word.size() < 8 ? 2 : 3;
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
   std::string_view best;
   std::size_t best_distance = allowed + 1;
   std::vector<std::size_t> before_previous, previous, row;
   for (std::string_view candidate : candidates) {
     if (candidate.size() > word.size() + allowed || word.size() > candidate.size() + allowed) continue;
-    // Damerau-Levenshtein: two letters swapped count as one slip, as fingers make them.
+    // Damerau-Levenshtein, capitals or not: two letters swapped count as one slip, as fingers make them.
     previous.resize(candidate.size() + 1);
     before_previous.assign(candidate.size() + 1, 0);
     row.resize(candidate.size() + 1);
@@ -102,9 +111,9 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     for (std::size_t i = 1; i <= word.size(); ++i) {
       row[0] = i;
       for (std::size_t j = 1; j <= candidate.size(); ++j) {
-        const std::size_t substitution = previous[j - 1] + (word[i - 1] == candidate[j - 1] ? 0 : 1);
+        const std::size_t substitution = previous[j - 1] + (same(word[i - 1], candidate[j - 1]) ? 0 : 1);
         row[j] = std::min({substitution, previous[j] + 1, row[j - 1] + 1});
-        if (i > 1 && j > 1 && word[i - 1] == candidate[j - 2] && word[i - 2] == candidate[j - 1]) {
+        if (i > 1 && j > 1 && same(word[i - 1], candidate[j - 2]) && same(word[i - 2], candidate[j - 1])) {
           row[j] = std::min(row[j], before_previous[j - 2] + 1);
         }
       }

@@ -23,6 +23,7 @@ struct Place {
   unsigned length = 0;   // of what is marked, within the line
   std::string excerpt;   // the line, shortened around the mark when it is very long
   unsigned excerpt_column = 0;  // where the mark begins in the excerpt, from 1
+  unsigned file_order = 0;      // of the file among all that were read
   bool operator==(const Place&) const = default;
 };
 
@@ -49,8 +50,10 @@ struct Diagnostic {
 
 class Diagnostics {
  public:
-  // Keeps the order of adding; the same message at the same place is kept once. After `limit` only counts.
+  // The same message at the same place is kept once. After `limit` only counts.
   void add(Diagnostic diagnostic);
+  // By file in order of reading, then line and column; what has no place comes last.
+  void sort();
 
   const std::vector<Diagnostic>& all() const { return items_; }
   std::size_t errors() const { return errors_; }

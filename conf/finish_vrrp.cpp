@@ -36,9 +36,10 @@ void finish_scripts(Builder& b) {
     if (s.interval == 0s) s.interval = 1s;
     const std::string problem = b.options.script_problem ? b.options.script_problem(s.script) : std::string{};
     if (!problem.empty()) {
-      b.warn(d.at, fmt::format("vrrp_script {} is not tracked: {}", s.name, problem));
+      b.warn(d.script_at, fmt::format("vrrp_script {} is not tracked: {}", s.name, problem));
       continue;
     }
+    b.runs(s.script, d.script_at);
     b.model.vrrp_scripts.push_back(std::move(s));
   }
 }
@@ -66,7 +67,9 @@ void resolve_scripts(Builder& b, std::vector<Track>& tracks, const std::vector<s
              close.empty() ? "" : fmt::format("did you mean '{}'?", close));
       continue;
     }
-    if (!weights[i]) {
+    if (weights[i]) {
+      t.weight = *weights[i];
+    } else {
       t.weight = script->weight;
       t.reverse = script->weight_reverse;
     }

@@ -24,7 +24,7 @@ constexpr Argument named_values{Arg::named_values};
 constexpr Argument option{Arg::option};
 constexpr Argument integer(std::int64_t minimum, std::int64_t maximum) { return {Arg::integer, false, minimum, maximum}; }
 constexpr Argument seconds(std::int64_t minimum, std::int64_t maximum) { return {Arg::seconds, false, minimum, maximum}; }
-constexpr Argument milliseconds(std::int64_t minimum) { return {Arg::milliseconds, false, minimum, longest}; }
+constexpr Argument milliseconds(std::int64_t minimum) { return {Arg::milliseconds, false, minimum, no_limit}; }
 constexpr Argument block(Block opens) { return {Arg::block, false, 0, no_limit, opens}; }
 constexpr Argument named_block(Block opens) { return {Arg::named_block, false, 0, no_limit, opens}; }
 constexpr Argument keyed_block(Block opens) { return {Arg::keyed_block, false, 0, no_limit, opens}; }
@@ -189,9 +189,9 @@ constexpr Keyword table[] = {
      "GARPs after a lower-priority advert"},
     {Block::global_defs, "vrrp_down_timer_adverts", integer(1, 100), "<int 1-100>", "3", "",
      "Missed adverts before backup takes over"},
-    {Block::global_defs, "vrrp_garp_interval", seconds(0, longest), "<dec s>", "0", "",
+    {Block::global_defs, "vrrp_garp_interval", seconds(1, longest), "<dec s >0>", "0", "",
      "Gap between GARPs on one interface"},
-    {Block::global_defs, "vrrp_gna_interval", seconds(0, longest), "<dec s>", "0", "",
+    {Block::global_defs, "vrrp_gna_interval", seconds(1, longest), "<dec s >0>", "0", "",
      "Gap between unsolicited NAs on one interface"},
     {Block::global_defs, "vrrp_min_garp", boolean, "[<bool>]", "false", "", "One GARP only, no second block"},
     {Block::global_defs, "vrrp_garp_extra_if", optional(words), "[all] <int 1-86400 s>", "off", "",
@@ -371,8 +371,8 @@ constexpr Keyword table[] = {
     {Block::vrrp_sync_group, "notify_priority_changes", boolean, "<bool>", "global", "",
      "FIFO priority events for the group"},
     // ---- garp_group
-    {Block::garp_group, "garp_interval", seconds(0, longest), "<dec s>", "0", "", "Gap between GARPs across the group"},
-    {Block::garp_group, "gna_interval", seconds(0, longest), "<dec s>", "0", "", "Gap between NAs across the group"},
+    {Block::garp_group, "garp_interval", seconds(1, longest), "<dec s >0>", "0", "", "Gap between GARPs across the group"},
+    {Block::garp_group, "gna_interval", seconds(1, longest), "<dec s >0>", "0", "", "Gap between NAs across the group"},
     {Block::garp_group, "interface", interface, "<if>", "", "", "Single member interface"},
     {Block::garp_group, "interfaces", values, "", "", "", "Several member interfaces"},
     // ---- vrrp_instance
@@ -497,8 +497,8 @@ constexpr Keyword table[] = {
      "Treatment of adverts without trailer"},
     // ---- vrrp_script
     {Block::vrrp_script, "script", command, "\"<cmd with args>\"", "required", "", "Command run without a shell"},
-    {Block::vrrp_script, "interval", seconds(0, longest), "<dec s>", "1", "", "Period; 0 becomes 1"},
-    {Block::vrrp_script, "timeout", seconds(0, longest), "<dec s>", "interval", "",
+    {Block::vrrp_script, "interval", seconds(1, no_limit), "<dec s >0>", "1", "", "Period; 0 becomes 1"},
+    {Block::vrrp_script, "timeout", seconds(1, no_limit), "<dec s >0>", "interval", "",
      "Kill script after this; counts as failure"},
     {Block::vrrp_script, "weight", integer(-253, 253), "<int -253..253> [reverse]", "0", "",
      "Priority change; 0 means fault"},
@@ -533,13 +533,13 @@ constexpr Keyword table[] = {
      "Needed when only fwmarks are used"},
     {Block::virtual_server, "retry", integer(1, 2147483647), "<int >=1>", "checker default", "",
      "Failed attempts beyond first before down"},
-    {Block::virtual_server, "delay_before_retry", seconds(0, longest), "<dec s>", "checker default", "",
+    {Block::virtual_server, "delay_before_retry", seconds(0, no_limit), "<dec s>", "checker default", "",
      "Wait between retries"},
-    {Block::virtual_server, "warmup", seconds(0, longest), "<dec s>", "delay_loop", "",
+    {Block::virtual_server, "warmup", seconds(0, no_limit), "<dec s>", "delay_loop", "",
      "Random start spread of checkers"},
-    {Block::virtual_server, "connect_timeout", seconds(1, longest), "<dec s >0>", "5", "",
+    {Block::virtual_server, "connect_timeout", seconds(1, no_limit), "<dec s >0>", "5", "",
      "Checker connection timeout"},
-    {Block::virtual_server, "delay_loop", seconds(1, longest), "<dec s >0>", "60", "", "Period between checks"},
+    {Block::virtual_server, "delay_loop", seconds(1, no_limit), "<dec s >0>", "60", "", "Period between checks"},
     {Block::virtual_server, "inhibit_on_failure", flag, "", "off", "",
      "Weight 0 instead of removal, for every real server"},
     {Block::virtual_server, "lb_algo", choice, "rr|wrr|lc|wlc|lblc|sh|mh|dh|fo|ovf|lblcr|sed|nq|twos", "wlc, reported as error", "",
@@ -597,12 +597,12 @@ constexpr Keyword table[] = {
     {Block::real_server, "notify_down", command, "\"<cmd>\" [<user> [<group>]]", "", "", "Run when server goes down"},
     {Block::real_server, "alpha", boolean, "<bool>", "virtual server's", "", "Start down until checked"},
     {Block::real_server, "retry", integer(1, 2147483647), "<int >=1>", "virtual server's", "", "Retries before down"},
-    {Block::real_server, "delay_before_retry", seconds(0, longest), "<dec s>", "virtual server's", "",
+    {Block::real_server, "delay_before_retry", seconds(0, no_limit), "<dec s>", "virtual server's", "",
      "Wait between retries"},
-    {Block::real_server, "warmup", seconds(0, longest), "<dec s>", "virtual server's", "", "Random start spread"},
-    {Block::real_server, "connect_timeout", seconds(1, longest), "<dec s >0>", "virtual server's", "",
+    {Block::real_server, "warmup", seconds(0, no_limit), "<dec s>", "virtual server's", "", "Random start spread"},
+    {Block::real_server, "connect_timeout", seconds(1, no_limit), "<dec s >0>", "virtual server's", "",
      "Connection timeout"},
-    {Block::real_server, "delay_loop", seconds(1, longest), "<dec s >0>", "virtual server's", "", "Check period"},
+    {Block::real_server, "delay_loop", seconds(1, no_limit), "<dec s >0>", "virtual server's", "", "Check period"},
     {Block::real_server, "smtp_alert", boolean, "<bool>", "virtual server's, else on", "", "Mail on up/down"},
     {Block::real_server, "virtualhost", text, "<string>", "virtual server's", "", "HTTP Host for this server"},
     {Block::real_server, "snmp_name", text, "<string>", "none", "build:snmp", "Label shown in MIB"},
@@ -818,17 +818,17 @@ constexpr Keyword table[] = {
     {Block::check_connection, "bindto", address, "<ip>", "any", "", "Source address"},
     {Block::check_connection, "bind_port", integer(1, 65535), "<port 1-65535>", "any", "", "Source port"},
     {Block::check_connection, "bind_if", interface, "<if>", "any", "", "Source interface (link-local)"},
-    {Block::check_connection, "connect_timeout", seconds(1, longest), "<dec s >0>", "real server's (5)", "",
+    {Block::check_connection, "connect_timeout", seconds(1, no_limit), "<dec s >0>", "real server's (5)", "",
      "Connection timeout"},
     {Block::check_connection, "fwmark", integer(0, 4294967295), "<uint32>", "0", "", "Mark set on checker's socket"},
     // ---- check_schedule
     {Block::check_schedule, "retry", integer(0, 4294967295), "<uint>", "real server's, else the checker's own", "",
      "Retries before down"},
-    {Block::check_schedule, "delay_before_retry", seconds(0, longest), "<dec s>", "real server's, else the checker's own", "",
+    {Block::check_schedule, "delay_before_retry", seconds(0, no_limit), "<dec s>", "real server's, else the checker's own", "",
      "Wait between retries"},
-    {Block::check_schedule, "warmup", seconds(0, longest), "<dec s>", "real server's, else delay_loop", "",
+    {Block::check_schedule, "warmup", seconds(0, no_limit), "<dec s>", "real server's, else delay_loop", "",
      "Random start spread"},
-    {Block::check_schedule, "delay_loop", seconds(1, longest), "<dec s >0>", "real server's (60)", "", "Check period"},
+    {Block::check_schedule, "delay_loop", seconds(1, no_limit), "<dec s >0>", "real server's (60)", "", "Check period"},
     {Block::check_schedule, "alpha", boolean, "<bool>", "real server's", "", "Start down until checked"},
     {Block::check_schedule, "log_all_failures", boolean, "<bool>", "global", "", "Log every failed attempt"},
     // ---- xdirector

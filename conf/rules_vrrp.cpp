@@ -390,7 +390,11 @@ const Rule rules[] = {
     {Block::authentication, "auth_pass", auth_pass},
 
     {Block::root, "vrrp_script", begin_script},
-    {S, "script", [](Builder& b, const Value& v) { b.script().out.script.words = split_command(v.word()); }},
+    {S, "script",
+     [](Builder& b, const Value& v) {
+       b.script().out.script.words = split_command(v.word());
+       b.script().script_at = v.where();
+     }},
     {S, "interval", [](Builder& b, const Value& v) { b.script().out.interval = v.duration; }},
     {S, "timeout", [](Builder& b, const Value& v) { b.script().out.timeout = v.duration; }},
     {S, "weight",

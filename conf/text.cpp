@@ -60,6 +60,7 @@ Place Text::place(const Token& token) const {
   const std::string& root = buffers_.front().name;
   const std::size_t folder = root.rfind('/') + 1;  // 0 when there is none
   p.file = b.name.compare(0, folder, root, 0, folder) == 0 ? b.name.substr(folder) : b.name;
+  p.file_order = t.buffer;
   p.line = static_cast<unsigned>(next - b.line_starts.begin());
   p.column = t.offset - start + 1;
   p.length = static_cast<unsigned>(std::min<std::size_t>(std::max<std::uint32_t>(t.length, 1), longest_excerpt));

@@ -1,9 +1,11 @@
 // Compiles a file and says what the compiler says: the tests' window on conf/, beside keepalived -t.
 //
-//   conf_check [-i ID] [-I IF,IF...] [-p] [-m] FILE
+//   conf_check [-i ID] [-I IF,IF...] [-p] [-m] [-s] FILE
+//   conf_check -k
 //
 // -i  configuration id of @id lines      -I  the interfaces that exist; without it none is checked
 // -p  print the model                    -m  compile again from the bundle and from the printed model: all must agree
+// -s  look whether scripts can be run        -k  the keyword table: block path, keyword, kind of argument, whether it is obeyed
 // Exits with config_test_exit_code.
 #include <unistd.h>
 
@@ -13,15 +15,34 @@
 #include <string>
 #include <vector>
 
+#include "conf/builder.h"
 #include "conf/compile.h"
 #include "conf/print.h"
+
+namespace {
+
+std::string script_problem(const xd::conf::Script& script) {
+  const std::string& program = script.words.front();
+  const std::string path = program.find('/') != std::string::npos ? program : "/usr/bin/" + program;
+  return access(path.c_str(), X_OK) == 0 ? "" : program + " cannot be executed";
+}
+
+int list_keywords() {
+  for (const xd::conf::Keyword& k : xd::conf::keywords()) {
+    std::printf("%s\t%s\t%d\t%s\t%d\n", std::string(xd::conf::info(k.block).path).c_str(), std::string(k.name).c_str(), static_cast<int>(k.argument.kind),
+                std::string(k.since).c_str(), xd::conf::is_obeyed(k));
+  }
+  return 0;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   xd::conf::Options options;
   options.host_name = "director";
   bool print = false, again = false;
   std::vector<std::string> interfaces;
-  for (int c; (c = getopt(argc, argv, "i:I:pm")) != -1;) {
+  for (int c; (c = getopt(argc, argv, "i:I:pmsk")) != -1;) {
     if (c == 'i') options.config_id = optarg;
     if (c == 'p') print = true;
     if (c == 'm') again = true;
@@ -29,6 +50,8 @@ int main(int argc, char** argv) {
       std::istringstream list(optarg);
       for (std::string one; std::getline(list, one, ',');) interfaces.push_back(one);
     }
+    if (c == 's') options.script_problem = script_problem;
+    if (c == 'k') return list_keywords();
     if (c == '?') return 1;
   }
   if (optind + 1 != argc) return 1;

@@ -1,13 +1,50 @@
 #include "vrrp/engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "vrrp/packet_sender.h"
 #include "vrrp/raw_transport.h"
 #include "vrrp/router.h"
 #include "vrrp/runner.h"
+#include "vrrp/watch.h"
+#include "vrrp/xdp_transport.h"
 
 namespace xd::vrrp {
+
+namespace {
+
+// XDP where it hears, raw sockets elsewhere.
+class EitherTransport final : public Transport {
+ public:
+  EitherTransport(const Ports& ports, RawTransport& raw, XdpTransport* xdp) : ports_(ports), raw_(raw), xdp_(xdp) {}
+
+  TransportKind kind_for(const Tuning& tuning) const override {
+    if (xdp_ == nullptr || !ports_.xdp_interfaces || !can_watch(tuning.expected)) return TransportKind::raw;
+    const auto* link = ports_.netlink.table().link(tuning.index);
+    if (link == nullptr || !xdp_hears(*link)) return TransportKind::raw;
+    const auto interfaces = ports_.xdp_interfaces();
+    const bool carries = std::find(interfaces.begin(), interfaces.end(), tuning.index) != interfaces.end();
+    return carries ? TransportKind::xdp : TransportKind::raw;
+  }
+
+  Result<std::unique_ptr<Ear>> listen(const Tuning& tuning, Listener& listener) override {
+    if (kind_for(tuning) == TransportKind::raw) return raw_.listen(tuning, listener);
+    return xdp_->listen(tuning, listener);
+  }
+
+  void drain() override {
+    raw_.drain();
+    if (xdp_ != nullptr) xdp_->drain();
+  }
+
+ private:
+  const Ports& ports_;
+  RawTransport& raw_;
+  XdpTransport* xdp_;
+};
+
+}  // namespace
 
 class Engine::Impl {
  public:
@@ -17,6 +54,8 @@ class Engine::Impl {
         options_(options),
         runner_(loop),
         raw_(loop),
+        xdp_(ports_.watches != nullptr ? std::make_unique<XdpTransport>(loop, *ports_.watches, raw_) : nullptr),
+        transport_(ports_, raw_, xdp_.get()),
         timer_(loop, [this] { router_->run(); }) {}
 
   Status prepare(const conf::Model& model) {
@@ -31,7 +70,7 @@ class Engine::Impl {
     if (!sender) return std::move(sender).error();
     sender_ = std::make_unique<PacketSender>(std::move(*sender));
     router_ = std::make_unique<Router>(RouterPorts{.netlink = ports_.netlink,
-                                                   .transport = raw_,
+                                                   .transport = transport_,
                                                    .sender = *sender_,
                                                    .runner = runner_,
                                                    .now = [] { return Clock::now(); },
@@ -59,6 +98,8 @@ class Engine::Impl {
   EngineOptions options_;
   LoopRunner runner_;
   RawTransport raw_;
+  std::unique_ptr<XdpTransport> xdp_;  // none without watches
+  EitherTransport transport_;
   std::unique_ptr<PacketSender> sender_;
   std::unique_ptr<Router> router_;  // after what it uses; none before the first prepare()
   Timer timer_;
@@ -76,6 +117,7 @@ Status Engine::prepare(const conf::Model& model) { return impl_->prepare(model);
 void Engine::commit() {
   if (!impl_->router_) return;
   impl_->router_->commit();
+  if (impl_->xdp_) impl_->xdp_->remove_unused();
   impl_->arm();
 }
 
@@ -95,6 +137,7 @@ Snapshot Engine::snapshot() const { return impl_->router_ ? impl_->router_->snap
 
 void Engine::stop(std::function<void()> done) {
   if (impl_->router_) impl_->router_->stop(impl_->options_.release_on_stop);
+  if (impl_->xdp_) impl_->xdp_->remove_unused();
   impl_->stopping_ = impl_->loop_.defer(std::move(done));
 }
 

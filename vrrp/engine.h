@@ -36,6 +36,8 @@ struct Ports {
   netlink::Netlink& netlink;
   // The XDP watches (datapath/watches.h); null where no interface carries the XDP program: raw sockets everywhere.
   datapath::Watches* watches = nullptr;
+  // The interfaces (indexes) that carry the XDP program at this moment: Datapath::attached(). Needed with `watches`.
+  std::function<std::vector<int>()> xdp_interfaces;
   // Tells the packet path whether a VIP is ours. Opened before the address appears on the interface and closed after it went,
   // so that no packet for a VIP that the stack would answer misses the packet path. Empty: no packet path.
   std::function<Status(const IpAddress& address, bool ours)> set_gate;

@@ -44,6 +44,7 @@ struct Instance {
   bool waited = false;
   bool started = false;
   bool deleted = false;              // by a reload
+  bool deaf = false;                 // its ear is to be replaced
 
   std::uint64_t adverts_sent = 0;
   std::uint64_t priority_zero_sent = 0;

@@ -22,6 +22,7 @@ class RawTransport final : public Transport {
   explicit RawTransport(Loop& loop);
   ~RawTransport() override;
 
+  TransportKind kind_for(const Tuning&) const override { return TransportKind::raw; }
   Result<std::unique_ptr<Ear>> listen(const Tuning& tuning, Listener& listener) override;
   // A member of the group that hears nothing.
   Result<std::unique_ptr<Ear>> join(const Tuning& tuning);

@@ -77,7 +77,7 @@ class Router::Ears final : public Listener {
 
   void on_master_down() override {
     Turn turn(router_);
-    router_.give(instance_, Timeout{instance_.ear ? instance_.ear->last_heard() : std::nullopt});
+    router_.time_out(instance_);
   }
 
  private:
@@ -242,6 +242,7 @@ void Router::commit() {
       } else {
         instance.state = initial_state(instance.election, instance.conf.priority);
       }
+      follow(instance);
       begin(instance);
       continue;
     }
@@ -385,7 +386,10 @@ std::optional<TimePoint> Router::next() const {
     if (at && (!soonest || *at < *soonest)) soonest = at;
   };
   if (stopped_) return soonest;
-  for (const auto& instance : instances_) consider(timeout_at(*instance));
+  for (const auto& instance : instances_) {
+    consider(timeout_at(*instance));
+    if (instance->deaf) consider(ports_.now());
+  }
   consider(garp_.next());
   consider(scripts_.next());
   consider(start_at_);
@@ -404,12 +408,37 @@ void Router::run() {
     const auto at = timeout_at(*instance);
     return at && *at <= now;
   };
+  for (auto& instance : instances_) {
+    if (std::exchange(instance->deaf, false)) tune(*instance);
+  }
   // What arrived in time is heard before its absence is believed.
   if (std::any_of(instances_.begin(), instances_.end(), due)) ports_.transport.drain();
   for (auto& instance : instances_) {
-    if (due(instance)) give(*instance, Timeout{instance->ear ? instance->ear->last_heard() : std::nullopt});
+    if (due(instance)) time_out(*instance);
   }
   scripts_.run();
+}
+
+void Router::time_out(Instance& instance) {
+  if (is_deaf(instance)) {
+    // Its silence says nothing. It is replaced when no ear is in the middle of a call, and listens for a whole
+    // master-down time before it believes a silence again.
+    instance.deaf = true;
+    instance.state.due = ports_.now() + master_down_interval(instance.election.version, instance.state.priority, instance.state.master_interval,
+                                                             instance.election.down_timer_adverts);
+    return;
+  }
+  std::optional<Heard> last;
+  // A master that is on time has been handed whatever there was to hear.
+  const bool late = instance.state.due && ports_.now() - *instance.state.due > instance.election.interval;
+  if (instance.ear && (instance.state.role == Role::backup || late)) last = instance.ear->last_heard();
+  give(instance, Timeout{last});
+}
+
+// A backup whose transport is not what it would be now: the XDP program was taken off its interface.
+bool Router::is_deaf(const Instance& instance) const {
+  return instance.ear && instance.state.role == Role::backup && instance.ear->kind() == TransportKind::xdp &&
+         ports_.transport.kind_for(instance.tuning()) != TransportKind::xdp;
 }
 
 // ---- One turn ---------------------------------------------------------------------------------------------------------
@@ -431,7 +460,7 @@ void Router::give(Instance& instance, const Event& event) {
   }
   if (instance.state.role != before || master_before != std::pair(instance.state.master, instance.state.priority)) changed_ = true;
   if (instance.group != nullptr) instance.group->unsettled = true;
-  if (instance.ear) instance.ear->follow(instance.state);
+  follow(instance);
 }
 
 void Router::finish() {
@@ -647,7 +676,7 @@ void Router::on_link(const netlink::Link& link, bool gone) {
     if (instance->ear && (mine == nullptr || mine->index != instance->index)) instance->ear.reset();
     if (!instance->ear && mine != nullptr && mine->usable()) {
       choose_source(*instance);
-      listen(*instance);
+      tune(*instance);
     }
   }
   if (in_use) {
@@ -666,11 +695,7 @@ void Router::on_address(const netlink::Address& address) {
     const IpAddress before = instance->election.source;
     choose_source(*instance);
     if (instance->election.source == before) continue;
-    if (instance->ear) {
-      tune(*instance);
-    } else {
-      listen(*instance);
-    }
+    tune(*instance);
     reconsider(*instance);
   }
 }
@@ -697,13 +722,20 @@ void Router::listen(Instance& instance) {
   auto ear = ports_.transport.listen(instance.tuning(), *instance.listener);
   if (!ear) return log::error("({}) {}", instance.conf.name, ear.error().message);
   instance.ear = std::move(*ear);
-  instance.ear->follow(instance.state);
+}
+
+void Router::follow(Instance& instance) {
+  if (!instance.ear) return;
+  if (auto status = instance.ear->follow(instance.state); !status) log::error("({}) {}", instance.conf.name, status.error().message);
 }
 
 void Router::tune(Instance& instance) {
-  if (!instance.ear) return listen(instance);
-  if (auto status = instance.ear->tune(instance.tuning()); !status) log::error("({}) {}", instance.conf.name, status.error().message);
-  instance.ear->follow(instance.state);
+  if (!instance.ear || instance.ear->kind() != ports_.transport.kind_for(instance.tuning())) {
+    listen(instance);
+  } else if (auto status = instance.ear->tune(instance.tuning()); !status) {
+    log::error("({}) {}", instance.conf.name, status.error().message);
+  }
+  follow(instance);
 }
 
 bool Router::is_vip(const IpAddress& address) const {

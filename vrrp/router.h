@@ -100,6 +100,9 @@ class Router {
   void on_address_gone(const netlink::AddressGone& gone);
   void listen(Instance& instance);
   void tune(Instance& instance);
+  void follow(Instance& instance);
+  bool is_deaf(const Instance& instance) const;
+  void time_out(Instance& instance);
   bool is_vip(const IpAddress& address) const;
   void choose_source(Instance& instance);
 

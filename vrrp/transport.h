@@ -57,7 +57,7 @@ class Ear {
   // Another configuration of the same instance on the same interface. Nothing is missed in between.
   virtual Status tune(const Tuning& tuning) = 0;
   // The instance's state has changed.
-  virtual void follow(const State&) {}
+  virtual Status follow(const State&) { return {}; }
   // The last acceptable advert seen, also those that woke nobody. Empty where every advert is handed to the Listener.
   virtual std::optional<Heard> last_heard() { return std::nullopt; }
   // True: a silent master is noticed in the kernel and told by on_master_down().
@@ -68,6 +68,8 @@ class Ear {
 class Transport {
  public:
   virtual ~Transport() = default;
+  // How listen() would listen now: an ear of another kind is better replaced.
+  virtual TransportKind kind_for(const Tuning& tuning) const = 0;
   virtual Result<std::unique_ptr<Ear>> listen(const Tuning& tuning, Listener& listener) = 0;
   // Hands out what has arrived by now. Called before a timeout is believed.
   virtual void drain() = 0;

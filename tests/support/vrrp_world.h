@@ -63,6 +63,7 @@ class FakeSender final : public vrrp::Sender {
 
 class FakeTransport final : public vrrp::Transport {
  public:
+  vrrp::TransportKind kind_for(const vrrp::Tuning&) const override { return kind; }
   Result<std::unique_ptr<vrrp::Ear>> listen(const vrrp::Tuning& tuning, vrrp::Listener& listener) override {
     if (refuse) return Error{"listen on " + tuning.interface + ": refused by the test"};
     return std::unique_ptr<vrrp::Ear>(std::make_unique<FakeEar>(*this, tuning, listener));
@@ -77,16 +78,17 @@ class FakeTransport final : public vrrp::Transport {
       owner.ears[tuning.expected.vrid] = this;
     }
     ~FakeEar() override { owner.ears.erase(tuning.expected.vrid); }
-    vrrp::TransportKind kind() const override { return vrrp::TransportKind::raw; }
+    vrrp::TransportKind kind() const override { return own_kind; }
     Status tune(const vrrp::Tuning& wanted) override {
       tuning = wanted;
       return {};
     }
     std::optional<vrrp::Heard> last_heard() override { return owner.noted; }
-    bool keeps_down_timer() const override { return owner.keeps_down_timer; }
+    bool keeps_down_timer() const override { return own_kind == vrrp::TransportKind::xdp; }
     vrrp::Tally tally() const override { return {}; }
 
     FakeTransport& owner;
+    const vrrp::TransportKind own_kind = owner.kind;
     vrrp::Tuning tuning;
     vrrp::Listener& listener;
   };
@@ -94,7 +96,7 @@ class FakeTransport final : public vrrp::Transport {
   std::map<std::uint8_t, FakeEar*> ears;  // one interface in these tests, so by VRID
   std::vector<std::pair<std::uint8_t, vrrp::Heard>> unread;
   std::optional<vrrp::Heard> noted;       // as an XDP watch would
-  bool keeps_down_timer = false;
+  vrrp::TransportKind kind = vrrp::TransportKind::raw;  // of ears to come
   bool refuse = false;
 };
 

@@ -223,7 +223,7 @@ TEST_F(Life, beforeASilenceIsBelievedTheWatchIsAsked) {
 }
 
 TEST_F(Life, whereTheKernelKeepsTheDownTimerSteadyAdvertsWakeNobody) {
-  world.wire.keeps_down_timer = true;
+  world.wire.kind = TransportKind::xdp;
   world.configure(model);
   world.hear(51, "192.0.2.2", 150);
   EXPECT_GT(*world.router->next() - world.clock, 8s) << "only the guard against a lost event";
@@ -232,6 +232,22 @@ TEST_F(Life, whereTheKernelKeepsTheDownTimerSteadyAdvertsWakeNobody) {
   EXPECT_EQ(world.role("VI_1"), Role::backup) << "the kernel was early";
   world.clock += 200ms;
   world.wire.ears.at(51)->listener.on_master_down();
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+}
+
+TEST_F(Life, aSilenceInAWatchThatIsGoneIsNotBelieved) {
+  world.wire.kind = TransportKind::xdp;
+  world.configure(model);
+  world.hear(51, "192.0.2.2", 150);
+  world.wire.kind = TransportKind::raw;  // somebody took the XDP program off the interface
+  world.clock += 4s;
+  world.wire.ears.at(51)->listener.on_master_down();
+  world.pass(0s);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_EQ(world.status("VI_1").transport, TransportKind::raw);
+  world.pass(3s);
+  EXPECT_EQ(world.role("VI_1"), Role::backup) << "it listens for a whole master-down time";
+  world.pass(1s);
   EXPECT_EQ(world.role("VI_1"), Role::master);
 }
 

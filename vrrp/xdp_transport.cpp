@@ -1,0 +1,151 @@
+#include "vrrp/xdp_transport.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "vrrp/watch.h"
+
+namespace xd::vrrp {
+
+namespace {
+
+bool same(const xd_watch_key& a, const xd_watch_key& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+
+IpAddress source_of(const xd_heard& heard) {
+  in6_addr source;
+  std::memcpy(&source, heard.source, sizeof source);
+  return IpAddress::v6(source);
+}
+
+}  // namespace
+
+bool xdp_hears(const netlink::Link& link) {
+  using netlink::LinkKind;
+  return link.kind == LinkKind::other || link.kind == LinkKind::veth || link.kind == LinkKind::dummy;
+}
+
+class XdpTransport::XdpEar final : public Ear {
+ public:
+  XdpEar(XdpTransport& transport, const Tuning& tuning, Listener& listener, std::unique_ptr<Ear> membership)
+      : transport_(transport), tuning_(tuning), listener_(listener), membership_(std::move(membership)) {
+    transport_.ears_.push_back(this);
+  }
+  ~XdpEar() override { std::erase(transport_.ears_, this); }
+
+  xd_watch_key key() const { return key_of(tuning_); }
+
+  TransportKind kind() const override { return TransportKind::xdp; }
+  bool keeps_down_timer() const override { return true; }
+
+  Status tune(const Tuning& tuning) override {
+    if (tuning.group != tuning_.group) {
+      auto membership = transport_.raw_.join(tuning);
+      if (!membership) return std::move(membership).error();
+      membership_ = std::move(*membership);
+    }
+    tuning_ = tuning;
+    return state_ ? follow(*state_) : Status();
+  }
+
+  Status follow(const State& state) override {
+    const auto config = watch_config(tuning_.expected, tuning_.election, state);
+    const bool is_known = known_ && std::memcmp(&config, &*known_, sizeof config) == 0;
+    const auto lost_at = state.role == Role::backup ? state.due : std::nullopt;
+    state_ = state;
+    Status status;
+    if (!is_known) {
+      status = transport_.watches_.put(key(), config, lost_at);
+    } else if (lost_at && lost_at != armed_for_) {
+      status = transport_.watches_.arm(key(), *lost_at);
+    }
+    if (status) {
+      known_ = config;
+      armed_for_ = lost_at;
+    }
+    return status;
+  }
+
+  std::optional<Heard> last_heard() override {
+    const auto watch = transport_.watches_.look(key());
+    return watch ? heard_of(watch->seen) : std::nullopt;
+  }
+
+  Tally tally() const override {
+    static_assert(XD_REJECT_COUNT == reject_count);
+    Tally tally;
+    if (const auto watch = transport_.watches_.look(key())) {
+      tally.received = watch->adverts;
+      tally.priority_zero = watch->zeros;
+      std::copy(std::begin(watch->rejects), std::end(watch->rejects), tally.rejected.begin());
+    }
+    return tally;
+  }
+
+  void take(const xd_event& event) {
+    switch (event.type) {
+      case XD_EVENT_MASTER_DOWN: listener_.on_master_down(); break;
+      case XD_EVENT_REJECTED:
+        if (event.reject < reject_count) listener_.on_rejected(source_of(event.heard), {static_cast<Reject>(event.reject), 0});
+        break;
+      default:
+        if (const auto heard = heard_of(event.heard)) listener_.on_advert(*heard, remarks_of(event.heard));
+    }
+  }
+
+ private:
+  XdpTransport& transport_;
+  Tuning tuning_;
+  Listener& listener_;
+  std::unique_ptr<Ear> membership_;
+  std::optional<State> state_;
+  std::optional<xd_watch_config> known_;   // what the kernel was told last
+  std::optional<TimePoint> armed_for_;
+};
+
+XdpTransport::XdpTransport(Loop& loop, datapath::Watches& watches, RawTransport& raw) : watches_(watches), raw_(raw) {
+  readable_ = loop.io(watches_.event_fd(), EPOLLIN, [this](std::uint32_t) { drain(); });
+}
+
+XdpTransport::~XdpTransport() = default;
+
+xd_watch_key XdpTransport::key_of(const Tuning& tuning) {
+  xd_watch_key key{};
+  key.ifindex = static_cast<__u32>(tuning.index);
+  key.family = static_cast<__u8>(tuning.expected.family);
+  key.vrid = tuning.expected.vrid;
+  return key;
+}
+
+Result<std::unique_ptr<Ear>> XdpTransport::listen(const Tuning& tuning, Listener& listener) {
+  auto membership = raw_.join(tuning);
+  if (!membership) return std::move(membership).error();
+  auto ear = std::make_unique<XdpEar>(*this, tuning, listener, std::move(*membership));
+  // A watch that an earlier process left has heard somebody and stays as it is until the state is known.
+  if (!watches_.look(ear->key())) {
+    const auto config = watch_config(tuning.expected, tuning.election, State{});
+    if (auto status = watches_.put(ear->key(), config); !status) return std::move(status).error();
+  }
+  return std::unique_ptr<Ear>(std::move(ear));
+}
+
+void XdpTransport::drain() {
+  watches_.drain([this](const xd_event& event) { take(event); });
+}
+
+void XdpTransport::take(const xd_event& event) {
+  const auto it = std::find_if(ears_.begin(), ears_.end(), [&](const XdpEar* ear) { return same(ear->key(), event.watch); });
+  if (it != ears_.end()) (*it)->take(event);
+}
+
+void XdpTransport::remove_unused() {
+  for (const auto& key : watches_.keys()) {
+    const bool used = std::any_of(ears_.begin(), ears_.end(), [&](const XdpEar* ear) { return same(ear->key(), key); });
+    // One that stays costs a timer that finds nobody: it is taken away at the next commit.
+    if (!used) (void)watches_.remove(key);
+  }
+}
+
+}  // namespace xd::vrrp

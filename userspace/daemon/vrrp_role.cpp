@@ -12,6 +12,7 @@
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
 #include "datapath/datapath.h"
+#include "datapath/watches.h"
 #include "netlink/kernel_netlink.h"
 #include "vrrp/engine.h"
 
@@ -60,11 +61,33 @@ json describe(const vrrp::InstanceStatus& instance, TimePoint now) {
           {"rejected", rejects}};
 }
 
+// Where the packet path is; what of it cannot be reached is logged and done without.
+struct Path {
+  std::optional<datapath::Datapath> path;
+  std::optional<datapath::Watches> watches;
+
+  static Path open(const std::string& pins) {
+    Path out;
+    if (pins.empty()) return out;
+    if (auto opened = datapath::Datapath::open(pins)) {
+      out.path.emplace(std::move(*opened));
+    } else {
+      log::warning("The packet path cannot be reached: {}", opened.error().message);
+      return out;
+    }
+    if (auto opened = datapath::Watches::open(pins)) {
+      out.watches.emplace(std::move(*opened));
+    } else {
+      log::warning("Adverts are heard by raw sockets only: {}", opened.error().message);
+    }
+    return out;
+  }
+};
+
 class VrrpRole final : public RoleEngine {
  public:
-  VrrpRole(Loop& loop, const Options& options, std::unique_ptr<netlink::KernelNetlink> netlink, std::optional<datapath::Datapath> path,
-           std::function<void()> changed)
-      : netlink_(std::move(netlink)), path_(std::move(path)), engine_(loop, ports(), {.release_on_stop = !options.keep_addresses}) {
+  VrrpRole(Loop& loop, const Options& options, std::unique_ptr<netlink::KernelNetlink> netlink, std::function<void()> changed)
+      : netlink_(std::move(netlink)), packet_path_(Path::open(options.pins)), engine_(loop, ports(), {.release_on_stop = !options.keep_addresses}) {
     engine_.on_change(std::move(changed));
     if (options.watch_addresses) watch_addresses();
   }
@@ -114,11 +137,12 @@ class VrrpRole final : public RoleEngine {
 
  private:
   vrrp::Ports ports() {
-    vrrp::Ports out{.netlink = *netlink_, .watches = nullptr, .set_gate = {}, .forget_gate = {}};
-    if (path_) {
-      out.set_gate = [this](const IpAddress& address, bool ours) { return path_->set_gate(address, ours); };
-      out.forget_gate = [this](const IpAddress& address) { return path_->forget_gate(address); };
-    }
+    vrrp::Ports out{*netlink_, nullptr, {}, {}, {}};
+    if (!packet_path_.path) return out;
+    out.watches = packet_path_.watches ? &*packet_path_.watches : nullptr;
+    out.xdp_interfaces = [this] { return packet_path_.path->attached(); };
+    out.set_gate = [this](const IpAddress& address, bool ours) { return packet_path_.path->set_gate(address, ours); };
+    out.forget_gate = [this](const IpAddress& address) { return packet_path_.path->forget_gate(address); };
     return out;
   }
 
@@ -134,7 +158,7 @@ class VrrpRole final : public RoleEngine {
   }
 
   std::unique_ptr<netlink::KernelNetlink> netlink_;
-  std::optional<datapath::Datapath> path_;
+  Path packet_path_;
   netlink::Netlink::Subscription watch_;
   vrrp::Engine engine_;
 };
@@ -144,15 +168,7 @@ class VrrpRole final : public RoleEngine {
 Result<std::unique_ptr<RoleEngine>> make_vrrp_engine(Loop& loop, const Options& options, std::function<void()> changed) {
   auto netlink = netlink::KernelNetlink::open(loop);
   if (!netlink) return std::move(netlink).error();
-  std::optional<datapath::Datapath> path;
-  if (!options.pins.empty()) {
-    if (auto opened = datapath::Datapath::open(options.pins)) {
-      path.emplace(std::move(*opened));
-    } else {
-      log::warning("Listening with raw sockets, since the packet path cannot be reached: {}", opened.error().message);
-    }
-  }
-  return std::unique_ptr<RoleEngine>(std::make_unique<VrrpRole>(loop, options, std::move(*netlink), std::move(path), std::move(changed)));
+  return std::unique_ptr<RoleEngine>(std::make_unique<VrrpRole>(loop, options, std::move(*netlink), std::move(changed)));
 }
 
 }  // namespace xd::daemon

@@ -33,7 +33,7 @@ std::string in_seconds(std::int64_t microseconds) { return fmt::format("{:g}", s
 
 // A name alone, where keepalived does not stop reading when it is missing.
 bool goes_on_without_argument(const Keyword& k) {
-  return k.name == "router_id" || k.name == "notification_email_from" || k.name == "virtualhost" || k.name == "snmp_name" || k.name == "script_user";
+  return k.name == "router_id" || k.name == "notification_email_from" || k.name == "virtualhost" || k.name == "snmp_name" || k.name == "script_user" || k.name == "script";
 }
 
 std::string choices_of(std::string_view form) {
@@ -126,7 +126,7 @@ void Builder::check_programs() {
       insecure = &at;
     }
   }
-  if (!insecure || model.global.enable_script_security) return;
+  if (!insecure || model.global.enable_script_security || diagnostics_.errors() > 0) return;
   Diagnostic d;
   d.message = "scripts are run, but enable_script_security is not set";
   d.hint = "with it in global_defs, scripts that others than root could change are refused";
@@ -192,7 +192,11 @@ void Builder::statement(const Tree& tree, const Statement& s, Block block, bool 
   const std::size_t row = row_of(*keyword);
   const Rule* rule = rules_by_row()[row];
   Value value{*keyword, tree, s, tree.arguments(s)};
-  if (!check_arguments(value, quiet)) return;
+  if (!check_arguments(value, quiet)) {
+    if (block == Block::vrrp_instance && keyword->name == "virtual_router_id") instance().vrid_refused = true;
+    if (block == Block::vrrp_instance && keyword->name == "interface") instance().interface_refused = true;
+    return;
+  }
   if ((!rule || rule->effect == Rule::Effect::stored) && !quiet && !ineffective_said_[row]) {
     ineffective_said_[row] = true;
     advise(value.at(), fmt::format("accepted, not in effect yet: {}", keyword->name));

@@ -63,7 +63,7 @@ struct InstanceDraft {
   VrrpInstance out;
   Token at;                         // its name
   Token vrid_at, interface_at, advert_int_at, nopreempt_at, preempt_delay_at, auth_at, priority_at, addresses_at;
-  bool vrid_bad = false;            // said already
+  bool vrid_refused = false, interface_refused = false;   // there is such a line; what is wrong with it has been said
   bool state_given = false;
   bool auth_given = false;
   bool has_auth_pass = false;

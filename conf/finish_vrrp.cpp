@@ -26,6 +26,13 @@ Duration rounded(Duration d, Duration unit) { return (d + unit / 2) / unit * uni
 
 // ---- vrrp_script
 
+bool is_tracked(const Builder& b, std::string_view script) {
+  const auto names_it = [&](const auto& draft) {
+    return std::any_of(draft.out.track_scripts.begin(), draft.out.track_scripts.end(), [&](const Track& t) { return t.name == script; });
+  };
+  return std::any_of(b.instances.begin(), b.instances.end(), names_it) || std::any_of(b.groups.begin(), b.groups.end(), names_it);
+}
+
 void finish_scripts(Builder& b) {
   for (ScriptDraft& d : b.scripts) {
     VrrpScript& s = d.out;
@@ -34,6 +41,11 @@ void finish_scripts(Builder& b) {
       continue;
     }
     if (s.interval == 0s) s.interval = 1s;
+    if (!is_tracked(b, s.name)) {
+      b.advise(d.at, fmt::format("vrrp_script {} is tracked by nobody: it will not run", s.name));
+      b.model.vrrp_scripts.push_back(std::move(s));
+      continue;
+    }
     const std::string problem = b.options.script_problem ? b.options.script_problem(s.script) : std::string{};
     if (!problem.empty()) {
       b.warn(d.script_at, fmt::format("vrrp_script {} is not tracked: {}", s.name, problem));
@@ -100,6 +112,10 @@ void apply_authentication(Builder& b, InstanceDraft& d) {
     drop("VRRP over IPv6 knows none");
   } else if (auth.type == AuthType::ah) {
     b.not_in_effect(d.auth_at, "auth_type AH");
+    if (d.out.initial_state == WantedState::master && d.out.priority != address_owner) {
+      b.warn(d.auth_at, fmt::format("{}: AH does not go with initial state MASTER; BACKUP is used", d.out.name));
+      d.out.initial_state = WantedState::backup;
+    }
   }
 }
 
@@ -182,7 +198,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
   const Global& global = b.model.global;
   VrrpInstance& i = d.out;
   if (i.vrid == 0) {
-    b.fail(d.at, fmt::format("vrrp_instance {} needs a virtual_router_id", i.name), "virtual_router_id <1-255>, the same on all its routers");
+    if (!d.vrid_refused) b.fail(d.at, fmt::format("vrrp_instance {} needs a virtual_router_id", i.name), "virtual_router_id <1-255>, the same on all its routers");
     return false;
   }
   i.family = d.family == 0 ? AF_INET : d.family;
@@ -193,7 +209,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
     i.version = 3;
   }
   if (i.interface.empty() && i.unicast_peers.empty()) {
-    b.fail(d.at, fmt::format("vrrp_instance {} needs an interface", i.name));
+    if (!d.interface_refused) b.fail(d.at, fmt::format("vrrp_instance {} needs an interface", i.name));
     return false;
   }
   i.accept = d.accept.value_or(!i.strict);

@@ -270,7 +270,7 @@ void Lexer::include(const Line& line, const std::vector<Token>& tokens) {
   }
   sources_.patterns.emplace_back(pattern, *names);
   if (names->empty()) {
-    report(Severity::warning, what, fmt::format("nothing matches {}", pattern));
+    report(Severity::warning, what, fmt::format("nothing matches {}", text_.shown(pattern)));
     return;
   }
   std::size_t depth = 0;
@@ -280,7 +280,7 @@ void Lexer::include(const Line& line, const std::vector<Token>& tokens) {
     // Only files that are being read now: naming a file twice, one after the other, is fine.
     const bool loops = std::any_of(inputs_.begin(), inputs_.begin() + static_cast<std::ptrdiff_t>(bottom), [&](const Input& in) { return in.file == name; });
     if (loops) {
-      report(Severity::error, what, fmt::format("{} includes itself", name));
+      report(Severity::error, what, fmt::format("{} includes itself", text_.shown(name)));
       continue;
     }
     if (depth >= deepest_include || ++included_ > most_included) {
@@ -289,7 +289,9 @@ void Lexer::include(const Line& line, const std::vector<Token>& tokens) {
     }
     auto content = reader_.read(name);
     if (!content) {
-      report(Severity::warning, what, content.error().message);
+      std::string why = std::move(content).error().message;
+      if (why.starts_with(name)) why = text_.shown(name) + why.substr(name.size());
+      report(Severity::warning, what, std::move(why));
       continue;
     }
     push_file(name, std::move(*content), keyword);

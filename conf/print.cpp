@@ -298,7 +298,7 @@ void print_virtual_server(Writer& w, const VirtualServer& v) {
   w.flag("flag-2", v.scheduler_flags & lvs::sched_2);
   w.flag("flag-3", v.scheduler_flags & lvs::sched_3);
   w.line("lb_kind {}", lvs::name(v.forward));
-  w.line("protocol {}", protocol_word(v.key.protocol));
+  if (v.key.fwmark == 0) w.line("protocol {}", protocol_word(v.key.protocol));
   if (v.persistence_seconds) w.line("persistence_timeout {}", v.persistence_seconds);
   const bool v6 = v.key.family() == AF_INET6;
   if (v.persistence_mask != (v6 ? 128u : 32u)) w.line("persistence_granularity {}", v6 ? std::to_string(v.persistence_mask) : dotted_mask(v.persistence_mask));

@@ -110,6 +110,7 @@ void protocol(Builder& b, const Value& v) {
   std::string upper(v.word());
   std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   auto& key = b.virtual_server.out.key;
+  if (key.fwmark != 0) b.warn(v.at(), "a firewall mark covers every protocol; the line is ignored");
   if (upper == "TCP") {
     key.protocol = lvs::Protocol::tcp;
   } else if (upper == "UDP") {
@@ -391,8 +392,12 @@ T first_of(const std::optional<T>& a, const std::optional<T>& b, const std::opti
   return a ? *a : b ? *b : c ? *c : fallback;
 }
 
-Checker finished(const CheckerDraft& draft, const RealServerDraft& rs, const VirtualServerDraft& vs) {
+Checker finished(Builder& b, const CheckerDraft& draft, const RealServerDraft& rs, const VirtualServerDraft& vs) {
   Checker out = draft.out;
+  if (auto& from = out.connection.bind_ip; from && from->family() != out.connection.connect_ip.value_or(rs.out.endpoint.address).family()) {
+    b.warn(draft.at, fmt::format("bindto {} is of another family than the address to connect to; it is ignored", from->str()));
+    from.reset();
+  }
   const bool is_http = std::holds_alternative<HttpCheck>(out.check);
   CheckSchedule& s = out.schedule;
   s.delay_loop = first_of<Duration>(draft.own.delay_loop, rs.own.delay_loop, vs.own.delay_loop, 60s);
@@ -409,7 +414,7 @@ Checker finished(const CheckerDraft& draft, const RealServerDraft& rs, const Vir
 }
 
 RealServer finished(Builder& b, RealServerDraft& draft, const VirtualServerDraft& vs) {
-  RealServer out = std::move(draft.out);
+  RealServer out = draft.out;
   out.weight = draft.weight.value_or(1);
   out.forward = draft.forward.value_or(vs.out.forward);
   out.inhibit_on_failure = draft.inhibit.value_or(vs.inhibit);
@@ -420,7 +425,7 @@ RealServer finished(Builder& b, RealServerDraft& draft, const VirtualServerDraft
     out.endpoint.port = vs.out.key.port;
   }
   out.checkers.reserve(draft.checkers.size());
-  for (const CheckerDraft& c : draft.checkers) out.checkers.push_back(finished(c, draft, vs));
+  for (const CheckerDraft& c : draft.checkers) out.checkers.push_back(finished(b, c, draft, vs));
   return out;
 }
 

@@ -317,6 +317,7 @@ const Rule rules[] = {
     {I, "version", [](Builder& b, const Value& v) { b.instance().version = static_cast<int>(v.number); }},
     {I, "native_ipv6",
      [](Builder& b, const Value& v) {
+       if (b.instance().family == AF_INET) return b.warn(v.at(), fmt::format("native_ipv6 after an IPv4 address of {}; it is ignored", b.instance().out.name));
        b.instance().family = AF_INET6;
        b.instance().family_at = v.at();
      }},

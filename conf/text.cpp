@@ -42,6 +42,12 @@ Token Text::in_file(Token token) const {
   return token;
 }
 
+std::string Text::shown(const std::string& name) const {
+  const std::string& root = buffers_.front().name;
+  const std::size_t folder = root.rfind('/') + 1;  // 0 when there is none
+  return name.compare(0, folder, root, 0, folder) == 0 ? name.substr(folder) : name;
+}
+
 Place Text::place(const Token& token) const {
   const Token t = in_file(token);
   const Buffer& b = buffers_[t.buffer];
@@ -57,9 +63,7 @@ Place Text::place(const Token& token) const {
   if (end > start && b.text[end - 1] == '\r') --end;
 
   Place p;
-  const std::string& root = buffers_.front().name;
-  const std::size_t folder = root.rfind('/') + 1;  // 0 when there is none
-  p.file = b.name.compare(0, folder, root, 0, folder) == 0 ? b.name.substr(folder) : b.name;
+  p.file = shown(b.name);
   p.file_order = t.buffer;
   p.line = static_cast<unsigned>(next - b.line_starts.begin());
   p.column = t.offset - start + 1;

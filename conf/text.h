@@ -48,7 +48,8 @@ class Text {
   const Buffer& operator[](std::uint32_t buffer) const { return buffers_[buffer]; }
   std::size_t size() const { return buffers_.size(); }
 
-  // File names are shown as seen from the folder of the first file.
+  // A file's name as seen from the folder of the first file.
+  std::string shown(const std::string& name) const;
   Place place(const Token& token) const;
   // Include chain and expansion of a token.
   void add_origin_notes(const Token& token, std::vector<Note>& notes) const;

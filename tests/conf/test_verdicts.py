@@ -1,0 +1,98 @@
+"""keepalived -t and ours judge the same texts: the same exit status, or a row in docs/keepalived-differences.md that says why not."""
+
+import re
+import shutil
+from fnmatch import fnmatchcase
+
+import pytest
+
+from lib.compilers import ROOT, keepalived, keywords, ours
+from lib.contexts import CONTEXTS
+
+pytestmark = pytest.mark.skipif(shutil.which("keepalived") is None, reason="keepalived is not installed")
+
+BLOCKS = ("block", "named", "keyed", "values", "named values")
+PLAIN_ARGUMENTS = ["", "x", "5", "0", "-1", "5x", "99999999999", "1.5", "true", "no", "maybe", "10.1.0.7", "10.1.0.300", "::1", "x y z"]
+FIRST_BLOCK_KIND = 11  # Arg::block and what follows it take { }
+
+
+def differences():
+    """The rows of the table in docs/keepalived-differences.md that name a keyword and an argument."""
+    rows = []
+    for line in (ROOT / "docs/keepalived-differences.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `") and len(cells) == 5:
+            rows.append([cell.strip("`") for cell in cells[:4]])
+    return rows
+
+
+def explained(rows, block, keyword, argument, theirs, mine):
+    def fits(pattern, word):
+        return any(fnmatchcase(word, one) for one in pattern.split(", "))
+
+    return any(fits(where, f"{block}/{keyword}") and fits(arguments, argument or "(none)") and fits(their_status, str(theirs)) and
+               fits(our_status, str(mine)) for where, arguments, their_status, our_status in rows)
+
+
+def compare(tmp_path, cases):
+    """cases: {(block, keyword, argument): text}. Returns the unexplained differences as lines."""
+    paths = []
+    for number, text in enumerate(cases.values()):
+        path = tmp_path / f"{number}.conf"
+        path.write_text(text)
+        paths.append(path)
+    rows = differences()
+    unexplained = []
+    for (block, keyword, argument), (theirs, messages), (mine, _, diagnostics) in zip(cases, keepalived(paths), ours(paths)):
+        if theirs is None or theirs < 0 or theirs == mine:
+            continue  # a crash is no verdict
+        if not explained(rows, block, keyword, argument, theirs, mine):
+            said = next((line for line in diagnostics.splitlines() if "warning:" in line or "error:" in line), "")
+            unexplained.append(f"{block}/{keyword} '{argument}': keepalived {theirs} {messages[:2]}, ours {mine} {said}")
+    return unexplained
+
+
+def test_contexts_are_sound(tmp_path):
+    cases = {(block, "", ""): text % "" for block, text in CONTEXTS.items()}
+    assert compare(tmp_path, cases) == []
+
+
+def test_obeyed_keywords(tmp_path):
+    """Each keyword that takes words, in its block, with good and bad arguments and with none."""
+    cases = {}
+    for block, keyword, kind, since, obeyed in keywords():
+        if not obeyed or since or block not in CONTEXTS or kind >= FIRST_BLOCK_KIND or block.startswith("xdirector"):
+            continue
+        for argument in PLAIN_ARGUMENTS:
+            cases[block, keyword, argument] = CONTEXTS[block] % f"{keyword} {argument}\n"
+    assert len(cases) > 1000
+    unexplained = compare(tmp_path, cases)
+    assert not unexplained, "\n" + "\n".join(unexplained)
+
+
+def test_unknown_keyword_in_each_block(tmp_path):
+    cases = {}
+    for block, text in CONTEXTS.items():
+        for argument in ("", "x", "{\n}", "{\nx\ny {\n}\n}"):
+            cases[block, "unknown_word", argument] = text % f"unknown_word {argument}\n"
+    unexplained = compare(tmp_path, cases)
+    assert not unexplained, "\n" + "\n".join(unexplained)
+
+
+def test_missing_and_extra_braces(tmp_path):
+    cases = {}
+    for block, text in CONTEXTS.items():
+        whole = text % ""
+        for match in re.finditer(r"[{}]", whole):
+            if match[0] == "}":
+                cases[block, f"without brace {match.start()}", ""] = whole[:match.start()] + whole[match.end():]
+            cases[block, f"twice brace {match.start()}", ""] = whole[:match.start()] + match[0] + whole[match.start():]
+    unexplained = compare(tmp_path, cases)
+    assert not unexplained, "\n" + "\n".join(unexplained)
+
+
+@pytest.mark.parametrize("sample", sorted((ROOT / "conf/samples").glob("*.conf")), ids=lambda path: path.stem)
+def test_our_samples(sample):
+    if sample.name == "xdirector.conf":
+        pytest.skip("is not for keepalived")
+    assert ours([sample])[0][0] == keepalived([sample])[0][0]

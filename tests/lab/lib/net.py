@@ -165,6 +165,19 @@ class Node:
         shown = subprocess.run([*self.enter, "ip", "-j", "addr", "show"], capture_output=True, text=True, check=True)
         return any(info.get("local") == address for link in json.loads(shown.stdout) for info in link.get("addr_info", []))
 
+    def own(self, folder):
+        """From now on the node has its own version of this folder: what it writes there is seen by nobody else."""
+        place = f"/run/own{folder.replace('/', '-')}"
+        self.run(f"mkdir -p {place}/upper {place}/work")
+        self.run(f"mount -t overlay own -o lowerdir={folder},upperdir={place}/upper,workdir={place}/work {folder}")
+
+    def write(self, path, text, mode=0o644):
+        """Writes a file as the node sees it: in a folder of its own."""
+        there = Path(f"/proc/{self.init}/root{path}")
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_text(text)
+        there.chmod(mode)
+
     def kill_everything(self):
         """SIGKILL to every process of the node in one call of the kernel: nobody gets to react to the death of another."""
         self.run(["sh", "-c", "kill -9 -1"])

@@ -10,7 +10,8 @@ NGINX = "/usr/sbin/nginx"
 
 
 class Web:
-    """nginx in a node. "/" answers with the node's name, "/health" with "good", "/big" with 300 kB."""
+    """nginx in a node. "/" answers with the node's name, "/health" with "good", "/big" with 300 kB. One process, so that killing it
+    kills all of it."""
 
     def __init__(self, node, port=80):
         self.node, self.port = node, port
@@ -20,8 +21,7 @@ class Web:
         self.config = self.home / "nginx.conf"
         self.config.write_text(f"""
 daemon off;
-user root;
-worker_processes 1;
+master_process off;
 pid {self.home}/nginx.pid;
 error_log {self.home}/error.log;
 events {{ worker_connections 512; }}

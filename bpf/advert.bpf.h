@@ -337,7 +337,8 @@ int xd_watch(struct xd_watch_order *order) {
   if (!watch) return -ENOENT;
 
   if (order->orders & XD_ORDER_CONFIG) {
-    if (watch->config.role != order->config.role) {
+    if (watch->config.role != order->config.role) { /* whoever is heard now is news */
+      watch->seen.at = 0;
       watch->ignored.at = 0;
       watch->down_at = 0;
     }

@@ -91,6 +91,7 @@ class Machine {
   // An advert that this instance may believe, whatever its role.
   void hear(const Heard& heard) {
     if (state_.role != Role::backup && state_.role != Role::master) return;
+    if (heard.at < state_.since) return;  // before a fault, as somebody else's backup: it says nothing about now
     state_.heard_at = heard.at;
     if (state_.role == Role::backup)
       hear_as_backup(heard);

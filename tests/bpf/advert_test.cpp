@@ -450,6 +450,18 @@ TEST_F(AdvertPath, ChangingAWatchKeepsWhatItHeardAndItsTimer) {
   EXPECT_EQ(next_event().type, XD_EVENT_MASTER_DOWN);
 }
 
+TEST_F(AdvertPath, InANewRoleTheOldMasterIsNewsAgain) {
+  use(instance(3), Role::backup);
+  hear(150);
+  state.role = Role::fault;
+  put();
+  state.role = Role::backup;
+  put();
+  EXPECT_FALSE(heard_of(look().seen));
+  hear(150);
+  EXPECT_EQ(event_types(), (Types{XD_EVENT_NEW_MASTER, XD_EVENT_NEW_MASTER}));
+}
+
 TEST_F(AdvertPath, WhatIsNotThereCannotBeArmed) {
   const Status status = watches->arm(key, Clock::now());
   ASSERT_FALSE(status.ok());

@@ -438,6 +438,20 @@ TEST_F(Election, AnAdvertOlderThanTheLastOneHeardChangesNothing) {
   EXPECT_EQ(*state.due, due);
 }
 
+TEST_F(Election, WhatWasHeardBeforeAFaultDoesNotShortenTheWaitAfterIt) {
+  start(100);
+  now += 1s;
+  const Heard before{higher_address, 150, 1s, now};
+  give(AdvertHeard{before});
+  give(FaultsChanged{Fault::interface_down});
+  now += 10s;
+  give(FaultsChanged{});
+  give(AdvertHeard{before});
+  give(Timeout{before});
+  EXPECT_EQ(state.role, Role::backup);
+  EXPECT_EQ(due_in(), 3'609'375'000ns);
+}
+
 TEST_F(Election, ARestartedMasterGoesOnAndIsDueAtOnce) {
   state = resume(config, {Role::master, t0 - 1h, 120, std::nullopt}, now);
   EXPECT_EQ(state.role, Role::master);

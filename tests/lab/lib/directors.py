@@ -11,6 +11,8 @@
                                   └── web3                VIP 10.23.8.80
 """
 
+import json
+
 from .daemon import CTL, ROOT, Daemon
 from .wait import wait_for
 from .web import Web
@@ -51,8 +53,12 @@ class Directors:
         wait_for(settled, f"{name} alone holds {self.vip}", timeout)
 
     def status(self, name):
-        """`xdirector status -j` on a director, as text."""
-        return self.node(name).run([CTL, "status", "-j"])
+        """What `xdirector status -j` says on a director."""
+        return json.loads(self.node(name).run([CTL, "status", "-j"]))
+
+    def servers_of(self, name):
+        """The real servers of the one service, by address, as `xdirector status -j` tells of them."""
+        return {server["address"]: server for server in self.status(name)["services"][0]["servers"]}
 
     def node(self, name):
         return self.lab.nodes[name]

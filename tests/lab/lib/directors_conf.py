@@ -60,8 +60,15 @@ def dr_servers():
     return [f"10.23.8.1{n}" for n in (1, 2, 3)]
 
 
-def director_conf(topology, servers=None, **options):
+def xdp_mode(topology, mode):
+    """The xdirector block that asks for a mode; native works in the lab because the switch ports poll (net.py)."""
+    devices = ["eth0"] if topology == "DR" else ["eth0", "eth1"]
+    return "xdirector {\n" + "".join(f"    interface {device} {{\n        mode {mode}\n    }}\n" for device in devices) + "}\n"
+
+
+def director_conf(topology, servers=None, mode=None, **options):
     """A function from a director's name to its keepalived.conf; the options are virtual_server's."""
     servers = servers or (nat_servers() if topology == "NAT" else dr_servers())
     service = virtual_server(topology, servers, **options)
-    return lambda name: f"global_defs {{\n    router_id {name}\n}}\n" + vrrp(topology, name) + service
+    block = xdp_mode(topology, mode) if mode else ""
+    return lambda name: f"global_defs {{\n    router_id {name}\n}}\n" + vrrp(topology, name) + service + block

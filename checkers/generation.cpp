@@ -49,11 +49,12 @@ class Builder {
   }
 
   Result<std::unique_ptr<Generation>> build() {
-    std::set<lvs::ServiceKey> seen;
     for (const auto& config : generation_->config) {
-      if (!seen.insert(config.key).second) return Error{fmt::format("virtual server {} is there twice", name_of(config.key))};
       auto service = build(config);
       if (!service) return std::move(service).error();
+      if (!generation_->by_key.emplace(config.key, service->get()).second) {
+        return Error{fmt::format("virtual server {} is there twice", name_of(config.key))};
+      }
       generation_->services.push_back(std::move(*service));
     }
     return std::move(generation_);
@@ -195,10 +196,8 @@ Result<std::unique_ptr<Generation>> Generation::build(Loop& loop, const conf::Mo
 }
 
 Service* Generation::find(const lvs::ServiceKey& key) const {
-  for (const auto& service : services) {
-    if (service->config->key == key) return service.get();
-  }
-  return nullptr;
+  const auto found = by_key.find(key);
+  return found == by_key.end() ? nullptr : found->second;
 }
 
 void Generation::inherit(const Snapshot& past) {
@@ -231,17 +230,15 @@ void Generation::inherit(const Snapshot& past) {
 }
 
 void Generation::inherit_running(const Generation& old, TimePoint now) {
-  std::map<lvs::ServiceKey, const Service*> known;
-  for (const auto& service : old.services) known.emplace(service->config->key, service.get());
   for (auto& service : services) {
-    const auto found = known.find(service->config->key);
-    if (found == known.end()) continue;
+    const auto* past = old.find(service->config->key);
+    if (past == nullptr) continue;
     for (auto& server : service->servers) {
-      const auto* before = find_server(*found->second, service->member(*server).endpoint);
+      const auto* before = find_server(*past, service->member(*server).endpoint);
       if (before == nullptr) continue;
-      pair_up(*server, before->checkers, [&](CheckerRun& run, const std::unique_ptr<CheckerRun>* past) {
-        if (past == nullptr) return;
-        const auto& was = **past;
+      pair_up(*server, before->checkers, [&](CheckerRun& run, const std::unique_ptr<CheckerRun>* same) {
+        if (same == nullptr) return;
+        const auto& was = **same;
         run.last_outcome = was.last_outcome;
         run.last_time = was.last_time;
         run.runs = was.runs;

@@ -3,6 +3,7 @@
 // Building a generation and letting it inherit from its predecessor touch no socket and write no log; the engine sets it going.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -70,7 +71,8 @@ struct Service {
 
 struct Generation {
   std::vector<conf::VirtualServer> config;       // the others point into it
-  std::vector<std::unique_ptr<Service>> services;
+  std::vector<std::unique_ptr<Service>> services;  // in file order
+  std::map<lvs::ServiceKey, Service*> by_key;
   std::vector<std::string> warnings;             // to be logged when the generation is put in place
 
   // `due` is called when a checker's timer fires. The error names the virtual server.

@@ -7,84 +7,142 @@
 
 namespace xd::plan {
 
+namespace {
+
+lvs::Services select(const lvs::Services& services, const std::set<lvs::ServiceKey>& keys) {
+  lvs::Services selected;
+  for (const auto& key : keys) {
+    if (const auto found = services.find(key); found != services.end()) selected.insert(*found);
+  }
+  return selected;
+}
+
+void replace(lvs::Services& services, const std::set<lvs::ServiceKey>& keys, const lvs::Services& by) {
+  for (const auto& key : keys) {
+    const auto found = by.find(key);
+    if (found == by.end()) {
+      services.erase(key);
+    } else {
+      services.insert_or_assign(key, found->second);
+    }
+  }
+}
+
+}  // namespace
+
 Director::Director(ServiceTable* ipvs, std::string no_ipvs, PacketPath* xdp, std::string no_xdp)
     : ipvs_(ipvs), xdp_(xdp), no_ipvs_(std::move(no_ipvs)), no_xdp_(std::move(no_xdp)) {}
 
-void Director::reread() {
-  ipvs_present_.reset();
-  xdp_present_.reset();
+void Director::want(Wanted engines) {
+  wanted_ = std::move(engines);
+  decided_ = false;
+}
+
+void Director::flush() {
+  flush_ = true;
+  known_ = false;
 }
 
 Report Director::serve(const lvs::Services& desired) {
   Report report;
-  lvs::Services for_ipvs, for_xdp;
-  const std::optional<std::string> no_ipvs = ipvs_ != nullptr ? std::nullopt : std::optional(no_ipvs_);
-  for (const auto& [key, service] : desired) {
-    const auto wanted = wanted_.find(key);
-    const auto no_xdp = xdp_ != nullptr ? xdp_->cannot_serve(key, service) : std::optional(no_xdp_);
-    const auto serving = choose(wanted == wanted_.end() ? conf::Engine::automatic : wanted->second, no_xdp, no_ipvs);
-    if (serving.ipvs) for_ipvs.emplace(key, service);
-    if (serving.xdp) for_xdp.emplace(key, service);
-    report.serving.emplace(key, serving);
+  const bool all = !known_ || !decided_;
+  if (!known_) {
+    if (auto read = read_tables(); !read) report.failures.push_back(std::move(read).error());
   }
+  const auto changed = changes(desired, all);
   // IPVS first: what the packet path passes finds its service there.
-  if (ipvs_ != nullptr) serve_ipvs(for_ipvs, report);
-  if (xdp_ != nullptr) serve_xdp(for_xdp, report);
+  if (known_ && ipvs_ != nullptr) serve_ipvs(changed, report);
+  if (known_ && xdp_ != nullptr) serve_xdp(changed, report);
+  known_ = report.failures.empty();
+  report.serving = serving_;
   return report;
 }
 
-void Director::serve_ipvs(const lvs::Services& desired, Report& report) {
-  if (!ipvs_present_) {
+Status Director::read_tables() {
+  lvs::Services ipvs, xdp;
+  if (ipvs_ != nullptr) {
     auto read = ipvs_->services();
-    if (!read) {
-      report.failures.push_back(std::move(read).error());
-      return;
-    }
-    ipvs_present_ = std::move(*read);
+    if (!read) return std::move(read).error();
+    ipvs = std::move(*read);
   }
+  if (xdp_ != nullptr) {
+    auto read = xdp_->services();
+    if (!read) return std::move(read).error();
+    xdp = std::move(*read);
+  }
+  ipvs_present_ = std::move(ipvs);
+  xdp_present_ = std::move(xdp);
+  known_ = true;
   if (std::exchange(flush_, false)) {
-    for (const auto& [key, service] : *ipvs_present_) owned_.insert(key);
+    for (const auto& [key, service] : ipvs_present_) owned_.insert(key);
   }
-  report.ipvs_steps = plan(desired, *ipvs_present_, owned_);
-  auto failures = carry_out(*ipvs_, report.ipvs_steps);
+  return {};
+}
 
-  // A service that could not be removed stays ours.
-  auto owned = failures.empty() ? Owned() : owned_;
-  for (const auto& [key, service] : desired) owned.insert(key);
-  owned_ = std::move(owned);
+Serving Director::choose_for(const lvs::ServiceKey& key, const lvs::Service& service) const {
+  const auto wanted = wanted_.find(key);
+  const auto no_xdp = xdp_ != nullptr ? xdp_->cannot_serve(key, service) : std::optional(no_xdp_);
+  const auto no_ipvs = ipvs_ != nullptr ? std::nullopt : std::optional(no_ipvs_);
+  return choose(wanted == wanted_.end() ? conf::Engine::automatic : wanted->second, no_xdp, no_ipvs);
+}
+
+Director::Changes Director::changes(const lvs::Services& desired, bool all) {
+  Changes changes;
+  for (const auto& [key, service] : desired) {
+    const auto before = last_.find(key);
+    if (!all && before != last_.end() && before->second == service) continue;
+    const auto serving = choose_for(key, service);
+    if (serving.ipvs) changes.for_ipvs.emplace(key, service);
+    if (serving.xdp) changes.for_xdp.emplace(key, service);
+    changes.keys.insert(key);
+    serving_.insert_or_assign(key, serving);
+  }
+  const auto gone = [&](const auto& services) {
+    for (const auto& [key, service] : services) {
+      if (!desired.contains(key)) changes.keys.insert(key);
+    }
+  };
+  gone(last_);
+  if (all) {
+    gone(ipvs_present_);
+    gone(xdp_present_);
+  }
+  for (const auto& key : changes.keys) {
+    if (!desired.contains(key)) serving_.erase(key);
+  }
+  replace(last_, changes.keys, desired);
+  decided_ = true;
+  return changes;
+}
+
+void Director::serve_ipvs(const Changes& changes, Report& report) {
+  report.ipvs_steps = plan(changes.for_ipvs, select(ipvs_present_, changes.keys), owned_);
+  auto failures = carry_out(*ipvs_, report.ipvs_steps);
+  for (const auto& [key, service] : changes.for_ipvs) owned_.insert(key);
   if (!failures.empty()) {
-    ipvs_present_.reset();
+    // A service that could not be removed stays ours, to be tried again.
     for (auto& failure : failures) report.failures.push_back(std::move(failure));
     return;
   }
   for (const auto& step : report.ipvs_steps) {
-    if (step.kind == StepKind::remove_service) ipvs_present_->erase(step.key);
+    if (step.kind != StepKind::remove_service) continue;
+    owned_.erase(step.key);
+    ipvs_present_.erase(step.key);
   }
-  for (const auto& [key, service] : desired) ipvs_present_->insert_or_assign(key, service);
+  for (const auto& [key, service] : changes.for_ipvs) ipvs_present_.insert_or_assign(key, service);
 }
 
-void Director::serve_xdp(const lvs::Services& desired, Report& report) {
-  if (!xdp_present_) {
-    auto read = xdp_->services();
-    if (!read) {
-      report.failures.push_back(std::move(read).error());
-      return;
-    }
-    xdp_present_ = std::move(*read);
-  }
+void Director::serve_xdp(const Changes& changes, Report& report) {
+  const auto present = select(xdp_present_, changes.keys);
   Owned all;  // nobody else writes these maps
-  for (const auto& [key, service] : *xdp_present_) all.insert(key);
-  report.xdp_steps = plan(desired, *xdp_present_, all);
-  auto refused = carry_out(*xdp_, report.xdp_steps, desired);
-  if (refused.empty()) {
-    xdp_present_ = desired;
-    return;
-  }
-  xdp_present_.reset();
+  for (const auto& [key, service] : present) all.insert(key);
+  report.xdp_steps = plan(changes.for_xdp, present, all);
+  auto refused = carry_out(*xdp_, report.xdp_steps, changes.for_xdp);
+  replace(xdp_present_, changes.keys, changes.for_xdp);
   for (auto& [key, error] : refused) {
-    const auto serving = report.serving.find(key);
+    const auto serving = serving_.find(key);
     // A table that is out of date must not stand before one that is right. Where there is no other, the old one goes on.
-    if (serving != report.serving.end() && serving->second.ipvs) {
+    if (serving != serving_.end() && serving->second.ipvs) {
       serving->second.xdp = false;
       serving->second.why = error.message;
       (void)xdp_->remove_service(key).ok();

@@ -1,8 +1,8 @@
 // Brings the tables in line with the services that should be served: decides for each which engine serves it, plans, applies,
 // and reports. Logs nothing.
 //
-// The tables are read at the first serve() and again after a failure or reread(); in between the director goes by what it did,
-// so that a change of one server costs one step and no dump of the table.
+// The tables are read at the first serve() and again after a failure or reread(); in between the director goes by what it did
+// and looks only at services that differ from the last ones, so that a change of one server among thousands costs one step.
 #pragma once
 
 #include <map>
@@ -29,22 +29,31 @@ class Director {
   Director(ServiceTable* ipvs, std::string no_ipvs, PacketPath* xdp, std::string no_xdp);
 
   // What the configuration wants; counts from the next serve(). A service without an entry is automatic.
-  void want(Wanted engines) { wanted_ = std::move(engines); }
+  void want(Wanted engines);
   // Services in IPVS that a former process of ours put there: removed when they are not desired.
   void own(const Owned& keys) { owned_.insert(keys.begin(), keys.end()); }
   const Owned& owned() const { return owned_; }
   // Reads the tables anew at the next serve(): after a reload, or when somebody else may have changed them.
-  void reread();
+  void reread() { known_ = false; }
   // lvs_flush: at the next serve() everything that IPVS holds counts as ours.
-  void flush() { flush_ = true; }
+  void flush();
 
   Report serve(const lvs::Services& desired);
   // Removes all that is ours.
   Report withdraw() { return serve({}); }
 
  private:
-  void serve_ipvs(const lvs::Services& desired, Report& report);
-  void serve_xdp(const lvs::Services& desired, Report& report);
+  // Services that are to be looked at now: what each engine should hold of them, and their keys.
+  struct Changes {
+    std::set<lvs::ServiceKey> keys;
+    lvs::Services for_ipvs, for_xdp;
+  };
+
+  Status read_tables();
+  Serving choose_for(const lvs::ServiceKey& key, const lvs::Service& service) const;
+  Changes changes(const lvs::Services& desired, bool all);
+  void serve_ipvs(const Changes& changes, Report& report);
+  void serve_xdp(const Changes& changes, Report& report);
 
   ServiceTable* ipvs_;
   PacketPath* xdp_;
@@ -52,7 +61,11 @@ class Director {
   Wanted wanted_;
   Owned owned_;
   bool flush_ = false;
-  std::optional<lvs::Services> ipvs_present_, xdp_present_;
+  bool known_ = false;    // what the tables hold is what the two below say
+  bool decided_ = false;  // serving_ and last_ follow wanted_
+  lvs::Services ipvs_present_, xdp_present_;
+  lvs::Services last_;
+  std::map<lvs::ServiceKey, Serving> serving_;
 };
 
 }  // namespace xd::plan

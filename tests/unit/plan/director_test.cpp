@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "support/fake_tables.h"
 
 namespace xd::plan {
@@ -95,6 +97,46 @@ TEST(Director, ForeignServicesSurviveAndThoseOfAFormerProcessGo) {
   director.own({shop});
   director.serve({});
   EXPECT_EQ(t.ipvs.held, (lvs::Services{{www, rr()}}));
+}
+
+// The director looks only at what changed; whatever the history, the tables must be what a new director would have made.
+TEST(Director, ManySmallChangesLeadWhereOneBigOneWould) {
+  std::mt19937 random(11);
+  Tables t;
+  t.ipvs.held[shop] = wlc();  // somebody else's
+  Director director(&t.ipvs, "", &t.xdp, "");
+  lvs::Services desired;
+  for (int round = 0; round < 400; ++round) {
+    lvs::ServiceKey key = www;
+    key.port = static_cast<std::uint16_t>(random() % 5 + 1);
+    switch (random() % 4) {
+      case 0: desired.erase(key); break;
+      case 1: desired[key] = wlc(); break;
+      case 2: desired[key] = rr(); break;
+      default: desired[key] = with(lvs::Scheduler::rr, random() % 2 == 0 ? std::vector{web1} : std::vector{web2});
+    }
+    if (random() % 20 == 0) director.reread();
+    if (random() % 20 == 0) director.want({{key, random() % 2 == 0 ? conf::Engine::xdp : conf::Engine::ipvs}});
+    const auto report = director.serve(desired);
+    ASSERT_TRUE(report.failures.empty());
+    ASSERT_EQ(report.serving.size(), desired.size());
+    std::size_t in_ipvs = 1, in_xdp = 0;
+    for (const auto& [each, service] : desired) {
+      const auto& serving = report.serving.at(each);
+      ASSERT_EQ(t.ipvs.held.contains(each), serving.ipvs);
+      ASSERT_EQ(t.xdp.held.contains(each), serving.xdp);
+      if (serving.ipvs) {
+        ASSERT_EQ(t.ipvs.held.at(each).destinations, service.destinations);
+      }
+      if (serving.xdp) {
+        ASSERT_EQ(t.xdp.held.at(each).destinations, service.destinations);
+      }
+      in_ipvs += serving.ipvs ? 1 : 0;
+      in_xdp += serving.xdp ? 1 : 0;
+    }
+    ASSERT_EQ(t.ipvs.held.size(), in_ipvs);
+    ASSERT_EQ(t.xdp.held.size(), in_xdp);
+  }
 }
 
 TEST(Director, FlushTakesEverythingAtStartAndOnlyThen) {

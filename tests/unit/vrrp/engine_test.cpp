@@ -71,9 +71,9 @@ class OneDirector : public ::testing::Test {
   conf::Model model;
 };
 
-using Life = OneDirector;
+using RouterLife = OneDirector;
 
-TEST_F(Life, aBackupWaitsForTheMasterDownTimeAndThenTakesTheAddress) {
+TEST_F(RouterLife, aBackupWaitsForTheMasterDownTimeAndThenTakesTheAddress) {
   world.configure(model);
   EXPECT_EQ(world.role("VI_1"), Role::backup);
   world.pass(3600ms);
@@ -85,7 +85,7 @@ TEST_F(Life, aBackupWaitsForTheMasterDownTimeAndThenTakesTheAddress) {
               ElementsAre("/bin/true notify INSTANCE VI_1 BACKUP 100", "/bin/true notify INSTANCE VI_1 MASTER 100"));
 }
 
-TEST_F(Life, aMasterSendsItsAdvertFirstThenFiveAnnouncementsAndFiveMoreAfterFiveSeconds) {
+TEST_F(RouterLife, aMasterSendsItsAdvertFirstThenFiveAnnouncementsAndFiveMoreAfterFiveSeconds) {
   world.configure(model);
   world.pass(3650ms);
   EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 100", "garp 192.0.2.100", "garp 192.0.2.100", "garp 192.0.2.100",
@@ -96,7 +96,7 @@ TEST_F(Life, aMasterSendsItsAdvertFirstThenFiveAnnouncementsAndFiveMoreAfterFive
   EXPECT_EQ(std::ranges::count(world.sent(), "garp 192.0.2.100"), 5);
 }
 
-TEST_F(Life, advertsLeaveAtTheTimeTheyWereDueAndDoNotDrift) {
+TEST_F(RouterLife, advertsLeaveAtTheTimeTheyWereDueAndDoNotDrift) {
   become_master();
   const TimePoint start = world.clock;
   for (int i = 0; i < 20; ++i) {
@@ -107,7 +107,7 @@ TEST_F(Life, advertsLeaveAtTheTimeTheyWereDueAndDoNotDrift) {
   EXPECT_LT(*world.router->next() - world.clock, 1s);
 }
 
-TEST_F(Life, aBetterAdvertMakesItABackupWithoutTheAddress) {
+TEST_F(RouterLife, aBetterAdvertMakesItABackupWithoutTheAddress) {
   become_master();
   world.hear(51, "192.0.2.2", 150);
   EXPECT_EQ(world.role("VI_1"), Role::backup);
@@ -116,21 +116,21 @@ TEST_F(Life, aBetterAdvertMakesItABackupWithoutTheAddress) {
   EXPECT_EQ(world.status("VI_1").master.str(), "192.0.2.2");
 }
 
-TEST_F(Life, announcementsStopWhenItIsNoLongerMaster) {
+TEST_F(RouterLife, announcementsStopWhenItIsNoLongerMaster) {
   become_master();
   world.hear(51, "192.0.2.2", 150);
   world.pass(3s);
   EXPECT_THAT(world.sent(), IsEmpty());
 }
 
-TEST_F(Life, aLowerAdvertIsAnsweredAtOnceAndTheAddressAnnouncedAgain) {
+TEST_F(RouterLife, aLowerAdvertIsAnsweredAtOnceAndTheAddressAnnouncedAgain) {
   become_master();
   world.hear(51, "192.0.2.2", 50);
   EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 100", "garp 192.0.2.100", "garp 192.0.2.100", "garp 192.0.2.100",
                                         "garp 192.0.2.100", "garp 192.0.2.100"));
 }
 
-TEST_F(Life, stopSendsPriorityZeroThenTakesTheAddressesOffThenSaysStop) {
+TEST_F(RouterLife, stopSendsPriorityZeroThenTakesTheAddressesOffThenSaysStop) {
   become_master();
   world.router->stop(true);
   EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 0"));
@@ -140,14 +140,14 @@ TEST_F(Life, stopSendsPriorityZeroThenTakesTheAddressesOffThenSaysStop) {
   EXPECT_THAT(world.gates, IsEmpty());
 }
 
-TEST_F(Life, stopWithoutReleaseLeavesQuietlyAndTheAddressesStay) {
+TEST_F(RouterLife, stopWithoutReleaseLeavesQuietlyAndTheAddressesStay) {
   become_master();
   world.router->stop(false);
   EXPECT_THAT(world.sent(), IsEmpty());
   EXPECT_TRUE(vip_is_there());
 }
 
-TEST_F(Life, theGateIsOpenBeforeTheAddressIsThereAndClosedAfterItWent) {
+TEST_F(RouterLife, theGateIsOpenBeforeTheAddressIsThereAndClosedAfterItWent) {
   world.configure(model);
   EXPECT_FALSE(world.gates.at("192.0.2.100"));
   world.pass(4s);
@@ -156,7 +156,7 @@ TEST_F(Life, theGateIsOpenBeforeTheAddressIsThereAndClosedAfterItWent) {
   EXPECT_FALSE(world.gates.at("192.0.2.100"));
 }
 
-TEST_F(Life, addressesThatACrashLeftBehindAreTakenOffAtTheStart) {
+TEST_F(RouterLife, addressesThatACrashLeftBehindAreTakenOffAtTheStart) {
   world.kernel.somebody_adds("eth0", "192.0.2.100/24");
   world.kernel.somebody_adds("eth0", "192.0.2.99/24");
   world.configure(model);
@@ -165,7 +165,7 @@ TEST_F(Life, addressesThatACrashLeftBehindAreTakenOffAtTheStart) {
   EXPECT_TRUE(world.kernel.has("eth0", "192.0.2.1/24"));
 }
 
-TEST_F(Life, anAddressThatSomebodyTakesOffIsBackAfterOneSkewWithAPriorityZero) {
+TEST_F(RouterLife, anAddressThatSomebodyTakesOffIsBackAfterOneSkewWithAPriorityZero) {
   become_master();
   world.kernel.somebody_removes("eth0", "192.0.2.100/24");
   world.kernel.deliver();
@@ -176,7 +176,7 @@ TEST_F(Life, anAddressThatSomebodyTakesOffIsBackAfterOneSkewWithAPriorityZero) {
   EXPECT_TRUE(vip_is_there());
 }
 
-TEST_F(Life, anUntrackedAddressMayGo) {
+TEST_F(RouterLife, anUntrackedAddressMayGo) {
   model.vrrp_instances[0].addresses[0].no_track = true;
   become_master();
   world.kernel.somebody_removes("eth0", "192.0.2.100/24");
@@ -184,7 +184,7 @@ TEST_F(Life, anUntrackedAddressMayGo) {
   EXPECT_EQ(world.role("VI_1"), Role::master);
 }
 
-TEST_F(Life, itsOwnRemovalThatIsToldLateIsNotALoss) {
+TEST_F(RouterLife, itsOwnRemovalThatIsToldLateIsNotALoss) {
   become_master();
   // Backup and master again before the kernel's message about the removal is read.
   world.wire.ears.at(51)->listener.on_advert({*IpAddress::parse("192.0.2.2"), 150, 1s, world.clock}, {});
@@ -197,14 +197,14 @@ TEST_F(Life, itsOwnRemovalThatIsToldLateIsNotALoss) {
   EXPECT_TRUE(vip_is_there());
 }
 
-TEST_F(Life, anAddressThatTheKernelRefusesDoesNotUnmakeTheMaster) {
+TEST_F(RouterLife, anAddressThatTheKernelRefusesDoesNotUnmakeTheMaster) {
   world.kernel.refuse_additions(ENOSPC);
   world.configure(model);
   world.pass(4s);
   EXPECT_EQ(world.role("VI_1"), Role::master);
 }
 
-TEST_F(Life, beforeASilenceIsBelievedTheSocketIsRead) {
+TEST_F(RouterLife, beforeASilenceIsBelievedTheSocketIsRead) {
   world.configure(model);
   world.hear(51, "192.0.2.2", 150);
   world.clock += 5s;  // frozen; adverts kept coming
@@ -213,7 +213,7 @@ TEST_F(Life, beforeASilenceIsBelievedTheSocketIsRead) {
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
-TEST_F(Life, beforeASilenceIsBelievedTheWatchIsAsked) {
+TEST_F(RouterLife, beforeASilenceIsBelievedTheWatchIsAsked) {
   world.configure(model);
   world.hear(51, "192.0.2.2", 150);
   world.clock += 5s;
@@ -222,7 +222,7 @@ TEST_F(Life, beforeASilenceIsBelievedTheWatchIsAsked) {
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
-TEST_F(Life, whereTheKernelKeepsTheDownTimerSteadyAdvertsWakeNobody) {
+TEST_F(RouterLife, whereTheKernelKeepsTheDownTimerSteadyAdvertsWakeNobody) {
   world.wire.kind = TransportKind::xdp;
   world.configure(model);
   world.hear(51, "192.0.2.2", 150);
@@ -235,7 +235,7 @@ TEST_F(Life, whereTheKernelKeepsTheDownTimerSteadyAdvertsWakeNobody) {
   EXPECT_EQ(world.role("VI_1"), Role::master);
 }
 
-TEST_F(Life, aSilenceInAWatchThatIsGoneIsNotBelieved) {
+TEST_F(RouterLife, aSilenceInAWatchThatIsGoneIsNotBelieved) {
   world.wire.kind = TransportKind::xdp;
   world.configure(model);
   world.hear(51, "192.0.2.2", 150);
@@ -251,9 +251,9 @@ TEST_F(Life, aSilenceInAWatchThatIsGoneIsNotBelieved) {
   EXPECT_EQ(world.role("VI_1"), Role::master);
 }
 
-using Faults = OneDirector;
+using RouterFaults = OneDirector;
 
-TEST_F(Faults, aLinkThatGoesDownIsAFaultAndPriorityZeroIsTried) {
+TEST_F(RouterFaults, aLinkThatGoesDownIsAFaultAndPriorityZeroIsTried) {
   become_master();
   world.kernel.set_link("eth0", false);
   world.kernel.deliver();
@@ -266,7 +266,7 @@ TEST_F(Faults, aLinkThatGoesDownIsAFaultAndPriorityZeroIsTried) {
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
-TEST_F(Faults, withoutAnAddressToSendFromItCannotTakePart) {
+TEST_F(RouterFaults, withoutAnAddressToSendFromItCannotTakePart) {
   become_master();
   world.kernel.somebody_removes("eth0", "192.0.2.1/24");
   world.kernel.deliver();
@@ -277,7 +277,7 @@ TEST_F(Faults, withoutAnAddressToSendFromItCannotTakePart) {
   EXPECT_EQ(world.wire.ears.at(51)->tuning.source.str(), "192.0.2.7");
 }
 
-TEST_F(Faults, aLinkThatIsDeletedAndMadeAnewIsListenedToAgain) {
+TEST_F(RouterFaults, aLinkThatIsDeletedAndMadeAnewIsListenedToAgain) {
   become_master();
   world.kernel.remove_link("eth0");
   world.kernel.deliver();
@@ -292,7 +292,7 @@ TEST_F(Faults, aLinkThatIsDeletedAndMadeAnewIsListenedToAgain) {
   EXPECT_TRUE(vip_is_there());
 }
 
-TEST_F(Faults, aTrackedInterfaceWithoutWeightIsAFaultAndWithWeightAPriority) {
+TEST_F(RouterFaults, aTrackedInterfaceWithoutWeightIsAFaultAndWithWeightAPriority) {
   world.kernel.add_link("eth1");
   world.kernel.add_link("eth2");
   model.vrrp_instances[0].track_interfaces = {track("eth1"), track("eth2", -30)};
@@ -307,7 +307,7 @@ TEST_F(Faults, aTrackedInterfaceWithoutWeightIsAFaultAndWithWeightAPriority) {
   EXPECT_EQ(world.role("VI_1"), Role::fault);
 }
 
-TEST_F(Faults, whereListeningFailsTheInstanceIsInFaultAndTriesAgainWithTheLink) {
+TEST_F(RouterFaults, whereListeningFailsTheInstanceIsInFaultAndTriesAgainWithTheLink) {
   world.wire.refuse = true;
   world.configure(model);
   EXPECT_EQ(world.role("VI_1"), Role::fault);
@@ -318,9 +318,9 @@ TEST_F(Faults, whereListeningFailsTheInstanceIsInFaultAndTriesAgainWithTheLink) 
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
-using Scripts = OneDirector;
+using RouterScripts = OneDirector;
 
-TEST_F(Scripts, anInstanceWaitsInInitForTheFirstAnswerOfAScriptThatDecides) {
+TEST_F(RouterScripts, anInstanceWaitsInInitForTheFirstAnswerOfAScriptThatDecides) {
   model.vrrp_scripts = {script("check")};
   model.vrrp_instances[0].track_scripts = {track("check")};
   world.configure(model);
@@ -331,7 +331,7 @@ TEST_F(Scripts, anInstanceWaitsInInitForTheFirstAnswerOfAScriptThatDecides) {
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
-TEST_F(Scripts, aFailureWithoutWeightIsAFaultUntilItSucceeds) {
+TEST_F(RouterScripts, aFailureWithoutWeightIsAFaultUntilItSucceeds) {
   model.vrrp_scripts = {script("check")};
   model.vrrp_instances[0].track_scripts = {track("check")};
   world.configure(model);
@@ -347,7 +347,7 @@ TEST_F(Scripts, aFailureWithoutWeightIsAFaultUntilItSucceeds) {
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
-TEST_F(Scripts, aWeightIsAddedAndShownInTheNextRegularAdvert) {
+TEST_F(RouterScripts, aWeightIsAddedAndShownInTheNextRegularAdvert) {
   model.vrrp_scripts = {script("bonus")};
   model.vrrp_instances[0].track_scripts = {track("bonus", 20)};
   become_master();
@@ -359,7 +359,7 @@ TEST_F(Scripts, aWeightIsAddedAndShownInTheNextRegularAdvert) {
   EXPECT_THAT(world.sent(), Contains("advert 51 priority 120"));
 }
 
-TEST_F(Scripts, aScriptThatCannotBeRunIsDroppedWithAWarningAndIsNoFault) {
+TEST_F(RouterScripts, aScriptThatCannotBeRunIsDroppedWithAWarningAndIsNoFault) {
   model.vrrp_scripts = {script("check")};
   model.vrrp_scripts[0].script.words = {"/no/such/program"};
   model.vrrp_instances[0].track_scripts = {track("check")};
@@ -368,9 +368,9 @@ TEST_F(Scripts, aScriptThatCannotBeRunIsDroppedWithAWarningAndIsNoFault) {
   EXPECT_THAT(world.router->warnings(), ElementsAre("vrrp_script check is not tracked: /no/such/program: No such file or directory"));
 }
 
-class Groups : public OneDirector {
+class RouterGroups : public OneDirector {
  protected:
-  Groups() {
+  RouterGroups() {
     world.kernel.add_link("eth1");
     world.kernel.somebody_adds("eth1", "198.51.100.1/24");
     world.kernel.deliver();
@@ -385,7 +385,7 @@ class Groups : public OneDirector {
   }
 };
 
-TEST_F(Groups, becomeMasterTogetherAndTheGroupIsToldAfterItsMembers) {
+TEST_F(RouterGroups, becomeMasterTogetherAndTheGroupIsToldAfterItsMembers) {
   become_master();
   EXPECT_EQ(world.role("VI_IN"), Role::master);
   world.configure(model);
@@ -398,7 +398,7 @@ TEST_F(Groups, becomeMasterTogetherAndTheGroupIsToldAfterItsMembers) {
   EXPECT_THAT(world.sent(), Not(Contains("advert 51 priority 0")));
 }
 
-TEST_F(Groups, oneMembersFaultIsEveryonesAndBothSayGoodbye) {
+TEST_F(RouterGroups, oneMembersFaultIsEveryonesAndBothSayGoodbye) {
   become_master();
   world.kernel.set_link("eth1", false);
   world.kernel.deliver();
@@ -411,9 +411,9 @@ TEST_F(Groups, oneMembersFaultIsEveryonesAndBothSayGoodbye) {
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
-using Reload = OneDirector;
+using RouterReload = OneDirector;
 
-TEST_F(Reload, anUntouchedMasterNoticesNothing) {
+TEST_F(RouterReload, anUntouchedMasterNoticesNothing) {
   become_master();
   world.pass(300ms);
   const auto due = world.router->next();
@@ -425,7 +425,7 @@ TEST_F(Reload, anUntouchedMasterNoticesNothing) {
   EXPECT_THAT(world.kernel.calls, ElementsAre("add 192.0.2.100/24 eth0"));
 }
 
-TEST_F(Reload, onlyTheDifferenceOfTheAddressesIsAppliedAndOnlyNewOnesAreAnnounced) {
+TEST_F(RouterReload, onlyTheDifferenceOfTheAddressesIsAppliedAndOnlyNewOnesAreAnnounced) {
   model.vrrp_instances[0].addresses = {vip("192.0.2.100/24"), vip("192.0.2.101/24")};
   become_master();
   world.kernel.calls.clear();
@@ -436,7 +436,7 @@ TEST_F(Reload, onlyTheDifferenceOfTheAddressesIsAppliedAndOnlyNewOnesAreAnnounce
   EXPECT_EQ(world.role("VI_1"), Role::master);
 }
 
-TEST_F(Reload, anAddressThatMovesBetweenTwoMastersStays) {
+TEST_F(RouterReload, anAddressThatMovesBetweenTwoMastersStays) {
   model.vrrp_instances.push_back(instance("VI_2", 52, 100, "192.0.2.102/24"));
   become_master();
   std::swap(model.vrrp_instances[0].addresses, model.vrrp_instances[1].addresses);
@@ -448,7 +448,7 @@ TEST_F(Reload, anAddressThatMovesBetweenTwoMastersStays) {
   EXPECT_TRUE(vip_is_there());
 }
 
-TEST_F(Reload, anInstanceThatIsGoneLeavesWithPriorityZeroAndDeleted) {
+TEST_F(RouterReload, anInstanceThatIsGoneLeavesWithPriorityZeroAndDeleted) {
   model.vrrp_instances.push_back(instance("VI_2", 52, 100, "192.0.2.102/24"));
   become_master();
   model.vrrp_instances.pop_back();
@@ -459,7 +459,7 @@ TEST_F(Reload, anInstanceThatIsGoneLeavesWithPriorityZeroAndDeleted) {
   EXPECT_FALSE(world.gates.contains("192.0.2.102"));
 }
 
-TEST_F(Reload, aNewPriorityIsInTheNextAdvert) {
+TEST_F(RouterReload, aNewPriorityIsInTheNextAdvert) {
   become_master();
   model.vrrp_instances[0].priority = 120;
   world.configure(model);
@@ -468,7 +468,7 @@ TEST_F(Reload, aNewPriorityIsInTheNextAdvert) {
   EXPECT_THAT(world.sent(), Contains("advert 51 priority 120"));
 }
 
-TEST_F(Reload, aConfigurationThatDoesNotFitTheHostChangesNothing) {
+TEST_F(RouterReload, aConfigurationThatDoesNotFitTheHostChangesNothing) {
   become_master();
   auto broken = model;
   broken.vrrp_instances[0].interface = "eth9";
@@ -481,14 +481,14 @@ TEST_F(Reload, aConfigurationThatDoesNotFitTheHostChangesNothing) {
   EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 100"));
 }
 
-TEST_F(Reload, theSameVridTwiceOnAnInterfaceIsRefused) {
+TEST_F(RouterReload, theSameVridTwiceOnAnInterfaceIsRefused) {
   model.vrrp_instances.push_back(instance("VI_2", 51, 90, "192.0.2.102/24"));
   const auto status = world.router->prepare(model);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().message, "vrrp_instance VI_2: virtual_router_id 51 is used twice on eth0");
 }
 
-class Restart : public OneDirector {
+class RouterRestart : public OneDirector {
  protected:
   // The process dies and another one begins `later`.
   void restart(Duration later) {
@@ -504,7 +504,7 @@ class Restart : public OneDirector {
   }
 };
 
-TEST_F(Restart, aMasterGoesOnAtOnceWithoutAnElectionAndItsAddressesNeverLeave) {
+TEST_F(RouterRestart, aMasterGoesOnAtOnceWithoutAnElectionAndItsAddressesNeverLeave) {
   become_master();
   world.kernel.calls.clear();
   restart(500ms);
@@ -516,14 +516,14 @@ TEST_F(Restart, aMasterGoesOnAtOnceWithoutAnElectionAndItsAddressesNeverLeave) {
   EXPECT_EQ(world.status("VI_1").became_master, 1u);
 }
 
-TEST_F(Restart, aMasterWhoseProcessWasAwayTooLongBeginsAsABackup) {
+TEST_F(RouterRestart, aMasterWhoseProcessWasAwayTooLongBeginsAsABackup) {
   become_master();
   restart(10s);
   EXPECT_EQ(world.role("VI_1"), Role::backup);
   EXPECT_FALSE(vip_is_there());
 }
 
-TEST_F(Restart, aBackupStaysABackup) {
+TEST_F(RouterRestart, aBackupStaysABackup) {
   world.configure(model);
   world.hear(51, "192.0.2.2", 150);
   restart(1s);
@@ -534,7 +534,7 @@ TEST_F(Restart, aBackupStaysABackup) {
   EXPECT_EQ(world.role("VI_1"), Role::master);
 }
 
-TEST_F(Restart, whoeverKeepsTheSnapshotIsToldWhenItChanges) {
+TEST_F(RouterRestart, whoeverKeepsTheSnapshotIsToldWhenItChanges) {
   world.configure(model);
   const int before = world.changes;
   world.pass(4s);

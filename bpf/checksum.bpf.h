@@ -61,28 +61,44 @@ __attribute__((noinline)) __u32 xd_segment_sum(struct xdp_md *ctx, __u32 offset,
   return fold(sum);
 }
 
-/* The transport checksum of a packet whose addresses and ports change. `flow` may be null. */
+/* What this packet tells of its sender: XD_FLOW_COMPLETE, XD_FLOW_PARTIAL, or 0 when it may be either and counts as complete. */
+static __always_inline __u8 checksum_kind(struct xdp_md *ctx, const struct packet *packet, const struct xd_port *port, __u8 known,
+                                          __u16 check) {
+  if (check != pseudo_sum(packet)) return XD_FLOW_COMPLETE;
+  if (port && port->flags & XD_PORT_GENERIC) {
+    if (packet->length > port->mtu) return XD_FLOW_PARTIAL;
+    if ((known & (XD_FLOW_PARTIAL | XD_FLOW_COMPLETE)) == XD_FLOW_PARTIAL) return XD_FLOW_PARTIAL;
+  }
+  __u32 sum = xd_segment_sum(ctx, packet->l4 - (void *)packet->eth, packet->length - sizeof(struct iphdr));
+  return fold((__u64)check + sum) == 0xffff ? 0 : XD_FLOW_PARTIAL;
+}
+
+static __always_inline struct xd_port *port_of(struct xdp_md *ctx) {
+  __u32 ifindex = ctx->ingress_ifindex;
+  return bpf_map_lookup_elem(&xd_ports, &ifindex);
+}
+
+/* The same for a new flow, before it has an entry. */
+static __always_inline __u8 first_checksum(struct xdp_md *ctx, const struct packet *packet) {
+  __be16 *check = packet->key.proto == IPPROTO_TCP ? &((struct tcphdr *)packet->l4)->check : &((struct udphdr *)packet->l4)->check;
+  if ((void *)(check + 1) > packet->data_end) return 0;
+  return checksum_kind(ctx, packet, port_of(ctx), 0, *check);
+}
+
+/* The transport checksum of a packet whose addresses and ports change. */
 static __always_inline __u16 checksum_after(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow, __u16 check,
                                             __u64 addresses, __u64 ports) {
-  if (check != pseudo_sum(packet)) {
-    if (flow && !(flow->flags & XD_FLOW_COMPLETE)) flow->flags |= XD_FLOW_COMPLETE;
+  if (check != pseudo_sum(packet)) { /* nearly always: no look at the interface */
+    if (!(flow->flags & XD_FLOW_COMPLETE)) flow->flags |= XD_FLOW_COMPLETE;
     return update(check, addresses + ports);
   }
-
-  __u32 ifindex = ctx->ingress_ifindex;
-  struct xd_port *port = bpf_map_lookup_elem(&xd_ports, &ifindex);
-  int generic = port && port->flags & XD_PORT_GENERIC;
-  if (generic && packet->length > port->mtu) return fold(check + addresses);
-  if (generic && flow && (flow->flags & (XD_FLOW_PARTIAL | XD_FLOW_COMPLETE)) == XD_FLOW_PARTIAL)
-    return fold(check + addresses);
-
+  struct xd_port *port = port_of(ctx);
+  __u8 kind = checksum_kind(ctx, packet, port, flow->flags, check);
+  if (kind != XD_FLOW_PARTIAL) return update(check, addresses + ports);
+  flow->flags |= XD_FLOW_PARTIAL;
+  if (port && port->flags & XD_PORT_GENERIC) return fold(check + addresses);
+  /* The field is the pseudo-header's sum, so the sum of the segment with it inside is the whole one. */
   __u32 sum = xd_segment_sum(ctx, packet->l4 - (void *)packet->eth, packet->length - sizeof(struct iphdr));
-  if (fold((__u64)check + sum) == 0xffff) return update(check, addresses + ports); /* verifies: it was chance */
-  if (generic) {
-    if (flow) flow->flags |= XD_FLOW_PARTIAL;
-    return fold(check + addresses);
-  }
-  /* The field is the pseudo-header's sum, so the sum with it inside is the whole one. */
   return update(~sum, addresses + ports);
 }
 

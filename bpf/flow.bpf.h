@@ -35,7 +35,8 @@ static __always_inline void note_overflow(void) {
 static __always_inline int overflowed_lately(void) {
   __u32 zero = 0;
   struct xd_info *info = bpf_map_lookup_elem(&xd_info, &zero);
-  return info && info->overflow && jiffies() - info->overflow < 60 * info->hz;
+  /* The stamp may be a jiffy ahead, for its lowest bit is always set. */
+  return info && info->overflow && jiffies() + 1 - info->overflow < 60 * info->hz;
 }
 
 static __always_inline struct xd_hop way_back(struct xdp_md *ctx, const struct packet *packet) {
@@ -98,11 +99,6 @@ static __always_inline void promote(const struct packet *packet, struct xd_flow 
   bpf_map_delete_elem(&xd_half_open, &packet->key);
 }
 
-static __always_inline int sent(struct xdp_md *ctx, enum xd_reason reason, int action) {
-  count_reason(ctx, reason);
-  return action;
-}
-
 /* A reply of a NAT real server. The state lives in the forward entry; only SYN, FIN and RST can change it from this side. */
 static __always_inline int reply_path(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow) {
   enum xd_reason reason = may_transmit(packet, &flow->hop);
@@ -154,8 +150,10 @@ static __always_inline int flow_path(struct xdp_md *ctx, struct packet *packet, 
   if (flow->method == XD_NAT) keep_way_back(ctx, packet, flow);
   change_state(flow, state, next_state(packet, state, flow->method == XD_NAT ? FROM_CLIENT : CLIENT_ONLY));
   count_in(index, packet->length, 0);
-  if (half_open && !(packet->tcp_flags & TCP_SYN)) promote(packet, flow);
-  return send_on(ctx, packet, flow, dest, half_open ? XD_HALF_OPEN : XD_ESTABLISHED);
+  if (!half_open) return send_on(ctx, packet, flow, dest, XD_ESTABLISHED);
+  int action = send_on(ctx, packet, flow, dest, XD_HALF_OPEN);
+  if (!(packet->tcp_flags & TCP_SYN)) promote(packet, flow); /* after, because sending notes things in the flow */
+  return action;
 }
 
 #endif

@@ -43,10 +43,10 @@ static __always_inline __u32 flow_hash(const struct xd_flow_key *key) {
   return hash ^ hash >> 13;
 }
 
-/* Index in xd_dests, or XD_NO_DEST. `remembered`: the flow will get an entry, so rr and wrr may take turns. */
+/* Index in xd_dests, or XD_NOBODY. `remembered`: the flow will get an entry, so rr and wrr may take turns. */
 static __always_inline __u32 schedule(const struct packet *packet, const struct xd_service *service, int remembered) {
   __u32 header = service->ring, length = service->ring_len, at;
-  if (!length) return XD_NO_DEST;
+  if (!length) return XD_NOBODY;
 
   __u32 word = bpf_ntohl(packet->key.saddr) + (service->flags & SCHED_PORT ? bpf_ntohs(packet->key.sport) : 0);
   if (service->scheduler == XD_SH) {
@@ -55,14 +55,14 @@ static __always_inline __u32 schedule(const struct packet *packet, const struct 
     at = mh_hash(word);
   } else if (remembered) {
     struct xd_slot *cursor = bpf_map_lookup_elem(&xd_rings, &header);
-    if (!cursor) return XD_NO_DEST;
+    if (!cursor) return XD_NOBODY;
     at = __sync_fetch_and_add(&cursor->cursor, 1);
   } else {
     at = flow_hash(&packet->key);
   }
   at = header + 1 + at % length;
   struct xd_slot *slot = bpf_map_lookup_elem(&xd_rings, &at);
-  return slot ? slot->dest : XD_NO_DEST;
+  return slot ? slot->dest : XD_NOBODY;
 }
 
 #endif

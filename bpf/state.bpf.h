@@ -74,7 +74,7 @@ static __always_inline void count_state(__u32 dest_index, __u32 generation, __u3
 
 static __always_inline void change_state(struct xd_flow *flow, __u32 from, __u32 to) {
   if (from == to || __sync_val_compare_and_swap(&flow->state, from, to) != from) return;
-  if (from == XD_STATE_NONE || is_active(from) != is_active(to)) count_state(flow->dest, flow->generation, from, to);
+  if (to == XD_STATE_NONE || is_active(from) != is_active(to)) count_state(flow->dest, flow->generation, from, to);
 }
 
 #endif

@@ -105,11 +105,11 @@ XD_ASSERT_SIZE(struct xd_service, 24);
 /* xd_rings: segments of slots, allocated by the daemon. A ring's header has the cursor of rr and wrr, counted up by the
  * program. Eight bytes, because that is what an array map's entry takes anyway. */
 struct xd_slot {
-  __u32 dest;   /* index in xd_dests; XD_NO_DEST: nobody. In the header: where the cursor stood when the ring was built */
+  __u32 dest;   /* index in xd_dests; XD_NOBODY. In the header: where the cursor stood when the ring was built */
   __u32 cursor; /* in the header only: the next flow takes slot cursor % ring_len */
 };
 XD_ASSERT_SIZE(struct xd_slot, 8);
-#define XD_NO_DEST 0xffffffffu
+#define XD_NOBODY 0xffffffffu
 
 /* Where a frame goes next, ready to be written over the Ethernet header. */
 struct xd_hop {

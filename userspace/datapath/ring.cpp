@@ -31,7 +31,7 @@ bool has(const std::vector<Candidate>& candidates, std::uint32_t dest) {
 
 Ring rr(const std::vector<Candidate>& candidates, const Previous* previous) {
   Ring ring;
-  std::uint32_t after = XD_NO_DEST;
+  std::uint32_t after = XD_NOBODY;
   if (previous != nullptr && previous->ring.cursor != previous->ring.start && !previous->ring.slots.empty()) {
     const auto& slots = previous->ring.slots;
     const std::uint32_t last = slots[(previous->ring.cursor - 1) % slots.size()];
@@ -154,11 +154,11 @@ Ring mh(const std::vector<Candidate>& candidates) {
     walkers.push_back({c.dest, mh_hash(word, offset_key) % mh_table_size, mh_hash(word, skip_key) % (mh_table_size - 1) + 1,
                        turns != 0 ? turns : 1});
   }
-  ring.slots.assign(mh_table_size, XD_NO_DEST);
+  ring.slots.assign(mh_table_size, XD_NOBODY);
   for (std::uint32_t filled = 0; filled < mh_table_size;) {
     for (Walker& w : walkers) {
       for (std::uint32_t turn = 0; turn < w.turns && filled < mh_table_size; ++turn, ++filled) {
-        while (ring.slots[w.at] != XD_NO_DEST) w.at = (w.at + w.skip) % mh_table_size;
+        while (ring.slots[w.at] != XD_NOBODY) w.at = (w.at + w.skip) % mh_table_size;
         ring.slots[w.at] = w.dest;
       }
     }

@@ -29,7 +29,7 @@ struct Candidate {
 // `cursor` is what the kernel half counts up; the next flow goes to slots[cursor % size]. `start` is where it stood when the ring
 // was built: it tells whether anything has been served.
 struct Ring {
-  std::vector<std::uint32_t> slots;  // XD_NO_DEST: nobody
+  std::vector<std::uint32_t> slots;  // indexes in xd_dests, or XD_NOBODY
   std::uint32_t cursor = 0;
   std::uint32_t start = 0;
 };

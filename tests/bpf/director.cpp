@@ -1,0 +1,152 @@
+#include "director.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+namespace xd::test {
+
+namespace {
+
+std::unique_ptr<datapath::Datapath> loaded;
+std::string why_not;
+
+class Kernel : public testing::Environment {
+ public:
+  explicit Kernel(datapath::Sizes sizes) : sizes_(sizes) {}
+  void SetUp() override {
+    if (geteuid() != 0) {
+      why_not = "loading BPF needs root";
+      return;
+    }
+    if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+      why_not = "namespaces of its own are refused";
+      return;
+    }
+    if (std::system("ip link set lo up && ip link add out type veth peer name wire && ip link set out up") != 0) {
+      why_not = "no veth can be made";
+      return;
+    }
+    auto created = datapath::Datapath::create("/sys/fs/bpf/xd-test", sizes_);
+    if (created) loaded = std::make_unique<datapath::Datapath>(std::move(*created));
+    else why_not = created.error().message;
+  }
+  void TearDown() override {
+    if (loaded) (void)loaded->unpin();
+    loaded.reset();
+  }
+
+ private:
+  datapath::Sizes sizes_;
+};
+
+void empty(int map, std::size_t key_size) {
+  Bytes key(key_size);
+  while (bpf_map_get_next_key(map, nullptr, key.data()) == 0) bpf_map_delete_elem(map, key.data());
+}
+
+}  // namespace
+
+datapath::Sizes Director::sizes() { return {64, 32, 64, 64, 65'536}; }
+
+static testing::Environment* const kernel = testing::AddGlobalTestEnvironment(new Kernel({64, 32, 64, 64, 65'536}));
+
+datapath::Datapath& Director::datapath() { return *loaded; }
+
+void Director::SetUp() {
+  if (!loaded) GTEST_SKIP() << why_not;
+  for (const auto& [key, service] : loaded->services()) ASSERT_TRUE(loaded->remove_service(key));
+  empty(loaded->map_fd("xd_flows"), sizeof(xd_flow_key));
+  empty(loaded->map_fd("xd_half_open"), sizeof(xd_flow_key));
+  const std::uint32_t zero = 0;
+  xd_info info{};
+  bpf_map_lookup_elem(loaded->map_fd("xd_info"), &zero, &info);
+  info.overflow = 0;
+  bpf_map_update_elem(loaded->map_fd("xd_info"), &zero, &info, BPF_ANY);
+  const xd_port port{XD_PORT_GENERIC, 1500};
+  const std::uint32_t lo = 1;
+  bpf_map_update_elem(loaded->map_fd("xd_ports"), &lo, &port, BPF_ANY);
+}
+
+lvs::Service Director::service(lvs::Forward forward, std::vector<std::uint32_t> weights, lvs::Scheduler scheduler, std::uint16_t port) {
+  lvs::Service service;
+  service.scheduler = scheduler;
+  int number = 1;
+  for (const std::uint32_t weight : weights) {
+    const Endpoint e = endpoint(web(number++), port);
+    service.destinations[e] = {forward, weight, 0, 0};
+    service.order.push_back(e);
+  }
+  return service;
+}
+
+void Director::resolve(int number) {
+  loaded->set_hop(*IpAddress::parse(web(number)), datapath::Hop{*MacAddress::parse(web_mac(number)), *MacAddress::parse(director_mac), 1, 0, 0, false});
+}
+
+void Director::serve(const lvs::ServiceKey& key, const lvs::Service& wanted) {
+  const Status status = loaded->put_service(key, wanted);
+  ASSERT_TRUE(status) << status.error().message;
+  for (int number = 1; number <= static_cast<int>(wanted.destinations.size()); ++number) resolve(number);
+}
+
+Outcome Director::run(const Packet& packet) {
+  const auto count = [&] {
+    std::map<std::string, std::uint64_t> counts;
+    for (const auto& reason : loaded->reasons()) counts[std::string(reason.word)] = reason.packets;
+    return counts;
+  };
+  auto before = count();
+  const Bytes in = packet.bytes();
+  Outcome outcome;
+  outcome.frame.resize(16'384);
+  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = in.data(), .data_out = outcome.frame.data(),
+              .data_size_in = static_cast<__u32>(in.size()), .data_size_out = static_cast<__u32>(outcome.frame.size()));
+  EXPECT_EQ(bpf_prog_test_run_opts(loaded->program_fd(), &options), 0) << std::strerror(errno);
+  outcome.verdict = static_cast<int>(options.retval);
+  outcome.frame.resize(options.data_size_out);
+  std::uint64_t counted = 0;
+  for (const auto& [word, packets] : count()) {
+    if (packets != before[word]) outcome.reason = word;
+    counted += packets - before[word];
+  }
+  EXPECT_EQ(counted, 1u) << "every packet has one reason";
+  return outcome;
+}
+
+int Director::served_by(const Outcome& outcome) {
+  for (int number = 1; number <= 9; ++number) {
+    const auto mac = *MacAddress::parse(web_mac(number));
+    if (std::equal(mac.bytes.begin(), mac.bytes.end(), outcome.frame.begin())) return number;
+  }
+  return 0;
+}
+
+void Director::establish(const std::string& from, std::uint16_t port, const std::string& to, std::uint16_t to_port) {
+  EXPECT_EQ(run(Ethernet{} / Ipv4{.from = from, .to = to} / Tcp{.from = port, .to = to_port, .flags = "S"}).reason, "new_flow");
+  EXPECT_EQ(run(Ethernet{} / Ipv4{.from = from, .to = to} / Tcp{.from = port, .to = to_port, .flags = "A"}).reason, "half_open");
+}
+
+std::size_t Director::entries(const char* map) const {
+  std::size_t count = 0;
+  xd_flow_key key{}, next{};
+  const int fd = loaded->map_fd(map);
+  for (const xd_flow_key* at = nullptr; bpf_map_get_next_key(fd, at, &next) == 0; at = &key, ++count) key = next;
+  return count;
+}
+
+datapath::DestinationStats Director::stats(const lvs::ServiceKey& key, int number, std::uint16_t port) {
+  return loaded->stats(key)[endpoint(web(number), port)];
+}
+
+void Director::set_timeout(xd_state state, std::uint32_t jiffies) {
+  const std::uint32_t index = state;
+  bpf_map_update_elem(loaded->map_fd("xd_timeouts"), &index, &jiffies, BPF_ANY);
+}
+
+}  // namespace xd::test

@@ -1,0 +1,218 @@
+// Connections: states, counts, the sweep, full tables, and services that change under them.
+#include "director.h"
+
+#include <functional>
+
+namespace xd::test {
+namespace {
+
+using lvs::Forward;
+using lvs::Scheduler;
+
+class Flows : public Director {
+ protected:
+  const lvs::ServiceKey http = service_key(vip, 80);
+
+  Outcome send(std::string_view flags, std::uint16_t port = 1) { return run(Ethernet{} / Ipv4{} / Tcp{.from = port, .flags = flags}); }
+  xd_state state(std::uint16_t port = 1) {
+    xd_flow_key key{IpAddress::parse(client)->v4_bits(), IpAddress::parse(vip)->v4_bits(), htons(port), htons(80), IPPROTO_TCP};
+    xd_flow flow{};
+    for (const char* map : {"xd_flows", "xd_half_open"}) {
+      if (bpf_map_lookup_elem(datapath().map_fd(map), &key, &flow) == 0) return static_cast<xd_state>(flow.state);
+    }
+    return XD_STATE_NONE;
+  }
+  void all_timeouts(std::uint32_t jiffies) {
+    for (std::uint32_t s = 0; s < XD_STATE_COUNT; ++s) set_timeout(static_cast<xd_state>(s), jiffies);
+  }
+  void TearDown() override {
+    if (!IsSkipped()) all_timeouts(1'000'000);
+  }
+};
+
+TEST_F(Flows, SynsFillTheSmallTableOnly) {
+  serve(http, service(Forward::dr, {1}));
+  for (std::uint16_t port = 1; port <= 20; ++port) send("S", port);
+  EXPECT_EQ(entries("xd_half_open"), 20u);
+  EXPECT_EQ(entries("xd_flows"), 0u);
+  send("A", 7);
+  EXPECT_EQ(entries("xd_half_open"), 19u);
+  EXPECT_EQ(entries("xd_flows"), 1u);
+}
+
+// ipvs.md's table, as observed with single crafted segments.
+TEST_F(Flows, DrStatesAreThoseOfIpvs) {
+  serve(http, service(Forward::dr, {1}));
+  const struct {
+    std::vector<std::string_view> segments;
+    xd_state state;
+  } stories[] = {
+      {{"S"}, XD_STATE_SYN_RECV},
+      {{"S", "S"}, XD_STATE_SYN_RECV},
+      {{"S", "A"}, XD_STATE_ESTABLISHED},
+      {{"S", "FA"}, XD_STATE_TIME_WAIT},
+      {{"S", "R"}, XD_STATE_SYN_RECV},
+      {{"S", "A", "S"}, XD_STATE_ESTABLISHED},
+      {{"S", "A", "FA"}, XD_STATE_FIN_WAIT},
+      {{"S", "A", "RA"}, XD_STATE_CLOSE},
+      {{"S", "A", "FA", "A"}, XD_STATE_FIN_WAIT},
+      {{"S", "A", "FA", "S"}, XD_STATE_SYN_RECV},
+      {{"S", "A", "FA", "R"}, XD_STATE_CLOSE},
+      {{"S", "FA", "A"}, XD_STATE_TIME_WAIT},
+      {{"S", "A", "R", "A"}, XD_STATE_CLOSE},
+      {{"S", "A", ""}, XD_STATE_CLOSE},
+  };
+  std::uint16_t port = 1;
+  for (const auto& story : stories) {
+    for (const auto segment : story.segments) send(segment, port);
+    EXPECT_EQ(state(port), story.state) << testing::PrintToString(story.segments);
+    ++port;
+  }
+}
+
+TEST_F(Flows, NatSeesTheServersFin) {
+  serve(http, service(Forward::nat, {1}));
+  const auto server = [&](std::string_view flags) {
+    return run(Ethernet{.from = web_mac(1)} / Ipv4{.from = web(1), .to = client} / Tcp{.from = 80, .to = 1, .flags = flags});
+  };
+  send("S");
+  server("SA");
+  send("A");
+  EXPECT_EQ(state(), XD_STATE_ESTABLISHED);
+  server("FA");
+  EXPECT_EQ(state(), XD_STATE_FIN_WAIT);
+  send("FA");
+  EXPECT_EQ(state(), XD_STATE_TIME_WAIT);
+}
+
+TEST_F(Flows, ASynOnAClosedConnectionIsScheduledAnew) {
+  serve(http, service(Forward::dr, {1, 1}));
+  const auto before = stats(http, 2);
+  EXPECT_EQ(served_by(send("S")), 2);
+  send("FA");  // TIME_WAIT
+  const Outcome out = send("S");
+  EXPECT_EQ(out.reason, "new_flow");
+  EXPECT_EQ(served_by(out), 1);
+  EXPECT_EQ(stats(http, 2).inactive, before.inactive);
+}
+
+TEST_F(Flows, CountsFollowTheStates) {
+  serve(http, service(Forward::dr, {1}));
+  const auto before = stats(http, 1);
+  for (std::uint16_t port = 1; port <= 3; ++port) send("S", port);
+  send("A", 1);
+  send("A", 2);
+  send("FA", 2);
+  const auto now = stats(http, 1);
+  EXPECT_EQ(now.active - before.active, 2u);
+  EXPECT_EQ(now.inactive - before.inactive, 1u);
+  EXPECT_EQ(now.connections - before.connections, 3u);
+  EXPECT_EQ(now.packets_in - before.packets_in, 6u);
+  EXPECT_EQ(now.bytes_in - before.bytes_in, 240u);
+}
+
+TEST_F(Flows, SilentOnesAreSweptAndCountedOut) {
+  serve(http, service(Forward::nat, {1}));
+  const auto before = stats(http, 1);
+  establish(client, 1);
+  send("S", 2);
+  ASSERT_TRUE(datapath().sweep());
+  EXPECT_EQ(entries("xd_flows") + entries("xd_half_open"), 4u) << "nothing is old yet";
+  set_timeout(XD_STATE_SYN_RECV, 0);
+  usleep(20'000);
+  ASSERT_TRUE(datapath().sweep());
+  EXPECT_EQ(entries("xd_half_open"), 0u);
+  EXPECT_EQ(entries("xd_flows"), 2u);
+  all_timeouts(0);
+  ASSERT_TRUE(datapath().sweep());
+  EXPECT_EQ(entries("xd_flows"), 0u);
+  EXPECT_EQ(stats(http, 1).active, before.active);
+  EXPECT_EQ(stats(http, 1).inactive, before.inactive);
+}
+
+TEST_F(Flows, RepliesKeepANatFlowAlive) {
+  serve(http, service(Forward::nat, {1}));
+  establish(client, 1);
+  set_timeout(XD_STATE_ESTABLISHED, 20);
+  usleep(300'000);
+  run(Ethernet{.from = web_mac(1)} / Ipv4{.from = web(1), .to = client} / Tcp{.from = 80, .to = 1});
+  ASSERT_TRUE(datapath().sweep());
+  EXPECT_EQ(entries("xd_flows"), 2u);
+}
+
+TEST_F(Flows, FullTablesFallBackToTheHashAndLoseNothing) {
+  serve(http, service(Forward::dr, {1, 1, 1}));
+  std::uint16_t port = 1;
+  for (; port <= 64; ++port) establish(client, port);      // the big table is full
+  for (; port <= 64 + 32; ++port) {                        // the small one holds what it can
+    EXPECT_EQ(send("S", port).reason, "new_flow");
+  }
+  const Outcome first = send("S", port);
+  EXPECT_EQ(first.reason, "stateless");
+  EXPECT_EQ(first.verdict, XDP_TX);
+  const Outcome second = send("A", port);
+  EXPECT_EQ(second.reason, "stateless");
+  EXPECT_EQ(served_by(second), served_by(first));
+  EXPECT_EQ(send("A", 1).reason, "established") << "live ones are not touched";
+  // One that cannot be promoted stays in the small table and works.
+  const Outcome stuck = send("A", 65);
+  EXPECT_EQ(stuck.reason, "half_open");
+  EXPECT_EQ(served_by(send("A", 65)), served_by(stuck));
+}
+
+TEST_F(Flows, FullTablesPassNatToTheStack) {
+  serve(http, service(Forward::nat, {1}));
+  for (std::uint16_t port = 1; port <= 16; ++port) EXPECT_EQ(send("S", port).reason, "new_flow");
+  const Outcome out = send("S", 17);
+  EXPECT_EQ(out.reason, "table_full");
+  EXPECT_EQ(out.verdict, XDP_PASS);
+}
+
+TEST_F(Flows, AnAddedServerMovesNoEstablishedFlow) {
+  for (const Scheduler scheduler : {Scheduler::rr, Scheduler::mh}) {
+    SetUp();
+    serve(http, service(Forward::dr, {1, 1}, scheduler));
+    std::map<std::uint16_t, int> served;
+    for (std::uint16_t port = 1; port <= 10; ++port) {
+      establish(client, port);
+      served[port] = served_by(send("A", port));
+    }
+    serve(http, service(Forward::dr, {1, 1, 1}, scheduler));
+    for (const auto& [port, server] : served) EXPECT_EQ(served_by(send("A", port)), server);
+  }
+}
+
+TEST_F(Flows, ServicesAreReadBackAsTheyWerePut) {
+  auto wanted = service(Forward::nat, {5, 0, 2}, Scheduler::wrr, 8080);
+  wanted.scheduler_flags = 0;
+  serve(http, wanted);
+  auto dns = service(Forward::dr, {1}, Scheduler::mh, 53);
+  dns.scheduler_flags = lvs::mh_port;
+  serve(service_key(vip, 53, lvs::Protocol::udp), dns);
+  EXPECT_EQ(datapath().services(), (lvs::Services{{http, wanted}, {service_key(vip, 53, lvs::Protocol::udp), dns}}));
+  const auto other = datapath::Datapath::open(datapath().pin_dir());
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(other->services(), datapath().services());
+}
+
+TEST_F(Flows, ARestartedDaemonAdoptsServicesAndFlows) {
+  serve(http, service(Forward::dr, {1, 1}));
+  establish(client, 1);
+  const int before = served_by(send("A", 1));
+  auto next = datapath::Datapath::create(datapath().pin_dir(), sizes());
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_TRUE(next->adopted());
+  EXPECT_EQ(next->services(), datapath().services());
+  ASSERT_TRUE(next->put_service(http, service(Forward::dr, {1, 1, 1})));
+  EXPECT_EQ(served_by(send("A", 1)), before);
+}
+
+TEST_F(Flows, WhatItCannotServeItSays) {
+  auto wlc = service(Forward::dr, {1}, Scheduler::wlc);
+  const Status status = datapath().put_service(http, wlc);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, "serve 192.0.2.10:80/tcp: the packet path has rr, wrr, sh and mh, not wlc");
+}
+
+}  // namespace
+}  // namespace xd::test

@@ -13,6 +13,8 @@
 #include "checkers/engine.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
+#include "datapath/nexthop.h"
+#include "netlink/kernel_netlink.h"
 #include "plan/director.h"
 #include "plan/real_tables.h"
 
@@ -79,9 +81,10 @@ struct Tables {
 
 class CheckersRole final : public RoleEngine {
  public:
-  CheckersRole(Loop& loop, const Options& options, std::function<void()> changed)
+  CheckersRole(Loop& loop, const Options& options, std::unique_ptr<netlink::KernelNetlink> netlink, std::function<void()> changed)
       : loop_(loop),
         keep_services_(options.keep_services),
+        netlink_(std::move(netlink)),
         tables_(Tables::open(options.pins)),
         changed_(std::move(changed)),
         engine_(loop, [this](const lvs::Services& desired) {
@@ -89,7 +92,10 @@ class CheckersRole final : public RoleEngine {
           changed_();
         }) {
     if (tables_.ipvs) kernel_.emplace(*tables_.ipvs);
-    if (tables_.path) path_.emplace(*tables_.path);
+    if (tables_.path) {
+      path_.emplace(*tables_.path);
+      hops_.emplace(loop, *netlink_, *tables_.path);
+    }
     director_.emplace(kernel_ ? &*kernel_ : nullptr, tables_.no_ipvs, path_ ? &*path_ : nullptr, tables_.no_path);
   }
 
@@ -140,6 +146,7 @@ class CheckersRole final : public RoleEngine {
   void serve(const lvs::Services& desired) {
     plan::Report report = director_->serve(desired);
     served_ = true;
+    if (hops_) hops_->update();
     for (const auto* steps : {&report.ipvs_steps, &report.xdp_steps}) {
       for (const auto& step : *steps) log::debug("{}: {}", steps == &report.ipvs_steps ? "IPVS" : "XDP", step.str());
     }
@@ -159,9 +166,11 @@ class CheckersRole final : public RoleEngine {
 
   Loop& loop_;
   bool keep_services_;
+  std::unique_ptr<netlink::KernelNetlink> netlink_;
   mutable Tables tables_;  // asking the kernel for counters is no change of ours
   std::optional<plan::IpvsServiceTable> kernel_;
   std::optional<plan::XdpPacketPath> path_;
+  std::optional<datapath::NextHops> hops_;
   std::optional<plan::Director> director_;
   std::map<lvs::ServiceKey, plan::Serving> serving_;
   std::set<std::string> failures_;   // of the last change
@@ -265,7 +274,9 @@ std::string CheckersRole::status() const {
 }  // namespace
 
 Result<std::unique_ptr<RoleEngine>> make_checkers_engine(Loop& loop, const Options& options, std::function<void()> changed) {
-  return std::unique_ptr<RoleEngine>(std::make_unique<CheckersRole>(loop, options, std::move(changed)));
+  auto netlink = netlink::KernelNetlink::open(loop);
+  if (!netlink) return std::move(netlink).error();
+  return std::unique_ptr<RoleEngine>(std::make_unique<CheckersRole>(loop, options, std::move(*netlink), std::move(changed)));
 }
 
 }  // namespace xd::daemon

@@ -19,7 +19,9 @@ constexpr std::array<std::string_view, std::variant_size_v<Words>> names{
 template <typename Io, typename T>
 void fields(Io& io, T& words) {
   using Kind = std::remove_const_t<T>;
-  if constexpr (std::is_same_v<Kind, Configure>) {
+  if constexpr (std::is_same_v<Kind, Alive>) {
+    io("orphan", words.orphan);
+  } else if constexpr (std::is_same_v<Kind, Commit>) {
     io("generation", words.generation);
     io("snapshot", words.handover.snapshot);
     io("alive_until", words.handover.alive_until);
@@ -27,7 +29,7 @@ void fields(Io& io, T& words) {
     io("generation", words.generation);
     io("ok", words.ok);
     io("why", words.why);
-  } else if constexpr (std::is_same_v<Kind, Commit> || std::is_same_v<Kind, Committed> || std::is_same_v<Kind, Abort>) {
+  } else if constexpr (std::is_same_v<Kind, Configure> || std::is_same_v<Kind, Committed> || std::is_same_v<Kind, Abort>) {
     io("generation", words.generation);
   } else if constexpr (std::is_same_v<Kind, Snapshot>) {
     io("text", words.text);

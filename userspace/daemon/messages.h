@@ -33,11 +33,12 @@ struct Handover {
 };
 
 struct Hello {};
-struct Alive {};
+struct Alive {
+  bool orphan = false;     // its parent is dead
+};
 // With a descriptor: the sources of the configuration (conf::serialize) in memory.
 struct Configure {
   std::uint64_t generation = 0;
-  Handover handover;       // only for a child that begins
 };
 struct Prepared {
   std::uint64_t generation = 0;
@@ -46,6 +47,7 @@ struct Prepared {
 };
 struct Commit {
   std::uint64_t generation = 0;
+  Handover handover;       // only for a child that begins
 };
 struct Committed {
   std::uint64_t generation = 0;

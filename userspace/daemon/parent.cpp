@@ -18,7 +18,6 @@
 #include "daemon/environment.h"
 #include "daemon/load.h"
 #include "daemon/pid_file.h"
-#include "daemon/takeover.h"
 #include "ipc/socket.h"
 
 namespace xd::daemon {
@@ -88,8 +87,8 @@ bool Parent::wanted(RoleName role, const conf::Model& model) const {
   return role == RoleName::vrrp ? !model.vrrp_instances.empty() : !model.virtual_servers.empty();
 }
 
-void Parent::begin(conf::Compiled compiled, std::map<RoleName, Handover> handovers) {
-  for (auto& [role, handover] : handovers) member(role).handover = std::move(handover);
+void Parent::begin(conf::Compiled compiled, Orphans orphans) {
+  orphans_ = std::move(orphans);
   change_to(std::move(compiled));
 }
 
@@ -111,8 +110,10 @@ void Parent::configure(Member& m, const Configuration& configuration) {
   auto bundle = bundle_of(configuration.compiled.sources);
   // Without the bundle the child says so in its answer.
   if (!bundle) log::error("{}", bundle.error().message);
-  m.child->say(Configure{configuration.generation, m.committed == 0 ? m.handover : Handover{}}, bundle ? std::move(*bundle) : Fd());
+  m.child->say(Configure{configuration.generation}, bundle ? std::move(*bundle) : Fd());
 }
+
+void Parent::commit(Member& m) { m.child->say(Commit{running_->generation, m.committed == 0 ? m.handover : Handover{}}); }
 
 void Parent::due(Member& m) {
   if (!m.child) {
@@ -141,7 +142,7 @@ void Parent::said(Member& m, Words words) {
       carry_out(reload_.prepared(m.role, prepared->generation, prepared->ok, prepared->why));
     } else if (running_ && running_->generation == prepared->generation && !stopping_) {  // the successor of one that died
       if (prepared->ok) {
-        m.child->say(Commit{prepared->generation});
+        commit(m);
       } else {
         log::error("{}: cannot go on: {}", name(m.role), prepared->why);
         m.child->kill(SIGKILL);
@@ -280,9 +281,10 @@ void Parent::carry_out(Reload::Step step) {
 void Parent::commit_all() {
   running_ = std::move(candidate_);
   candidate_.reset();
+  for (auto& [role, handover] : orphans_.take_over()) member(role).handover = std::move(handover);
   for (const auto& m : members_) {
     if (reload_.participants().count(m->role) != 0) {
-      m->child->say(Commit{running_->generation});
+      commit(*m);
     } else if (m->child) {
       retire(*m, false);
     }
@@ -403,14 +405,15 @@ int run_parent(const Options& options, const std::vector<std::string>& words) {
       return running ? 0 : fatal;
     }
     if (auto made = ipc::make_runtime_directory(ipc::runtime_directory()); !made) log::warning("{}", made.error().message);
-    auto handovers = take_over_orphans();
-    if (!handovers) {
-      log::error("{}", handovers.error().message);
-      return handovers.error().code == EEXIST ? 0 : fatal;
+    auto orphans = Orphans::find();
+    if (!orphans) {
+      log::info("daemon is already running");
+      log::error("{}", orphans.error().message);
+      return 0;
     }
     Loop loop;
     Parent parent(loop, options, words, readiness);
-    parent.begin(std::move(compiled), std::move(*handovers));
+    parent.begin(std::move(compiled), std::move(*orphans));
     return loop.run();
   }();
   log::info("Stopped xdirectord {}", XD_VERSION);

@@ -21,6 +21,7 @@
 #include "daemon/options.h"
 #include "daemon/packet_path.h"
 #include "daemon/reload.h"
+#include "daemon/takeover.h"
 #include "daemon/watchdog.h"
 
 namespace xd::daemon {
@@ -30,9 +31,9 @@ class Parent {
   // `words`: the command line, for the children. References must outlive the Parent.
   Parent(Loop& loop, const Options& options, const std::vector<std::string>& words, Readiness& readiness);
 
-  // Starts what is configured; `handovers` are those of an earlier daemon's children. From here on the loop drives it, until
-  // it ends the loop with the exit code.
-  void begin(conf::Compiled compiled, std::map<RoleName, Handover> handovers);
+  // Starts what is configured, in the place of an earlier daemon's orphans. From here on the loop drives it, until it ends the
+  // loop with the exit code.
+  void begin(conf::Compiled compiled, Orphans orphans);
 
  private:
   // What is kept of a role between one process and its successor.
@@ -67,6 +68,7 @@ class Parent {
   // Children.
   Status start_child(Member& member);
   void configure(Member& member, const Configuration& configuration);
+  void commit(Member& member);
   void due(Member& member);
   void said(Member& member, Words words);
   void died(Member& member, const siginfo_t& info);
@@ -109,6 +111,7 @@ class Parent {
   Reload reload_;
   Timer reload_limit_;
   bool reload_again_ = false;          // a HUP came during a reload
+  Orphans orphans_;
   bool up_ = false;                    // the first configuration was committed
   std::optional<TimePoint> reloaded_at_;
   std::string reload_error_;           // of the last reload, empty: it succeeded

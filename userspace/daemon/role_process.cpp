@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include "base/log.h"
@@ -26,8 +27,6 @@ namespace xd::daemon {
 
 namespace {
 
-// A master's snapshot names its last advert: older than the peers' master-down time it would be of no use.
-constexpr Duration snapshot_interval = 1s;
 constexpr Duration last_words_limit = 1s;
 
 class RoleProcess {
@@ -83,12 +82,14 @@ class RoleProcess {
     std::visit([&](auto& kind) { act(from, kind, std::move(message.fd)); }, *words);
   }
 
-  void act(ipc::Channel& from, Hello&, Fd) { from.send(encode(Alive{})); }
+  // Asked of the kernel and not of the channel: its end may not have been read yet.
+  bool orphan() const { return ::getppid() != parent_pid_; }
+
+  void act(ipc::Channel& from, Hello&, Fd) { from.send(encode(Alive{orphan()})); }
   void act(ipc::Channel& from, AskStatus& question, Fd) { from.send(encode(StatusAnswer{question.id, engine_->status()})); }
 
   void act(ipc::Channel&, Configure& configure, Fd bundle) {
     if (stopping_) return;
-    if (!configure.handover.snapshot.empty()) handover_ = configure.handover;
     drop_prepared();
     wanted_ = Wanted{configure.generation, std::move(bundle)};
     compile_next();
@@ -96,16 +97,26 @@ class RoleProcess {
 
   void act(ipc::Channel& from, Commit& commit, Fd) {
     if (stopping_ || prepared_ != commit.generation) return;
-    if (!committed_once_ && handover_) {
-      if (auto resumed = engine_->resume(*handover_); !resumed) log::warning("Starting afresh: {}", resumed.error().message);
-    }
     prepared_.reset();
-    committed_once_ = true;
-    handover_.reset();
+    if (!std::exchange(committed_once_, true)) {
+      claim_pid_file();
+      if (!commit.handover.snapshot.empty()) {
+        if (auto resumed = engine_->resume(commit.handover); !resumed) log::warning("Starting afresh: {}", resumed.error().message);
+      }
+    }
     engine_->commit();
     from.send(encode(Committed{commit.generation}));
     push_snapshot();
-    snapshot_timer_.arm_in(snapshot_interval);
+  }
+
+  // Not earlier: until the commit the process of an earlier daemon may hold it.
+  void claim_pid_file() {
+    auto file = PidFile::claim(options_.pid_file_of(*options_.role));
+    if (file) {
+      pid_file_.emplace(std::move(*file));
+    } else {
+      log::error("Going on without a pid file: {}", file.error().message);
+    }
   }
 
   void act(ipc::Channel&, Abort& abort, Fd) {
@@ -115,11 +126,7 @@ class RoleProcess {
 
   void act(ipc::Channel& from, Stop& order, Fd) {
     if (&from != parent_.get()) {
-      // Asked of the kernel and not of the channel: its end may not have been read yet.
-      if (::getppid() == parent_pid_) {
-        from.send(encode(Alive{}));
-        return;
-      }
+      if (!orphan()) return;
       log::info("A new parent takes over");
     }
     answer_to_ = &from;
@@ -166,7 +173,6 @@ class RoleProcess {
   void orphaned() {
     if (stopping_) return;
     log::error("The parent process has died. Going on for {} s until another takes over", static_cast<int>(to_seconds(orphan_grace)));
-    snapshot_timer_.disarm();
     grace_.arm_in(orphan_grace);
   }
 
@@ -174,7 +180,6 @@ class RoleProcess {
     if (stopping_) return;
     stopping_ = true;
     grace_.disarm();
-    snapshot_timer_.disarm();
     if (quietly) {
       const std::string snapshot = committed_once_ ? engine_->snapshot() : "";
       engine_.reset();
@@ -205,21 +210,17 @@ class RoleProcess {
   std::list<std::unique_ptr<ipc::Channel>> successors_;
   ipc::Channel* answer_to_ = nullptr;  // who ordered the stop
   std::optional<ipc::Listener> listener_;
+  std::optional<PidFile> pid_file_;
   std::vector<Loop::Source> signals_;
   std::unique_ptr<Background> background_;
   std::optional<Wanted> wanted_;             // the configuration that is or will be compiled
   std::optional<std::uint64_t> prepared_;
-  std::optional<Handover> handover_;
   bool committed_once_ = false;
   bool stopping_ = false;
   Timer grace_{loop_, [this] {
                  log::info("No new parent has come");
                  stop(false);
                }};
-  Timer snapshot_timer_{loop_, [this] {
-                          push_snapshot();
-                          snapshot_timer_.arm_in(snapshot_interval);
-                        }};
 };
 
 }  // namespace
@@ -232,11 +233,6 @@ int run_role(const Options& options) {
   ::prctl(PR_SET_NAME, role == RoleName::vrrp ? "xdirectord_vrrp" : "xdirectord_chk");
   log::start(log_options(options));
   const int code = [&] {
-    auto pid_file = PidFile::claim(options.pid_file_of(role));
-    if (!pid_file) {
-      log::error("{}", pid_file.error().message);
-      return 1;
-    }
     Loop loop;
     RoleProcess process(loop, options);
     if (auto begun = process.begin(); !begun) {

@@ -5,7 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <optional>
+#include <functional>
+#include <utility>
 #include <variant>
 
 #include "base/log.h"
@@ -18,66 +19,67 @@ namespace xd::daemon {
 
 namespace {
 
+constexpr Duration answer_limit = 1s;
 constexpr Duration leave_limit = 3s;
-
-Fd open_pid(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
 bool wait_for_exit(const Fd& process, Duration limit) {
   pollfd wait{process.get(), POLLIN, 0};
   return ::poll(&wait, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(limit).count())) == 1;
 }
 
-Result<std::optional<Handover>> take_over(RoleName role) {
-  const std::optional<Handover> nothing;
-  auto socket = ipc::connect_to(role_socket(role));
-  if (!socket) return nothing;  // nobody is there
-  const auto peer = ipc::peer_credentials(socket->get());
-  if (!peer) return nothing;
-  // By descriptor: the number cannot come to mean another process while we wait.
-  const Fd process = open_pid(peer->pid);
-
-  Handover handover;
+// Says one thing and hears the answers until `heard` has enough, the connection ends or the time is over.
+void converse(const Fd& socket, const Words& words, Duration limit, const std::function<bool(Words)>& heard) {
   Loop loop;
   bool over = false;
-  bool serves_another = false;
   ipc::Channel channel(
-      loop, std::move(*socket),
-      [&](ipc::Message message) {
-        auto words = decode(message.text);
-        if (!words) return;
-        if (std::holds_alternative<Alive>(*words)) {
-          serves_another = true;
-          over = true;
-        }
-        if (auto* snapshot = std::get_if<Snapshot>(&*words)) handover = {std::move(snapshot->text), Clock::now()};
+      loop, Fd(::dup(socket.get())),
+      [&](const ipc::Message& message) {
+        auto answer = decode(message.text);
+        if (answer && !over) over = heard(std::move(*answer));
       },
       [&](const std::string&) { over = true; });
-  channel.send(encode(Stop{.quietly = true}));
-  Timer limit(loop, [&] { over = true; });
-  limit.arm_in(leave_limit);
-  while (!over) loop.run_once(leave_limit);
-
-  if (serves_another) return Error{"another daemon runs in this network namespace: its " + std::string(name(role)) + " process is " + std::to_string(peer->pid), EEXIST};
-  if (process && !wait_for_exit(process, leave_limit)) {
-    log::warning("The {} process {} of an earlier daemon does not leave: killing it", name(role), peer->pid);
-    ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
-    wait_for_exit(process, leave_limit);
-  }
-  if (handover.snapshot.empty()) return nothing;
-  log::info("Took over from the {} process {} of an earlier daemon", name(role), peer->pid);
-  return std::optional(std::move(handover));
+  channel.send(encode(words));
+  Timer timer(loop, [&] { over = true; });
+  timer.arm_in(limit);
+  while (!over) loop.run_once(limit);
 }
 
 }  // namespace
 
-Result<std::map<RoleName, Handover>> take_over_orphans() {
-  std::map<RoleName, Handover> found;
+Result<Orphans> Orphans::find() {
+  Orphans found;
   for (const RoleName role : all_roles) {
-    auto handover = take_over(role);
-    if (!handover) return std::move(handover).error();
-    if (*handover) found[role] = std::move(**handover);
+    auto socket = ipc::connect_to(role_socket(role));
+    if (!socket) continue;  // nobody is there
+    const auto peer = ipc::peer_credentials(socket->get());
+    if (!peer) continue;
+    bool served = false;
+    converse(*socket, Hello{}, answer_limit, [&](const Words& words) {
+      const auto* alive = std::get_if<Alive>(&words);
+      served = alive != nullptr && !alive->orphan;
+      return true;
+    });
+    if (served) return Error{"another daemon runs in this network namespace: its " + std::string(name(role)) + " process is " + std::to_string(peer->pid), EEXIST};
+    found.orphans_.push_back({role, peer->pid, std::move(*socket), Fd(static_cast<int>(::syscall(SYS_pidfd_open, peer->pid, 0)))});
   }
   return found;
+}
+
+std::map<RoleName, Handover> Orphans::take_over() {
+  std::map<RoleName, Handover> handovers;
+  for (const Orphan& orphan : std::exchange(orphans_, {})) {
+    converse(orphan.socket, Stop{.quietly = true}, leave_limit, [&](Words words) {
+      if (auto* snapshot = std::get_if<Snapshot>(&words)) handovers[orphan.role] = {std::move(snapshot->text), Clock::now()};
+      return std::holds_alternative<Stopped>(words);
+    });
+    if (orphan.process && !wait_for_exit(orphan.process, leave_limit)) {
+      log::warning("The {} process {} of an earlier daemon does not leave: killing it", name(orphan.role), orphan.pid);
+      ::syscall(SYS_pidfd_send_signal, orphan.process.get(), SIGKILL, nullptr, 0);
+      wait_for_exit(orphan.process, leave_limit);
+    }
+    log::info("Took over from the {} process {} of an earlier daemon", name(orphan.role), orphan.pid);
+  }
+  return handovers;
 }
 
 }  // namespace xd::daemon

@@ -62,7 +62,11 @@ Status make_runtime_directory(const std::string& path) {
     ::umask(mask);
     if (failed) return Error{"create " + directory.parent_path().string() + ": " + failed.message(), failed.value()};
   }
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return Error::from_errno("create " + path);
+  // The daemon's own umask (0177 by default) would take the right to enter it.
+  const mode_t mask = ::umask(077);
+  const int made = ::mkdir(path.c_str(), 0700);
+  ::umask(mask);
+  if (made != 0 && errno != EEXIST) return Error::from_errno("create " + path);
   return {};
 }
 

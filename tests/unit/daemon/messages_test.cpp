@@ -14,10 +14,10 @@ T there_and_back(const T& words) {
 }
 
 TEST(Messages, EveryFieldArrives) {
-  const auto configure = there_and_back(Configure{7, {"{\"a\":1}", TimePoint{123456789012345ns}}});
-  EXPECT_EQ(configure.generation, 7u);
-  EXPECT_EQ(configure.handover.snapshot, "{\"a\":1}");
-  EXPECT_EQ(configure.handover.alive_until, TimePoint{123456789012345ns});
+  const auto commit = there_and_back(Commit{7, {"{\"a\":1}", TimePoint{123456789012345ns}}});
+  EXPECT_EQ(commit.generation, 7u);
+  EXPECT_EQ(commit.handover.snapshot, "{\"a\":1}");
+  EXPECT_EQ(commit.handover.alive_until, TimePoint{123456789012345ns});
 
   const auto prepared = there_and_back(Prepared{8, false, "no interface eth9"});
   EXPECT_EQ(prepared.generation, 8u);
@@ -28,9 +28,9 @@ TEST(Messages, EveryFieldArrives) {
   EXPECT_EQ(there_and_back(StatusAnswer{3, "{}"}).id, 3u);
   EXPECT_TRUE(there_and_back(Stop{true}).quietly);
   there_and_back(Hello{});
-  there_and_back(Alive{});
+  EXPECT_TRUE(there_and_back(Alive{true}).orphan);
   there_and_back(Stopped{});
-  EXPECT_EQ(there_and_back(Commit{1}).generation, 1u);
+  EXPECT_EQ(there_and_back(Configure{1}).generation, 1u);
   EXPECT_EQ(there_and_back(Committed{2}).generation, 2u);
   EXPECT_EQ(there_and_back(Abort{3}).generation, 3u);
   EXPECT_EQ(there_and_back(AskStatus{4}).id, 4u);

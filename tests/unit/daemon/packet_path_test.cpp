@@ -26,7 +26,8 @@ TEST(NeededInterfaces, ThoseOfElectionsAndTheirAddresses) {
   conf::Model model;
   model.vrrp_instances.resize(1);
   model.vrrp_instances[0].interface = "eth0";
-  model.vrrp_instances[0].addresses = {{.prefix = *IpPrefix::parse("192.0.2.10/24")}, {.prefix = *IpPrefix::parse("10.0.0.10/24"), .interface = "eth1"}};
+  model.vrrp_instances[0].addresses.resize(2);
+  model.vrrp_instances[0].addresses[1].interface = "eth1";
   EXPECT_EQ(needed_interfaces(model, interface_to), (Names{"eth0", "eth1"}));
 }
 
@@ -45,7 +46,8 @@ TEST(NeededInterfaces, WhatNoRouteLeadsToNeedsNone) {
 TEST(NeededInterfaces, TheOperatorsListStandsAlone) {
   conf::Model model;
   model.virtual_servers = {service("192.0.2.10", "10.0.0.1")};
-  model.xdirector.interfaces = {{.name = "bond0"}};
+  model.xdirector.interfaces.resize(1);
+  model.xdirector.interfaces[0].name = "bond0";
   EXPECT_EQ(needed_interfaces(model, interface_to), Names{"bond0"});
 }
 

@@ -37,7 +37,9 @@ TEST(Snapshots, AnElectionSurvivesTheJourney) {
 
 TEST(Snapshots, HealthAndOwnedServicesSurviveTheJourney) {
   const lvs::ServiceKey http{*IpAddress::parse("192.0.2.10"), 80, lvs::Protocol::tcp};
-  const lvs::ServiceKey marked{.fwmark = 7, .mark_family = AF_INET6};
+  lvs::ServiceKey marked;
+  marked.fwmark = 7;
+  marked.mark_family = AF_INET6;
   const Endpoint web1{*IpAddress::parse("10.0.0.1"), 80};
   CheckersHandover handover;
   handover.owned = {http, marked};

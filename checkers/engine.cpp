@@ -59,7 +59,7 @@ class Engine::Impl {
         }
       }
     }
-    log::info("{} healthcheckers run for {} virtual servers", checkers, current_->services.size());
+    log::info("Activating healthcheckers: {} for {} virtual servers", checkers, current_->services.size());
     publish();
   }
 
@@ -140,8 +140,6 @@ class Engine::Impl {
     log::info("{}", server_changed(names_of(server), up, member.inhibit_on_failure));
     member.up = up;
     server.since = Clock::now();
-    // The server joins or leaves before the quorum is counted: one that returns comes last, also where that gains the quorum.
-    if (!sorry_in_use(service.pool)) service.refill();
     queue(up ? server.notify_up : server.notify_down);
     recount(service);
     service.refill();
@@ -149,11 +147,11 @@ class Engine::Impl {
   }
 
   QuorumChange recount(Service& service) {
-    const Pool before = service.pool;
+    const auto threshold = quorum_threshold(service.pool);
     const auto change = update_quorum(service.pool);
     if (change == QuorumChange::none) return change;
     const bool gained = change == QuorumChange::gained;
-    log::info("{}", quorum_line(gained ? QuorumEvent::gained : QuorumEvent::lost, before, name_of(service.config->key)));
+    log::info("{}", quorum_line(gained ? QuorumEvent::gained : QuorumEvent::lost, service.pool, threshold, name_of(service.config->key)));
     if (service.pool.sorry) tell_sorry(service, !gained);
     queue(gained ? service.quorum_up : service.quorum_down);
     return change;
@@ -206,7 +204,7 @@ class Engine::Impl {
       change = recount(service);
     }
     if (sorry_in_use(pool) && !sorry_was_in_use && change == QuorumChange::none) {
-      log::info("{}", quorum_line(QuorumEvent::absent_at_start, pool, name_of(service.config->key)));
+      log::info("{}", quorum_line(QuorumEvent::absent_at_start, pool, quorum_threshold(pool), name_of(service.config->key)));
       tell_sorry(service, true);
       queue(service.quorum_down);
     }

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <map>
+#include <random>
 #include <set>
 #include <utility>
 

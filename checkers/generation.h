@@ -3,10 +3,10 @@
 // Building a generation and letting it inherit from its predecessor touch no socket and write no log; the engine sets it going.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 

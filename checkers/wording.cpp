@@ -83,14 +83,14 @@ std::string weight_changed(const ServerNames& names, std::uint32_t before, std::
                      names.service);
 }
 
-std::string quorum_line(QuorumEvent event, const Pool& pool, const std::string& service) {
-  const auto threshold = quorum_threshold(pool);
+std::string quorum_line(QuorumEvent event, const Pool& pool, std::int64_t threshold, const std::string& service) {
   const auto weight = live_weight(pool);
   if (event == QuorumEvent::gained) {
     return fmt::format("Gained quorum {}+{}={} <= {} for VS {}", pool.quorum, pool.hysteresis, threshold, weight, service);
   }
-  const auto* what = event == QuorumEvent::lost ? "Lost quorum" : "Starting with quorum down";
-  return fmt::format("{} {}-{}={} > {} for VS {}", what, pool.quorum, pool.hysteresis, threshold, weight, service);
+  const bool lost = event == QuorumEvent::lost;
+  return fmt::format("{} {}{}{}={} > {} for VS {}", lost ? "Lost quorum" : "Starting with quorum down", pool.quorum, lost ? '-' : '+',
+                     pool.hysteresis, threshold, weight, service);
 }
 
 std::string sorry_changed(const ServerNames& names, bool in_use, bool inhibit) {

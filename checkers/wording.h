@@ -34,8 +34,8 @@ std::string server_shut_down(const ServerNames& names, bool inhibited);
 std::string weight_changed(const ServerNames& names, std::uint32_t before, std::uint32_t after, bool up);
 
 enum class QuorumEvent { gained, lost, absent_at_start };
-// `pool` as it was before the change, but with its members' new state.
-std::string quorum_line(QuorumEvent event, const Pool& pool, const std::string& service);
+// `threshold`: what live weight was compared with.
+std::string quorum_line(QuorumEvent event, const Pool& pool, std::int64_t threshold, const std::string& service);
 std::string sorry_changed(const ServerNames& names, bool in_use, bool inhibit);
 std::string pool_changed(const std::string& service, bool added);  // the servers that are up, all together
 

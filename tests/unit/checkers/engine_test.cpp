@@ -248,7 +248,7 @@ TEST_F(EngineTest, WithAlphaAServiceBeginsWithItsSorryServer) {
   server.checkers[0].schedule.alpha = true;
   auto model = model_of({server});
   model.virtual_servers[0].sorry_server = conf::SorryServer{sorry, lvs::Forward::nat, false};
-  EXPECT_THAT(log_of([&] { load(model); }), HasSubstr("Starting with quorum down 1-0=1 > 0"));
+  EXPECT_THAT(log_of([&] { load(model); }), HasSubstr("Starting with quorum down 1+0=1 > 0"));
   EXPECT_THAT(table(), ElementsAre(sorry));
 }
 

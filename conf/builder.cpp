@@ -69,6 +69,7 @@ Builder::Builder(Model& m, Diagnostics& diagnostics, const Text& text, const Opt
     : model(m), options(o), diagnostics_(diagnostics), text_(text), ineffective_said_(keywords().size(), false) {}
 
 void Builder::report(Diagnostic d, const Token& at) {
+  if (diagnostics_.full()) return diagnostics_.count(d.severity, d.verdict);
   d.place = text_.place(at);
   text_.add_origin_notes(at, d.notes);
   diagnostics_.add(std::move(d));
@@ -156,6 +157,7 @@ void Builder::add(const Tree& tree) {
 }
 
 void Builder::unknown(const Tree& tree, const Statement& s, Block block) {
+  if (diagnostics_.full()) return diagnostics_.count(Severity::warning, TestVerdict::problem);
   const Token& at = tree.keyword(s);
   const Keyword* top = find_keyword(Block::root, at.text);
   Diagnostic d;
@@ -195,6 +197,8 @@ void Builder::statement(const Tree& tree, const Statement& s, Block block, bool 
   if (!check_arguments(value, quiet)) {
     if (block == Block::vrrp_instance && keyword->name == "virtual_router_id") instance().vrid_refused = true;
     if (block == Block::vrrp_instance && keyword->name == "interface") instance().interface_refused = true;
+    // A mistyped priority must not make an owner (255) of an instance that says state MASTER.
+    if (block == Block::vrrp_instance && keyword->name == "priority") instance().priority = 100;
     return;
   }
   if ((!rule || rule->effect == Rule::Effect::stored) && !quiet && !ineffective_said_[row]) {
@@ -238,7 +242,7 @@ bool Builder::check_arguments(Value& v, bool quiet) {
     Diagnostic d;
     d.severity = required ? Severity::error : Severity::warning;
     d.message = high.empty() ? fmt::format("{} {} is below {}", k.name, v.word(), low) : fmt::format("{} {} is outside {}-{}", k.name, v.word(), low, high);
-    if (!required) d.message += "; the line is ignored";
+    if (!required) d.message += k.block == Block::vrrp_instance && k.name == "priority" ? "; 100 is used" : "; the line is ignored";
     add_enclosing_note(d);
     report(std::move(d), v.where());
     return false;

@@ -52,17 +52,19 @@ std::string_view name(Severity severity) {
   return "?";
 }
 
+void Diagnostics::count(Severity severity, TestVerdict verdict) {
+  if (rank(verdict) > rank(verdict_)) verdict_ = verdict;
+  severity == Severity::error ? ++errors_ : ++warnings_;
+  if (full()) ++dropped_;
+}
+
 void Diagnostics::add(Diagnostic diagnostic) {
-  if (rank(diagnostic.verdict) > rank(verdict_)) verdict_ = diagnostic.verdict;
   // The same thing said twice stands close together: within one statement, or once per file that included it.
   const std::size_t window = std::min<std::size_t>(items_.size(), 16);
   if (std::find(items_.end() - static_cast<std::ptrdiff_t>(window), items_.end(), diagnostic) != items_.end()) return;
-  diagnostic.severity == Severity::error ? ++errors_ : ++warnings_;
-  if (items_.size() >= limit) {
-    ++dropped_;
-    return;
-  }
-  items_.push_back(std::move(diagnostic));
+  const bool keep = !full();
+  count(diagnostic.severity, diagnostic.verdict);
+  if (keep) items_.push_back(std::move(diagnostic));
 }
 
 void Diagnostics::sort() {

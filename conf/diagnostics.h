@@ -52,6 +52,9 @@ class Diagnostics {
  public:
   // The same message at the same place is kept once. After `limit` only counts.
   void add(Diagnostic diagnostic);
+  // For callers that would take pains over one that is only counted.
+  bool full() const { return items_.size() >= limit; }
+  void count(Severity severity, TestVerdict verdict);
   // By file in order of reading, then line and column; what has no place comes last.
   void sort();
 

@@ -1,0 +1,55 @@
+// Texts that nobody writes by intent: clear errors, in bounded time and memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "conf/compile.h"
+
+namespace xd::conf {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string said_of(const std::string& text) {
+  const auto begin = std::chrono::steady_clock::now();
+  const std::string said = compile_text("/k.conf", text).diagnostics.render();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+  EXPECT_LT(said.size(), 1u << 20);
+  return said;
+}
+
+TEST(Limits, TenMegabytesInOneLine) {
+  EXPECT_THAT(said_of("global_defs {\n" + std::string(10 << 20, 'x') + "\n}\n"), HasSubstr("k.conf:2:1: error: line of 10485760 bytes; the longest allowed is 65536"));
+}
+
+TEST(Limits, NulBytes) { EXPECT_THAT(said_of(std::string(1 << 20, '\0')), HasSubstr("k.conf:1:1: error: NUL byte")); }
+
+TEST(Limits, TenThousandBracesDeep) {
+  std::string text;
+  for (int i = 0; i < 10'000; ++i) text += "virtual_server {\n";
+  EXPECT_THAT(said_of(text), HasSubstr("error: blocks nested more than 64 deep"));
+  EXPECT_THAT(said_of(text + std::string(10'000, '}')), HasSubstr("error: blocks nested more than 64 deep"));
+  EXPECT_THAT(said_of(std::string(10'000, '{')), HasSubstr("error: '{' without a keyword before it"));
+  EXPECT_THAT(said_of(std::string(10'000, '}')), HasSubstr("'}' without its '{'"));
+}
+
+TEST(Limits, DefinitionsThatContainThemselves) {
+  EXPECT_THAT(said_of("$A=x ${A}\n$A\n"), HasSubstr("error: a definition that contains itself"));
+  EXPECT_THAT(said_of("$A=${A} ${A}\n$A\n"), HasSubstr("k.conf:2:1: error:"));
+  // Each level doubles the text: 2^40 words if nobody stops it.
+  std::string bomb = "$A0=x\n";
+  for (int i = 1; i <= 40; ++i) bomb += "$A" + std::to_string(i) + "=${A" + std::to_string(i - 1) + "} ${A" + std::to_string(i - 1) + "}\n";
+  said_of(bomb + "global_defs {\n router_id $A40\n}\n");
+}
+
+TEST(Limits, AFileThatIncludesItself) { EXPECT_THAT(said_of("include /k.conf\n"), HasSubstr("error: k.conf includes itself")); }
+
+TEST(Limits, AHundredThousandMistakes) {
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += "mistake" + std::to_string(i) + "\n";
+  EXPECT_THAT(said_of(text), HasSubstr("... and 99000 more"));
+}
+
+}  // namespace
+}  // namespace xd::conf

@@ -234,7 +234,7 @@ void Parent::reload() {
     change_to(std::move(compiled));
     return;
   }
-  reload_error_ = compiled.found ? fmt::format("the configuration has {} errors", compiled.diagnostics.errors()) : "there is no " + options_.config_file;
+  reload_error_ = compiled.found ? fmt::format("the configuration has {} error{}", compiled.diagnostics.errors(), compiled.diagnostics.errors() == 1 ? "" : "s") : "there is no " + options_.config_file;
   log::error("Reload failed, nothing has changed: {}", reload_error_);
   service_manager_.ready();
 }
@@ -281,9 +281,10 @@ void Parent::carry_out(Reload::Step step) {
 void Parent::commit_all() {
   running_ = std::move(candidate_);
   candidate_.reset();
-  for (auto& [role, handover] : orphans_.take_over()) member(role).handover = std::move(handover);
   for (const auto& m : members_) {
-    if (reload_.participants().count(m->role) != 0) {
+    const bool takes_part = reload_.participants().count(m->role) != 0;
+    if (auto handover = orphans_.take_over(m->role, takes_part)) m->handover = std::move(*handover);
+    if (takes_part) {
       commit(*m);
     } else if (m->child) {
       retire(*m, false);

@@ -60,26 +60,28 @@ Result<Orphans> Orphans::find() {
       return true;
     });
     if (served) return Error{"another daemon runs in this network namespace: its " + std::string(name(role)) + " process is " + std::to_string(peer->pid), EEXIST};
-    found.orphans_.push_back({role, peer->pid, std::move(*socket), Fd(static_cast<int>(::syscall(SYS_pidfd_open, peer->pid, 0)))});
+    Fd process(static_cast<int>(::syscall(SYS_pidfd_open, peer->pid, 0)));
+    found.orphans_[role] = {peer->pid, std::move(*socket), std::move(process)};
   }
   return found;
 }
 
-std::map<RoleName, Handover> Orphans::take_over() {
-  std::map<RoleName, Handover> handovers;
-  for (const Orphan& orphan : std::exchange(orphans_, {})) {
-    converse(orphan.socket, Stop{.quietly = true}, leave_limit, [&](Words words) {
-      if (auto* snapshot = std::get_if<Snapshot>(&words)) handovers[orphan.role] = {std::move(snapshot->text), Clock::now()};
-      return std::holds_alternative<Stopped>(words);
-    });
-    if (orphan.process && !wait_for_exit(orphan.process, leave_limit)) {
-      log::warning("The {} process {} of an earlier daemon does not leave: killing it", name(orphan.role), orphan.pid);
-      ::syscall(SYS_pidfd_send_signal, orphan.process.get(), SIGKILL, nullptr, 0);
-      wait_for_exit(orphan.process, leave_limit);
-    }
-    log::info("Took over from the {} process {} of an earlier daemon", name(orphan.role), orphan.pid);
+std::optional<Handover> Orphans::take_over(RoleName role, bool quietly) {
+  const auto node = orphans_.extract(role);
+  if (node.empty()) return std::nullopt;
+  const Orphan& orphan = node.mapped();
+  std::optional<Handover> handover;
+  converse(orphan.socket, Stop{quietly}, leave_limit, [&](Words words) {
+    if (auto* snapshot = std::get_if<Snapshot>(&words)) handover = {std::move(snapshot->text), Clock::now()};
+    return std::holds_alternative<Stopped>(words);
+  });
+  if (orphan.process && !wait_for_exit(orphan.process, leave_limit)) {
+    log::warning("The {} process {} of an earlier daemon does not leave: killing it", name(role), orphan.pid);
+    ::syscall(SYS_pidfd_send_signal, orphan.process.get(), SIGKILL, nullptr, 0);
+    wait_for_exit(orphan.process, leave_limit);
   }
-  return handovers;
+  log::info("Took over from the {} process {} of an earlier daemon", name(role), orphan.pid);
+  return handover;
 }
 
 }  // namespace xd::daemon

@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #include <map>
-#include <vector>
+#include <optional>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -20,17 +20,17 @@ class Orphans {
   // here. To be called before the own children start, which listen at the same places.
   static Result<Orphans> find();
 
-  // Waits until all are gone. One that does not leave in time is killed; then what it knew is lost. Logs what it did. Once.
-  std::map<RoleName, Handover> take_over();
+  // Waits until that of the role is gone, if there is one. `quietly`: a successor goes on, else it stops as on SIGTERM. One that
+  // does not leave in time is killed; then what it knew is lost. Logs what it did.
+  std::optional<Handover> take_over(RoleName role, bool quietly);
 
  private:
   struct Orphan {
-    RoleName role;
     pid_t pid;
     Fd socket;
     Fd process;  // by descriptor: the number cannot come to mean another process while we wait
   };
-  std::vector<Orphan> orphans_;
+  std::map<RoleName, Orphan> orphans_;
 };
 
 }  // namespace xd::daemon

@@ -1,5 +1,5 @@
-// libcurl's multi interface driven by the Loop: curl says which descriptors and which time it waits for, the Loop calls it when
-// they are due. Transfers run side by side without threads.
+// libcurl's multi interface driven by the Loop: curl says which descriptors and which time it waits for, the Loop calls
+// it when they are due. Transfers run side by side without threads.
 #pragma once
 
 #include <curl/curl.h>
@@ -18,8 +18,8 @@ class CurlLoop {
   CurlLoop(const CurlLoop&) = delete;
   CurlLoop& operator=(const CurlLoop&) = delete;
 
-  // Called once from the loop, never from within add(), when the transfer ended by itself. The handle is then already removed
-  // and may be cleaned up inside.
+  // Called once from the loop, never from within add(), when the transfer ended by itself. The handle is then already
+  // removed and may be cleaned up inside.
   using Done = std::function<void(CURLcode)>;
   void add(CURL* easy, Done done);
   // Stops a transfer; its Done is not called. Not from inside a callback of curl.

@@ -1,6 +1,7 @@
 // One configuration's virtual servers with the state that belongs to them: what a reload replaces as a whole.
 //
-// Building a generation and letting it inherit from its predecessor touch no socket and write no log; the engine sets it going.
+// Building a generation and letting it inherit from its predecessor touch no socket and write no log; the engine sets
+// it going.
 #pragma once
 
 #include <functional>
@@ -37,7 +38,7 @@ struct CheckerRun {
   Health health;
 
   Timer timer;
-  std::unique_ptr<Probe> probe;       // an attempt under way
+  std::unique_ptr<Probe> probe;  // an attempt under way
   TimePoint next;
   std::string last_outcome;
   std::optional<TimePoint> last_time;
@@ -48,12 +49,12 @@ struct CheckerRun {
 struct Server {
   Service* service = nullptr;
   const conf::RealServer* config = nullptr;
-  std::size_t member = 0;             // of service->pool
+  std::size_t member = 0;  // of service->pool
   std::vector<std::unique_ptr<CheckerRun>> checkers;
   std::optional<Command> notify_up, notify_down;
   TimePoint since;
 
-  bool healthy() const;               // all checkers are up
+  bool healthy() const;  // all checkers are up
 };
 
 struct Service {
@@ -62,7 +63,7 @@ struct Service {
   Pool pool;                                     // members in the order of `servers`
   lvs::Service table;                            // what is wanted now
   std::optional<Command> quorum_up, quorum_down;
-  bool inherited = false;                        // was there before
+  bool inherited = false;  // was there before
 
   Member& member(const Server& server) { return pool.members[server.member]; }
   const Member& member(const Server& server) const { return pool.members[server.member]; }
@@ -70,17 +71,18 @@ struct Service {
 };
 
 struct Generation {
-  std::vector<conf::VirtualServer> config;       // the others point into it
+  std::vector<conf::VirtualServer> config;         // the others point into it
   std::vector<std::unique_ptr<Service>> services;  // in file order
   std::map<lvs::ServiceKey, Service*> by_key;
-  std::vector<std::string> warnings;             // to be logged when the generation is put in place
+  std::vector<std::string> warnings;  // to be logged when the generation is put in place
 
   // `due` is called when a checker's timer fires. The error names the virtual server.
-  static Result<std::unique_ptr<Generation>> build(Loop& loop, const conf::Model& model, std::function<void(CheckerRun&)> due);
+  static Result<std::unique_ptr<Generation>> build(Loop& loop, const conf::Model& model,
+                                                   std::function<void(CheckerRun&)> due);
 
   Service* find(const lvs::ServiceKey& key) const;
-  // Takes over what `past` knows, by keepalived's rules: a checker of the same identity goes on; a changed one is up until its
-  // first failure, or with alpha as down as its server was. What is new begins as at start.
+  // Takes over what `past` knows, by keepalived's rules: a checker of the same identity goes on; a changed one is up
+  // until its first failure, or with alpha as down as its server was. What is new begins as at start.
   void inherit(const Snapshot& past);
   // Counters, last outcomes and the rhythm of checkers that went on.
   void inherit_running(const Generation& old, TimePoint now);

@@ -1,8 +1,8 @@
 // One checker's belief about its server, from the outcomes of its attempts. Pure: no clock, no socket, no log.
 //
-// Two shapes of checker. A single check (TCP_CHECK) is decided by one attempt. A check of URLs (HTTP_GET, SSL_GET) tries one
-// URL per attempt and is good when all of them were good in turn; a server that went down on a URL must first pass that URL
-// and then the whole list again, which with delay_loop between URLs is up to two rounds until it returns.
+// Two shapes of checker. A single check (TCP_CHECK) is decided by one attempt. A check of URLs (HTTP_GET, SSL_GET)
+// tries one URL per attempt and is good when all of them were good in turn; a server that went down on a URL must first
+// pass that URL and then the whole list again, which with delay_loop between URLs is up to two rounds until it returns.
 #pragma once
 
 #include <optional>
@@ -12,20 +12,20 @@
 namespace xd::checkers {
 
 struct HealthPolicy {
-  unsigned retry = 1;                 // further attempts before down
+  unsigned retry = 1;  // further attempts before down
   Duration delay_loop = 60s;
   Duration delay_before_retry = 1s;
-  unsigned urls = 0;                  // 0: a single check
-  bool fast_recovery = false;         // URLs of a server that is not known to be up are tried without delay
+  unsigned urls = 0;           // 0: a single check
+  bool fast_recovery = false;  // URLs of a server that is not known to be up are tried without delay
   bool operator==(const HealthPolicy&) const = default;
 };
 
 struct Health {
   bool up = true;
-  bool has_run = false;               // false: nothing was learnt yet, `up` is the initial belief
-  unsigned failures = 0;              // in a row, since the last good attempt
-  unsigned url = 0;                   // the one to try next
-  std::optional<unsigned> failed_url; // the one that took the server down, until it passes
+  bool has_run = false;                // false: nothing was learnt yet, `up` is the initial belief
+  unsigned failures = 0;               // in a row, since the last good attempt
+  unsigned url = 0;                    // the one to try next
+  std::optional<unsigned> failed_url;  // the one that took the server down, until it passes
   bool operator==(const Health&) const = default;
 };
 
@@ -33,7 +33,7 @@ enum class Verdict { unchanged, up, down };
 
 struct HealthStep {
   Health next;
-  Duration delay{};                   // until the next attempt
+  Duration delay{};  // until the next attempt
   Verdict verdict = Verdict::unchanged;
   // The first completed check: the belief is now knowledge, also when it stayed the same.
   bool first = false;

@@ -8,19 +8,19 @@ namespace xd::checkers {
 
 enum class OutcomeKind {
   good,
-  refused,             // a reset answered the SYN
-  unreachable,         // no route, or an ICMP error said so
-  connect_timeout,     // no answer to the SYN, or no end of the TLS handshake, in time
-  connect_failed,      // any other error while connecting
-  tls_failed,          // the handshake broke off
-  read_timeout,        // connected, then nothing more came in time
-  closed_early,        // the connection ended before a complete answer
-  no_answer,           // it ended before any byte of an answer
-  bad_answer,          // bytes came, but not the protocol's
-  bad_status,          // value: the HTTP status
-  digest_mismatch,     // the body is another one than configured
-  body_too_large,      // more bytes than a digest is computed over
-  not_tried,           // a local reason, which says nothing about the server: no socket, address to bind not ours
+  refused,          // a reset answered the SYN
+  unreachable,      // no route, or an ICMP error said so
+  connect_timeout,  // no answer to the SYN, or no end of the TLS handshake, in time
+  connect_failed,   // any other error while connecting
+  tls_failed,       // the handshake broke off
+  read_timeout,     // connected, then nothing more came in time
+  closed_early,     // the connection ended before a complete answer
+  no_answer,        // it ended before any byte of an answer
+  bad_answer,       // bytes came, but not the protocol's
+  bad_status,       // value: the HTTP status
+  digest_mismatch,  // the body is another one than configured
+  body_too_large,   // more bytes than a digest is computed over
+  not_tried,        // a local reason, which says nothing about the server: no socket, address to bind not ours
 };
 
 // A sentence fragment for each kind: "timed out while connecting".

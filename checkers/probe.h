@@ -1,5 +1,5 @@
-// A probe is one attempt of one checker: it starts, and later says once how it ended. Retries, delays and beliefs are not its
-// business (checkers/health.h).
+// A probe is one attempt of one checker: it starts, and later says once how it ended. Retries, delays and beliefs are
+// not its business (checkers/health.h).
 #pragma once
 
 #include <functional>

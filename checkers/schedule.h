@@ -10,7 +10,8 @@ namespace xd::checkers {
 // `random` is in [0, 1).
 Duration start_delay(const conf::CheckSchedule& schedule, double random);
 
-// When a checker that keeps its state over a reload runs next: as planned, or sooner when its new delay_loop is shorter.
+// When a checker that keeps its state over a reload runs next: as planned, or sooner when its new delay_loop is
+// shorter.
 TimePoint due_after_reload(const conf::CheckSchedule& schedule, TimePoint due, TimePoint now);
 
 }  // namespace xd::checkers

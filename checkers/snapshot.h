@@ -1,5 +1,6 @@
-// What a restarted checkers process must know so that nothing moves in the tables: which checkers are up, which service has its
-// quorum, and in which order the destinations were added. Plain values, for the daemon to carry from one process to the next.
+// What a restarted checkers process must know so that nothing moves in the tables: which checkers are up, which service
+// has its quorum, and in which order the destinations were added. Plain values, for the daemon to carry from one
+// process to the next.
 #pragma once
 
 #include <string>
@@ -20,7 +21,7 @@ struct CheckerSnapshot {
 
 struct ServerSnapshot {
   Endpoint endpoint;
-  TimePoint since;       // of the last change between up and down
+  TimePoint since;  // of the last change between up and down
   std::vector<CheckerSnapshot> checkers;
   bool operator==(const ServerSnapshot&) const = default;
 };

@@ -8,8 +8,8 @@
 
 namespace xd::checkers {
 
-// Non-blocking, close-on-exec, marked (fwmark), on its interface (bind_if) and bound (bindto, bind_port). Failure is a local
-// matter and says nothing about the server.
+// Non-blocking, close-on-exec, marked (fwmark), on its interface (bind_if) and bound (bindto, bind_port). Failure is a
+// local matter and says nothing about the server.
 Result<Fd> open_socket(const conf::CheckConnection& connection, int family);
 
 // The outcome for an errno of connect(2) or SO_ERROR. 0 is good.

@@ -13,25 +13,25 @@
 namespace xd::checkers {
 
 struct CheckerStatus {
-  std::string kind;               // keepalived.conf's word: "TCP_CHECK", "HTTP_GET", "SSL_GET"
-  Endpoint target;                // where it connects
-  bool up = false;                // what is believed, after retries
-  bool has_run = false;           // false: the belief is the initial one
-  std::string last_outcome;       // a sentence fragment: "refused", "status 503"; empty before the first attempt
+  std::string kind;          // keepalived.conf's word: "TCP_CHECK", "HTTP_GET", "SSL_GET"
+  Endpoint target;           // where it connects
+  bool up = false;           // what is believed, after retries
+  bool has_run = false;      // false: the belief is the initial one
+  std::string last_outcome;  // a sentence fragment: "refused", "status 503"; empty before the first attempt
   std::optional<TimePoint> last_time;
-  TimePoint next_time;            // of the next attempt; in the past while one is under way
-  std::uint64_t runs = 0;         // attempts finished
-  std::uint64_t failures = 0;     // of these, not good
+  TimePoint next_time;         // of the next attempt; in the past while one is under way
+  std::uint64_t runs = 0;      // attempts finished
+  std::uint64_t failures = 0;  // of these, not good
 };
 
 struct ServerStatus {
-  Endpoint endpoint;              // as in the table: DR and TUN servers have the service's port
+  Endpoint endpoint;  // as in the table: DR and TUN servers have the service's port
   lvs::Forward forward = lvs::Forward::nat;
-  std::uint32_t weight = 1;             // configured
-  std::uint32_t effective_weight = 1;   // in the table; 0 when inhibited or not in the table
+  std::uint32_t weight = 1;            // configured
+  std::uint32_t effective_weight = 1;  // in the table; 0 when inhibited or not in the table
   bool up = false;
-  bool in_table = false;          // false: removed, or replaced by the sorry server
-  TimePoint since;                // of the last change of `up`
+  bool in_table = false;  // false: removed, or replaced by the sorry server
+  TimePoint since;        // of the last change of `up`
   std::vector<CheckerStatus> checkers;
 };
 

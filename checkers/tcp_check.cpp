@@ -15,7 +15,9 @@ namespace {
 class TcpProbe final : public Probe {
  public:
   TcpProbe(Loop& loop, const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done)
-      : loop_(loop), done_(std::move(done)), limit_(loop, [this] { finish({OutcomeKind::connect_timeout, 0, ""}); }) {
+      : loop_(loop), done_(std::move(done)), limit_(loop, [this] {
+          finish({OutcomeKind::connect_timeout, 0, ""});
+        }) {
     connect(connection, target);
   }
 
@@ -58,7 +60,8 @@ class TcpProbe final : public Probe {
 
 }  // namespace
 
-std::unique_ptr<Probe> start_tcp_check(Loop& loop, const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done) {
+std::unique_ptr<Probe> start_tcp_check(Loop& loop, const conf::CheckConnection& connection, const Endpoint& target,
+                                       ProbeDone done) {
   return std::make_unique<TcpProbe>(loop, connection, target, std::move(done));
 }
 

@@ -1,5 +1,5 @@
-// Log lines of the health checks. Operators and their tools grep for keepalived's words, so the key words here are its; what a
-// line says beyond them (why a check failed) stands at its end.
+// Log lines of the health checks. Operators and their tools grep for keepalived's words, so the key words here are its;
+// what a line says beyond them (why a check failed) stands at its end.
 #pragma once
 
 #include <string>
@@ -22,11 +22,13 @@ struct ServerNames {
   std::string server, service;
 };
 
-std::string attempt_failed(const conf::Checker& checker, const std::string& server, const Outcome& outcome);  // log_all_failures
+std::string attempt_failed(const conf::Checker& checker, const std::string& server,
+                           const Outcome& outcome);  // log_all_failures
 std::string attempt_postponed(const conf::Checker& checker, const Outcome& outcome);
 std::string url_passed(const conf::HttpUrl& url, const std::string& server);
 std::string check_succeeded(const conf::Checker& checker, const std::string& server);
-std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries, const Outcome& outcome);
+std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries,
+                         const Outcome& outcome);
 
 std::string server_changed(const ServerNames& names, bool up, bool inhibit);
 std::string server_removed(const ServerNames& names, bool inhibited);

@@ -1,5 +1,5 @@
-// Gives the test program a network namespace of its own with nothing but loopback in it, so that no test can reach, or be
-// disturbed by, the network of the machine. Before any thread starts: register as a GoogleTest environment.
+// Gives the test program a network namespace of its own with nothing but loopback in it, so that no test can reach, or
+// be disturbed by, the network of the machine. Before any thread starts: register as a GoogleTest environment.
 #pragma once
 
 #include <gtest/gtest.h>

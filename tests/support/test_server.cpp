@@ -41,7 +41,8 @@ SSL_CTX* tls_context() {
     X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
     X509_set_pubkey(certificate, key);
     X509_NAME* subject = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("somebody else"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("somebody else"), -1,
+                               -1, 0);
     X509_set_issuer_name(certificate, subject);
     X509_sign(certificate, key, EVP_sha256());
     SSL_CTX* made = SSL_CTX_new(TLS_server_method());
@@ -60,7 +61,8 @@ std::string Connection::read_request() {
   std::string text;
   std::array<char, 4096> buffer;
   while (text.find("\r\n\r\n") == std::string::npos) {
-    const auto n = tls_ != nullptr ? SSL_read(tls_, buffer.data(), buffer.size()) : ::read(fd_, buffer.data(), buffer.size());
+    const auto n =
+        tls_ != nullptr ? SSL_read(tls_, buffer.data(), buffer.size()) : ::read(fd_, buffer.data(), buffer.size());
     if (n <= 0) break;
     text.append(buffer.data(), static_cast<std::size_t>(n));
   }

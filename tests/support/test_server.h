@@ -1,5 +1,5 @@
-// A TCP server on loopback whose behaviour is a function of the test: called in the server's own thread for each connection, one
-// after another. Blocking reads and writes there end when the test ends.
+// A TCP server on loopback whose behaviour is a function of the test: called in the server's own thread for each
+// connection, one after another. Blocking reads and writes there end when the test ends.
 #pragma once
 
 #include <openssl/ssl.h>

@@ -141,7 +141,8 @@ void Director::serve_xdp(const Changes& changes, Report& report) {
   replace(xdp_present_, changes.keys, changes.for_xdp);
   for (auto& [key, error] : refused) {
     const auto serving = serving_.find(key);
-    // A table that is out of date must not stand before one that is right. Where there is no other, the old one goes on.
+    // A table that is out of date must not stand before one that is right. Where there is no other, the old one goes
+    // on.
     if (serving != serving_.end() && serving->second.ipvs) {
       serving->second.xdp = false;
       serving->second.why = error.message;

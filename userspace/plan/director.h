@@ -1,8 +1,9 @@
-// Brings the tables in line with the services that should be served: decides for each which engine serves it, plans, applies,
-// and reports. Logs nothing.
+// Brings the tables in line with the services that should be served: decides for each which engine serves it, plans,
+// applies, and reports. Logs nothing.
 //
-// The tables are read at the first serve() and again after a failure or reread(); in between the director goes by what it did
-// and looks only at services that differ from the last ones, so that a change of one server among thousands costs one step.
+// The tables are read at the first serve() and again after a failure or reread(); in between the director goes by what
+// it did and looks only at services that differ from the last ones, so that a change of one server among thousands
+// costs one step.
 #pragma once
 
 #include <map>
@@ -20,7 +21,7 @@ struct Report {
   std::map<lvs::ServiceKey, Serving> serving;  // of every desired service
   std::vector<Step> ipvs_steps;                // what was planned, in order
   std::vector<Step> xdp_steps;
-  std::vector<Error> failures;                 // what of it did not work
+  std::vector<Error> failures;  // what of it did not work
 };
 
 class Director {

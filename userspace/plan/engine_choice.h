@@ -1,6 +1,7 @@
 // Which engine serves a virtual service. Pure.
 //
-//   automatic   the packet path where it can, with IPVS behind it where the kernel has it: IPVS serves what the packet path
+//   automatic   the packet path where it can, with IPVS behind it where the kernel has it: IPVS serves what the packet
+//   path
 //               passes (fragments, IP options, local clients)
 //   ipvs        only IPVS
 //   xdp         only the packet path
@@ -20,14 +21,15 @@ struct Serving {
   bool ipvs = false;
   std::string why;  // it is not served, or not by the packet path though it was wanted there
 
-  // "served by xdp", "served by xdp, ipvs behind it", "served by ipvs", "served by ipvs only: wlc is not in the packet path yet",
-  // "not served: this kernel has no IPVS"
+  // "served by xdp", "served by xdp, ipvs behind it", "served by ipvs", "served by ipvs only: wlc is not in the packet
+  // path yet", "not served: this kernel has no IPVS"
   std::string str() const;
   bool operator==(const Serving&) const = default;
 };
 
 // `no_xdp`, `no_ipvs`: why the engine cannot serve this service; empty when it can.
-Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp, const std::optional<std::string>& no_ipvs);
+Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp,
+               const std::optional<std::string>& no_ipvs);
 
 // What the configuration wants for each service.
 using Wanted = std::map<lvs::ServiceKey, conf::Engine>;

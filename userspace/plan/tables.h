@@ -1,4 +1,5 @@
-// The two tables that a plan is made for, as the executors see them: kernel IPVS and the XDP packet path. Tests have fakes.
+// The two tables that a plan is made for, as the executors see them: kernel IPVS and the XDP packet path. Tests have
+// fakes.
 #pragma once
 
 #include <optional>
@@ -17,8 +18,10 @@ class ServiceTable {
   virtual Status add_service(const lvs::ServiceKey& key, const lvs::Service& service) = 0;
   virtual Status edit_service(const lvs::ServiceKey& key, const lvs::Service& service) = 0;
   virtual Status remove_service(const lvs::ServiceKey& key) = 0;
-  virtual Status add_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) = 0;
-  virtual Status edit_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) = 0;
+  virtual Status add_destination(const lvs::ServiceKey& key, const Endpoint& server,
+                                 const lvs::Destination& destination) = 0;
+  virtual Status edit_destination(const lvs::ServiceKey& key, const Endpoint& server,
+                                  const lvs::Destination& destination) = 0;
   virtual Status remove_destination(const lvs::ServiceKey& key, const Endpoint& server) = 0;
 };
 

@@ -35,7 +35,8 @@ struct Tables {
 };
 
 TEST(EngineChoice, SaysInWordsWhoServes) {
-  const std::optional<std::string> yes, no_wlc = "wlc is not in the packet path yet", no_ipvs = "this kernel has no IPVS";
+  const std::optional<std::string> yes, no_wlc = "wlc is not in the packet path yet",
+                                        no_ipvs = "this kernel has no IPVS";
   using conf::Engine;
   EXPECT_EQ(choose(Engine::automatic, yes, yes).str(), "served by xdp, ipvs behind it");
   EXPECT_EQ(choose(Engine::automatic, yes, no_ipvs).str(), "served by xdp");
@@ -99,7 +100,8 @@ TEST(Director, ForeignServicesSurviveAndThoseOfAFormerProcessGo) {
   EXPECT_EQ(t.ipvs.held, (lvs::Services{{www, rr()}}));
 }
 
-// The director looks only at what changed; whatever the history, the tables must be what a new director would have made.
+// The director looks only at what changed; whatever the history, the tables must be what a new director would have
+// made.
 TEST(Director, ManySmallChangesLeadWhereOneBigOneWould) {
   std::mt19937 random(11);
   Tables t;
@@ -170,7 +172,8 @@ TEST(Director, AServiceThatThePacketPathRefusesIsLeftToIpvsAndNotServedFromAnOld
   director.serve({{www, rr()}});
   t.xdp.full_for.insert(www);
   const auto report = director.serve({{www, with(lvs::Scheduler::rr, {web2})}});
-  EXPECT_EQ(report.serving.at(www).str(), "served by ipvs only: put service 192.0.2.10:80/tcp: the table of rings is full");
+  EXPECT_EQ(report.serving.at(www).str(),
+            "served by ipvs only: put service 192.0.2.10:80/tcp: the table of rings is full");
   EXPECT_TRUE(t.xdp.held.empty());
 }
 

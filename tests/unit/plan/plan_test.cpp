@@ -39,7 +39,8 @@ std::vector<std::string> words(const std::vector<Step>& steps) {
 using Words = std::vector<std::string>;
 
 TEST(Plan, ANewServiceIsFollowedByItsDestinationsInTheirOrder) {
-  EXPECT_EQ(words(plan({{www, rr({web3, web1})}}, {}, {})), (Words{
+  EXPECT_EQ(words(plan({{www, rr({web3, web1})}}, {}, {})),
+            (Words{
                 "add service 192.0.2.10:80/tcp: rr",
                 "add destination 10.0.0.3:80 to 192.0.2.10:80/tcp: NAT weight 1",
                 "add destination 10.0.0.1:80 to 192.0.2.10:80/tcp: NAT weight 1",
@@ -56,7 +57,8 @@ TEST(Plan, WhatIsAsItShouldBeNeedsNoStep) {
 }
 
 TEST(Plan, TheReplacementComesBeforeTheRemoval) {
-  EXPECT_EQ(words(plan({{www, rr({sorry})}}, {{www, rr({web1, web2})}}, {www})), (Words{
+  EXPECT_EQ(words(plan({{www, rr({sorry})}}, {{www, rr({web1, web2})}}, {www})),
+            (Words{
                 "add destination 10.0.0.9:80 to 192.0.2.10:80/tcp: NAT weight 1",
                 "remove destination 10.0.0.1:80 from 192.0.2.10:80/tcp",
                 "remove destination 10.0.0.2:80 from 192.0.2.10:80/tcp",
@@ -70,7 +72,8 @@ TEST(Plan, AChangedWeightIsAnEdit) {
             (Words{"edit destination 10.0.0.1:80 of 192.0.2.10:80/tcp: weight 1 to 0"}));
   desired.destinations[web1] = {lvs::Forward::dr, 2, 100, 80};
   EXPECT_EQ(words(plan({{www, desired}}, {{www, rr({web1})}}, {})),
-            (Words{"edit destination 10.0.0.1:80 of 192.0.2.10:80/tcp: NAT weight 1 to DR weight 2 uthreshold 100 lthreshold 80"}));
+            (Words{"edit destination 10.0.0.1:80 of 192.0.2.10:80/tcp: NAT weight 1 to DR weight 2 uthreshold 100 "
+                   "lthreshold 80"}));
 }
 
 TEST(Plan, AChangedSchedulerEditsTheServiceAndLeavesItsDestinations) {
@@ -100,8 +103,8 @@ TEST(Summary, CountsWhatWillHappen) {
             "add 1 service and 3 destinations, remove 1 service");
 }
 
-// Whatever is held and whatever is wanted: after the steps the table is what was wanted, foreign services are untouched, and a
-// second plan is empty.
+// Whatever is held and whatever is wanted: after the steps the table is what was wanted, foreign services are
+// untouched, and a second plan is empty.
 TEST(Plan, LeadsFromAnyTableToAnyOther) {
   std::mt19937 random(7);
   const auto some_services = [&] {

@@ -1,0 +1,214 @@
+// What a packet costs on each path of the loaded program, against an empty XDP_TX program in the same run.
+//
+//   packet_bench [--json FILE]
+//
+// Times are medians of 9 runs of BPF_PROG_TEST_RUN through the rig (rig.bpf.c), whose own cost is subtracted. The verdict and the reason of
+// each case are asserted before it is measured. A case over its budget fails the program.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/core.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "datapath/datapath.h"
+#include "datapath/watches.h"
+#include "support/packet.h"
+
+namespace {
+
+using namespace xd;
+using namespace xd::test;
+
+constexpr int samples = 9;
+constexpr int repeat = 100'000;
+constexpr std::uint32_t half_open = 1u << 20;
+
+[[noreturn]] void die(const std::string& why) {
+  fmt::print(stderr, "packet_bench: {}\n", why);
+  std::exit(2);
+}
+
+struct Case {
+  std::string name;
+  Packet packet;
+  int verdict;
+  std::string reason;
+  double budget;             // times the empty program
+  std::uint32_t flows = 1;   // that take turns
+  int times = repeat;
+};
+
+class Rig {
+ public:
+  Rig() {
+    object_ = bpf_object__open_file(XD_RIG_OBJECT, nullptr);
+    if (object_ == nullptr || bpf_object__load(object_) != 0) die("the rig does not load");
+    wanted_ = bpf_object__find_map_by_name(object_, ".bss");
+  }
+  int empty() const { return fd("empty"); }
+  void put(int program, const Packet& packet, std::uint32_t flows) {
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_, "under_test"), &zero, &program, BPF_ANY) != 0) {
+      die(std::string("the rig cannot call the program: ") + std::strerror(errno));
+    }
+    Bytes wanted = packet.bytes();
+    wanted.resize(bpf_map__value_size(wanted_));  // the frame, how many flows, which turn
+    const std::uint32_t turn = 1;  // the first flow is the established one
+    std::memcpy(wanted.data() + 64, &flows, sizeof(flows));
+    std::memcpy(wanted.data() + 68, &turn, sizeof(turn));
+    bpf_map_update_elem(bpf_map__fd(wanted_), &zero, wanted.data(), BPF_ANY);
+  }
+  // ns per round; the verdict of the last.
+  double run(int times, int& verdict) const { return run_program(fd("rig"), times, verdict); }
+  static double run_program(int program, int times, int& verdict) {
+    Bytes in(64), out(256);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = in.data(), .data_out = out.data(), .data_size_in = 64,
+                .data_size_out = static_cast<__u32>(out.size()), .repeat = times);
+    if (bpf_prog_test_run_opts(program, &options) != 0) die(std::string("BPF_PROG_TEST_RUN: ") + std::strerror(errno));
+    verdict = static_cast<int>(options.retval);
+    return options.duration;
+  }
+
+ private:
+  int fd(const char* name) const { return bpf_program__fd(bpf_object__find_program_by_name(object_, name)); }
+  bpf_object* object_ = nullptr;
+  bpf_map* wanted_ = nullptr;
+};
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+const char* verdict_name(int verdict) {
+  constexpr const char* names[] = {"aborted", "drop", "pass", "tx", "redirect"};
+  return verdict >= 0 && verdict < 5 ? names[verdict] : "?";
+}
+
+// All keys first: looking for the first key anew after each deletion walks the empty part of the table each time.
+void empty_table(int map) {
+  std::vector<xd_flow_key> keys;
+  xd_flow_key key{};
+  for (const xd_flow_key* at = nullptr; bpf_map_get_next_key(map, at, &key) == 0; at = &keys.back()) keys.push_back(key);
+  for (const xd_flow_key& k : keys) bpf_map_delete_elem(map, &k);
+}
+
+void serve(datapath::Datapath& path, const std::string& vip, lvs::Forward forward, lvs::Scheduler scheduler, const std::string& real) {
+  lvs::Service service;
+  service.scheduler = scheduler;
+  for (int i = 1; i <= 8; ++i) {
+    const Endpoint e{*IpAddress::parse(real + std::to_string(i)), 80};
+    service.destinations[e] = {forward, 1, 0, 0};
+    service.order.push_back(e);
+    path.set_hop(e.address, datapath::Hop{*MacAddress::parse("02:00:00:00:01:01"), *MacAddress::parse("02:00:00:00:00:01"), 1, 0, 0, false});
+  }
+  if (const Status status = path.put_service({*IpAddress::parse(vip), 80, lvs::Protocol::tcp}, service); !status) die(status.error().message);
+}
+
+Packet to(const std::string& vip, std::string_view flags) {
+  return Ethernet{} / Ipv4{.from = "198.51.0.7", .to = vip} / Tcp{.from = 1024, .flags = flags} / Payload{"payload..."};
+}
+
+// An advert as keepalived sends it (version 2, VRID 52, priority 100, every 3 s, for 192.0.2.12), and a backup that listens.
+Packet steady_advert() {
+  const std::string message("\x21\x34\x64\x01\x00\x03\xb8\xba\xc0\x00\x02\x0c\0\0\0\0\0\0\0\0", 20);
+  return Ethernet{} / Ipv4{.from = "192.0.2.1", .to = "224.0.0.18", .ttl = 255, .fragment = 0, .protocol = 112} / Payload{message};
+}
+
+void listen(datapath::Datapath& path) {
+  auto watches = datapath::Watches::open(path.pin_dir());
+  if (!watches) die(watches.error().message);
+  xd_watch_config backup{};
+  backup.interval = 3'000'000'000;
+  backup.version = 2;
+  backup.role = XD_WATCH_BACKUP;
+  backup.priority = backup.keeps_from = 50;
+  backup.down_adverts = 3;
+  if (const Status status = watches->put({.ifindex = 1, .vlan = 0, .family = AF_INET, .vrid = 52}, backup); !status) die(status.error().message);
+}
+
+std::string reason_of_one(datapath::Datapath& path, const Rig& rig, int& verdict) {
+  const auto before = path.reasons();
+  rig.run(1, verdict);
+  const auto after = path.reasons();
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    if (after[i].packets != before[i].packets) return std::string(after[i].word);
+  }
+  return "none";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string json_file = argc == 3 && std::string(argv[1]) == "--json" ? argv[2] : "";
+  if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) die("needs root");
+
+  auto created = datapath::Datapath::create("/sys/fs/bpf/xd-bench", {1u << 20, half_open, 64, 256, 65'536});
+  if (!created) die(created.error().message);
+  datapath::Datapath& path = *created;
+  serve(path, "192.0.2.10", lvs::Forward::dr, lvs::Scheduler::rr, "10.0.1.");
+  serve(path, "192.0.2.11", lvs::Forward::nat, lvs::Scheduler::rr, "10.0.2.");
+  serve(path, "192.0.2.12", lvs::Forward::dr, lvs::Scheduler::mh, "10.0.3.");
+
+  listen(path);
+
+  Rig rig;
+  int verdict = 0;
+  for (const char* vip : {"192.0.2.10", "192.0.2.11"}) {
+    for (const char* flags : {"S", "A"}) {
+      rig.put(path.program_fd(), to(vip, flags), 1);
+      rig.run(1, verdict);
+    }
+  }
+
+  const int new_flows = static_cast<int>(half_open / 2 / (samples + 1));
+  const std::vector<Case> cases{
+      {"established_dr", to("192.0.2.10", "A"), XDP_TX, "established", 3.0},
+      {"established_nat", to("192.0.2.11", "A"), XDP_TX, "established", 4.5},
+      {"new_flow_rr", to("192.0.2.10", "S"), XDP_TX, "new_flow", 12.0, 1u << 20, new_flows},
+      {"new_flow_mh", to("192.0.2.12", "S"), XDP_TX, "new_flow", 12.0, 1u << 20, new_flows},
+      {"not_ours", to("203.0.113.1", "A"), XDP_PASS, "not_ours", 1.7},
+      {"steady_advert", steady_advert(), XDP_PASS, "advert", 6.0},
+  };
+
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof(info);
+  bpf_obj_get_info_by_fd(path.program_fd(), &info, &size);
+  nlohmann::json result;
+  result["program"] = {{"instructions", info.xlated_prog_len / 8}, {"verifier_instructions", info.verified_insns}};
+  fmt::print("xd_entry: {} instructions, {} verifier steps\n{:<18}{:>9}{:>8}{:>8}  {}\n", info.xlated_prog_len / 8, info.verified_insns, "case", "ns",
+             "ratio", "budget", "verdict");
+
+  bool within = true;
+  for (const Case& c : cases) {
+    std::vector<double> alone, rigged, entry;
+    rig.put(path.program_fd(), c.packet, c.flows);
+    if (const std::string reason = reason_of_one(path, rig, verdict); verdict != c.verdict || reason != c.reason) {
+      die(fmt::format("{}: verdict {} ({}), not {} ({})", c.name, verdict_name(verdict), reason, verdict_name(c.verdict), c.reason));
+    }
+    for (int i = 0; i < samples; ++i) {  // side by side, so a change of the machine's mood meets all three
+      alone.push_back(Rig::run_program(rig.empty(), repeat, verdict));
+      rig.put(rig.empty(), c.packet, c.flows);
+      rigged.push_back(rig.run(c.times, verdict));
+      if (c.reason == "new_flow") empty_table(path.map_fd("xd_half_open"));
+      rig.put(path.program_fd(), c.packet, c.flows);
+      entry.push_back(rig.run(c.times, verdict));
+    }
+    if (c.reason == "new_flow") empty_table(path.map_fd("xd_half_open"));
+    const double ns = median(entry) - (median(rigged) - median(alone)), ratio = ns / median(alone);
+    within = within && ratio <= c.budget;
+    result[c.name] = {{"ns", ns}, {"ratio", ratio}, {"verdict", verdict_name(c.verdict)}, {"budget", c.budget}, {"empty_ns", median(alone)},
+                      {"fastest_ns", std::ranges::min(entry)}, {"slowest_ns", std::ranges::max(entry)}};
+    fmt::print("{:<18}{:>9.1f}{:>8.2f}{:>8.1f}  {}{}\n", c.name, ns, ratio, c.budget, verdict_name(c.verdict), ratio <= c.budget ? "" : "  OVER BUDGET");
+  }
+  if (!json_file.empty()) std::ofstream(json_file) << result.dump(2) << '\n';
+  (void)path.unpin();
+  return within ? 0 : 1;
+}

@@ -29,11 +29,14 @@ const std::vector<const Rule*>& rules_by_row() {
 
 std::size_t row_of(const Keyword& keyword) { return static_cast<std::size_t>(&keyword - keywords().data()); }
 
-std::string in_seconds(std::int64_t microseconds) { return fmt::format("{:g}", static_cast<double>(microseconds) / 1e6); }
+std::string in_seconds(std::int64_t microseconds) {
+  return fmt::format("{:g}", static_cast<double>(microseconds) / 1e6);
+}
 
 // A name alone, where keepalived does not stop reading when it is missing.
 bool goes_on_without_argument(const Keyword& k) {
-  return k.name == "router_id" || k.name == "notification_email_from" || k.name == "virtualhost" || k.name == "snmp_name" || k.name == "script_user" || k.name == "script";
+  return k.name == "router_id" || k.name == "notification_email_from" || k.name == "virtualhost" ||
+         k.name == "snmp_name" || k.name == "script_user" || k.name == "script";
 }
 
 std::string choices_of(std::string_view form) {
@@ -99,7 +102,8 @@ void Builder::fail(const Token& at, std::string message, std::string expected) {
 }
 
 void Builder::not_in_effect(const Token& at, std::string_view what) {
-  if (ineffective_words_.insert(std::string(what)).second) advise(at, fmt::format("accepted, not in effect yet: {}", what));
+  if (ineffective_words_.insert(std::string(what)).second)
+    advise(at, fmt::format("accepted, not in effect yet: {}", what));
 }
 
 Script Builder::command(std::span<const Token> args) {
@@ -123,7 +127,8 @@ void Builder::check_programs() {
     const std::string problem = options.script_problem(Script{{program}, {}, {}});
     if (!problem.empty()) {
       advise(at, fmt::format("{}: it will not run", problem));
-    } else if (!insecure || at.buffer < insecure->buffer || (at.buffer == insecure->buffer && at.offset < insecure->offset)) {
+    } else if (!insecure || at.buffer < insecure->buffer ||
+               (at.buffer == insecure->buffer && at.offset < insecure->offset)) {
       insecure = &at;
     }
   }
@@ -140,7 +145,8 @@ void Builder::add_enclosing_note(Diagnostic& d) const {
   const auto& [tree, statement] = enclosing_.back();
   const auto args = tree->arguments(*statement);
   const Token& keyword = tree->keyword(*statement);
-  d.notes.push_back({text_.place(keyword), fmt::format("in {}{}{}", keyword.text, args.empty() ? "" : " ", args.empty() ? "" : args.front().text)});
+  d.notes.push_back({text_.place(keyword), fmt::format("in {}{}{}", keyword.text, args.empty() ? "" : " ",
+                                                       args.empty() ? "" : args.front().text)});
 }
 
 bool Builder::interface_exists(const Token& name, std::string_view user) {
@@ -173,7 +179,8 @@ void Builder::unknown(const Tree& tree, const Statement& s, Block block) {
     if (!close.empty()) {
       d.hint = fmt::format("did you mean '{}'?", close);
     } else if (const auto homes = blocks_with(at.text); !homes.empty()) {
-      d.hint = homes.front() == Block::root ? "it stands at the top level" : fmt::format("it stands in {}", info(homes.front()).path);
+      d.hint = homes.front() == Block::root ? "it stands at the top level"
+                                            : fmt::format("it stands in {}", info(homes.front()).path);
     }
   }
   report(std::move(d), at);
@@ -241,8 +248,10 @@ bool Builder::check_arguments(Value& v, bool quiet) {
     const bool required = k.fallback == "required";
     Diagnostic d;
     d.severity = required ? Severity::error : Severity::warning;
-    d.message = high.empty() ? fmt::format("{} {} is below {}", k.name, v.word(), low) : fmt::format("{} {} is outside {}-{}", k.name, v.word(), low, high);
-    if (!required) d.message += k.block == Block::vrrp_instance && k.name == "priority" ? "; 100 is used" : "; the line is ignored";
+    d.message = high.empty() ? fmt::format("{} {} is below {}", k.name, v.word(), low)
+                             : fmt::format("{} {} is outside {}-{}", k.name, v.word(), low, high);
+    if (!required)
+      d.message += k.block == Block::vrrp_instance && k.name == "priority" ? "; 100 is used" : "; the line is ignored";
     add_enclosing_note(d);
     report(std::move(d), v.where());
     return false;
@@ -271,9 +280,12 @@ bool Builder::check_arguments(Value& v, bool quiet) {
       }
       const Number n = parse_integer(v.word());
       if (n.written == Written::none) return wrong("is not a number");
-      if (n.written == Written::rubbish_behind) warn(v.where(), fmt::format("{} '{}': {} is taken, what follows the number is ignored", k.name, v.word(), n.value));
+      if (n.written == Written::rubbish_behind)
+        warn(v.where(),
+             fmt::format("{} '{}': {} is taken, what follows the number is ignored", k.name, v.word(), n.value));
       if (n.value < a.minimum || n.value > a.maximum) {
-        return out_of_range(std::to_string(a.minimum), a.maximum >= 2'147'483'647 && n.value < a.minimum ? "" : std::to_string(a.maximum));
+        return out_of_range(std::to_string(a.minimum),
+                            a.maximum >= 2'147'483'647 && n.value < a.minimum ? "" : std::to_string(a.maximum));
       }
       v.number = n.value;
       most = v.args.size() > 1 && v.args[1].text.ends_with("reverse") ? 2 : 1;
@@ -287,7 +299,8 @@ bool Builder::check_arguments(Value& v, bool quiet) {
       const Number n = parse_decimal(v.word(), scale, rounded);
       if (n.written == Written::none) return wrong("is not a number");
       if (n.written == Written::rubbish_behind) {
-        warn(v.where(), fmt::format("{} '{}': {} is taken, what follows the number is ignored", k.name, v.word(), in_seconds(n.value)));
+        warn(v.where(), fmt::format("{} '{}': {} is taken, what follows the number is ignored", k.name, v.word(),
+                                    in_seconds(n.value)));
       }
       if (rounded) warn(v.where(), fmt::format("{} {}: rounded to the microsecond", k.name, v.word()));
       if (n.value < a.minimum || n.value > a.maximum) {

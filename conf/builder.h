@@ -1,7 +1,9 @@
-// Statements → model. The keyword table says what may stand where and checks arguments; a rule says what a keyword does.
+// Statements → model. The keyword table says what may stand where and checks arguments; a rule says what a keyword
+// does.
 //
-// Rules only store what is written. Defaults, inheritance and everything that needs two statements at once happen when a block
-// ends (virtual servers, which are many) or in finish() (the rest), because global_defs may come last in the file.
+// Rules only store what is written. Defaults, inheritance and everything that needs two statements at once happen when
+// a block ends (virtual servers, which are many) or in finish() (the rest), because global_defs may come last in the
+// file.
 #pragma once
 
 #include <map>
@@ -27,11 +29,11 @@ struct Value {
   const Tree& tree;
   const Statement& statement;
   std::span<const Token> args;
-  std::int64_t number = 0;          // integer
-  Duration duration{};              // seconds, milliseconds
-  bool on = true;                   // boolean
-  bool given = true;                // an optional argument was there
-  IpAddress address{};              // address, address4, address6
+  std::int64_t number = 0;  // integer
+  Duration duration{};      // seconds, milliseconds
+  bool on = true;           // boolean
+  bool given = true;        // an optional argument was there
+  IpAddress address{};      // address, address4, address6
 
   const Token& at() const { return tree.keyword(statement); }
   // Where to point: the first argument, or the keyword when there is none.
@@ -46,7 +48,7 @@ struct Rule {
   Block block;
   std::string_view keyword;
   void (*apply)(Builder&, const Value&);
-  void (*leave)(Builder&, const Value&) = nullptr;       // at the end of its block
+  void (*leave)(Builder&, const Value&) = nullptr;  // at the end of its block
   Effect effect = Effect::obeyed;
 };
 
@@ -61,9 +63,9 @@ bool is_obeyed(const Keyword& keyword);
 // What is written in one vrrp_instance, before defaults.
 struct InstanceDraft {
   VrrpInstance out;
-  Token at;                         // its name
+  Token at;  // its name
   Token vrid_at, interface_at, advert_int_at, nopreempt_at, preempt_delay_at, auth_at, priority_at, addresses_at;
-  bool vrid_refused = false, interface_refused = false;   // there is such a line; what is wrong with it has been said
+  bool vrid_refused = false, interface_refused = false;  // there is such a line; what is wrong with it has been said
   bool state_given = false;
   bool auth_given = false;
   bool has_auth_pass = false;
@@ -72,10 +74,11 @@ struct InstanceDraft {
   std::optional<std::uint8_t> priority;
   std::optional<Duration> advert_interval;
   std::optional<unsigned> down_timer_adverts;
-  std::optional<bool> strict, accept, skip_check_adv_addr, checksum_as_v2, lower_prio_no_advert, higher_prio_send_advert, smtp_alert;
+  std::optional<bool> strict, accept, skip_check_adv_addr, checksum_as_v2, lower_prio_no_advert,
+      higher_prio_send_advert, smtp_alert;
   std::optional<unsigned> garp_repeat, garp_refresh_repeat, garp_lower_repeat;
   std::optional<Duration> garp_delay, garp_refresh, garp_lower_delay;
-  int family = 0;                   // 0: nothing said yet
+  int family = 0;  // 0: nothing said yet
   Token family_at;
   std::vector<std::optional<int>> script_weights;  // beside out.track_scripts; empty: the script's own
   std::vector<Token> script_at;
@@ -126,7 +129,7 @@ struct VirtualServerDraft {
   Token at;
   CheckDefaults own;
   bool scheduler_given = false, forward_given = false, protocol_given = false;
-  std::optional<std::uint32_t> weight;   // of real servers that follow
+  std::optional<std::uint32_t> weight;  // of real servers that follow
   bool inhibit = false;
   std::optional<bool> smtp_alert;
   std::optional<lvs::Forward> sorry_forward;
@@ -151,21 +154,22 @@ class Builder {
   std::vector<InstanceDraft> instances;
   std::vector<ScriptDraft> scripts;
   std::vector<GroupDraft> groups;
-  VirtualServerDraft virtual_server;   // the one that is being read
+  VirtualServerDraft virtual_server;  // the one that is being read
   std::optional<bool> smtp_alert, smtp_alert_vrrp, smtp_alert_checker, checker_log_all_failures;
   std::optional<unsigned> down_timer_adverts;
   std::optional<Duration> garp_lower_delay;
   std::optional<unsigned> garp_lower_repeat;
   bool lower_prio_no_advert = false, higher_prio_send_advert = false, checksum_as_v2 = false, min_garp = false;
   bool garp_delay_given = false, garp_repeat_given = false, garp_lower_given = false;
-  // Real servers and virtual servers that take smtp_alert from global_defs, and checkers that take log_all_failures from there.
+  // Real servers and virtual servers that take smtp_alert from global_defs, and checkers that take log_all_failures
+  // from there.
   struct Undecided {
     std::uint32_t virtual_server;
-    std::int32_t real_server;          // -1: the virtual server itself
-    std::int32_t checker;              // -1: smtp_alert of the server; else log_all_failures of this checker
+    std::int32_t real_server;  // -1: the virtual server itself
+    std::int32_t checker;      // -1: smtp_alert of the server; else log_all_failures of this checker
   };
   std::vector<Undecided> undecided;
-  std::vector<std::pair<lvs::ServiceKey, Token>> service_places;   // beside model.virtual_servers
+  std::vector<std::pair<lvs::ServiceKey, Token>> service_places;  // beside model.virtual_servers
   struct EngineChoice {
     lvs::ServiceKey key;
     Engine engine = Engine::automatic;
@@ -217,10 +221,10 @@ class Builder {
   void add_enclosing_note(Diagnostic& diagnostic) const;
   void check_programs();
 
-  std::vector<Enclosing> enclosing_;                  // the open blocks, outermost first
-  std::unordered_map<std::string, Token> programs_;   // what scripts run, and where it was first named
-  std::vector<bool> ineffective_said_;                // by row
-  std::unordered_set<std::string> ineffective_words_; // options of lines
+  std::vector<Enclosing> enclosing_;                   // the open blocks, outermost first
+  std::unordered_map<std::string, Token> programs_;    // what scripts run, and where it was first named
+  std::vector<bool> ineffective_said_;                 // by row
+  std::unordered_set<std::string> ineffective_words_;  // options of lines
 };
 
 // finish(), by subject.

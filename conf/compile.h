@@ -11,9 +11,9 @@
 namespace xd::conf {
 
 struct Options {
-  std::string config_id;             // for @id lines; empty: the short host name (option -i)
-  std::string host_name;             // router_id's default; empty: gethostname(2)
-  std::string xdirector_file;        // one more file, for the xdirector block; empty or not existing: none
+  std::string config_id;       // for @id lines; empty: the short host name (option -i)
+  std::string host_name;       // router_id's default; empty: gethostname(2)
+  std::string xdirector_file;  // one more file, for the xdirector block; empty or not existing: none
   // Whether an interface exists; empty: not checked.
   std::function<bool(const std::string& interface)> interface_exists;
   // Whether a script can be executed, with the reason when not; empty: not checked.
@@ -24,7 +24,7 @@ struct Compiled {
   Model model;
   Diagnostics diagnostics;
   Sources sources;
-  bool found = true;                 // false: there was no such file
+  bool found = true;  // false: there was no such file
   // The model may be put to work. A false here keeps the configuration that runs.
   bool usable() const { return found && diagnostics.errors() == 0; }
 };
@@ -34,8 +34,8 @@ Compiled compile(const std::string& path_or_glob, Reader& reader, const Options&
 // Compiles one text, for tests and for callers that already hold it.
 Compiled compile_text(const std::string& name, const std::string& text, const Options& options = {});
 
-// What `-t` exits with, as keepalived does: 0 nothing to object to (also, with a message, when there is no such file), 2 an
-// argument is missing, 5 other problems in the text, 6 scripts without enable_script_security.
+// What `-t` exits with, as keepalived does: 0 nothing to object to (also, with a message, when there is no such file),
+// 2 an argument is missing, 5 other problems in the text, 6 scripts without enable_script_security.
 int config_test_exit_code(const Compiled& compiled);
 
 }  // namespace xd::conf

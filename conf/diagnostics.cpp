@@ -34,9 +34,11 @@ void render_excerpt(std::string& out, const Place& place) {
   out += fmt::format("{:>{}} | {}\n", number, width, place.excerpt);
   out += fmt::format("{:>{}} | ", "", width);
   // Tabs are copied so that the caret stands under its word whatever their width.
-  for (unsigned i = 1; i < place.excerpt_column; ++i) out += i <= place.excerpt.size() && place.excerpt[i - 1] == '\t' ? '\t' : ' ';
+  for (unsigned i = 1; i < place.excerpt_column; ++i)
+    out += i <= place.excerpt.size() && place.excerpt[i - 1] == '\t' ? '\t' : ' ';
   out += '^';
-  const std::size_t room = place.excerpt.size() >= place.excerpt_column ? place.excerpt.size() - place.excerpt_column : 0;
+  const std::size_t room =
+      place.excerpt.size() >= place.excerpt_column ? place.excerpt.size() - place.excerpt_column : 0;
   out.append(std::min<std::size_t>(place.length > 0 ? place.length - 1 : 0, room), '~');
   out += '\n';
 }
@@ -68,8 +70,11 @@ void Diagnostics::add(Diagnostic diagnostic) {
 }
 
 void Diagnostics::sort() {
-  const auto key = [](const Diagnostic& d) { return std::tuple(d.place.line == 0, d.place.file_order, d.place.line, d.place.column); };
-  std::stable_sort(items_.begin(), items_.end(), [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
+  const auto key = [](const Diagnostic& d) {
+    return std::tuple(d.place.line == 0, d.place.file_order, d.place.line, d.place.column);
+  };
+  std::stable_sort(items_.begin(), items_.end(),
+                   [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
 }
 
 std::string Diagnostics::render() const {
@@ -99,7 +104,9 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
   if (word.size() > longest) return {};
   // Of a word of one or two letters, another letter makes another word.
   const std::size_t allowed = word.size() < 3 ? 0 : word.size() < 4 ? 1 : word.size() < 8 ? 2 : 3;
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
+  const auto same = [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+  };
   std::string_view best;
   std::size_t best_distance = allowed + 1;
   std::vector<std::size_t> before_previous, previous, row;

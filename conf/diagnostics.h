@@ -18,10 +18,10 @@ std::string_view name(Severity severity);
 // A stretch of one source line. line 0: no place in a file.
 struct Place {
   std::string file;
-  unsigned line = 0;     // from 1
-  unsigned column = 0;   // from 1, in bytes
-  unsigned length = 0;   // of what is marked, within the line
-  std::string excerpt;   // the line, shortened around the mark when it is very long
+  unsigned line = 0;            // from 1
+  unsigned column = 0;          // from 1, in bytes
+  unsigned length = 0;          // of what is marked, within the line
+  std::string excerpt;          // the line, shortened around the mark when it is very long
   unsigned excerpt_column = 0;  // where the mark begins in the excerpt, from 1
   unsigned file_order = 0;      // of the file among all that were read
   bool operator==(const Place&) const = default;
@@ -33,17 +33,17 @@ struct Note {
   bool operator==(const Note&) const = default;
 };
 
-// What a configuration test (-t) exits with because of a diagnostic; the numbers are keepalived's. The test's answer is the
-// worst: unusable, then security, then problem.
+// What a configuration test (-t) exits with because of a diagnostic; the numbers are keepalived's. The test's answer is
+// the worst: unusable, then security, then problem.
 enum class TestVerdict { fine = 0, unusable = 2, problem = 5, security = 6 };
 
 struct Diagnostic {
   Severity severity = Severity::warning;
   Place place;
   std::string message;
-  std::string expected;        // what may stand here, empty: nothing to add
-  std::string hint;            // "did you mean 'priority'?"
-  std::vector<Note> notes;     // include chain, macro expansion, the other definition
+  std::string expected;                        // what may stand here, empty: nothing to add
+  std::string hint;                            // "did you mean 'priority'?"
+  std::vector<Note> notes;                     // include chain, macro expansion, the other definition
   TestVerdict verdict = TestVerdict::problem;  // fine: advice that keepalived would not fail on
   bool operator==(const Diagnostic&) const = default;
 };

@@ -1,8 +1,8 @@
 // Every keyword of keepalived.conf, as data: where it may stand, what it takes, what it means.
 //
-// The parser, the hints, the manual page, completion and `xdirector conf keywords` all come from this table. A keyword is obeyed
-// when the model builder has a rule for it (conf/builder.h); one without a rule is known, checked for its argument and reported
-// as having no effect yet.
+// The parser, the hints, the manual page, completion and `xdirector conf keywords` all come from this table. A keyword
+// is obeyed when the model builder has a rule for it (conf/builder.h); one without a rule is known, checked for its
+// argument and reported as having no effect yet.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@
 
 namespace xd::conf {
 
-// What may enclose statements. The last few are no blocks of their own: options of a line, or sets that several blocks share.
+// What may enclose statements. The last few are no blocks of their own: options of a line, or sets that several blocks
+// share.
 enum class Block : std::uint8_t {
   none,
   root,
@@ -58,8 +59,8 @@ enum class Block : std::uint8_t {
 
 struct BlockInfo {
   Block block;
-  std::string_view path;        // "virtual_server/real_server/TCP_CHECK"; empty for root
-  Block shares[2];              // blocks and sets whose keywords it takes as well
+  std::string_view path;  // "virtual_server/real_server/TCP_CHECK"; empty for root
+  Block shares[2];        // blocks and sets whose keywords it takes as well
 };
 
 const BlockInfo& info(Block block);
@@ -92,19 +93,20 @@ inline constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max(
 
 struct Argument {
   Arg kind;
-  bool optional = false;       // may be left out
-  std::int64_t minimum = 0;    // of a number; microseconds for seconds and milliseconds
+  bool optional = false;     // may be left out
+  std::int64_t minimum = 0;  // of a number; microseconds for seconds and milliseconds
   std::int64_t maximum = no_limit;
-  Block opens = Block::none;   // the block that it begins
+  Block opens = Block::none;  // the block that it begins
 };
 
 struct Keyword {
   Block block;
   std::string_view name;
   Argument argument;
-  std::string_view form;       // arguments, as the manual shows them
-  std::string_view fallback;   // default, in words
-  std::string_view since;      // first release of keepalived that has it when newer than 2.2.7, or the build option it needs
+  std::string_view form;      // arguments, as the manual shows them
+  std::string_view fallback;  // default, in words
+  std::string_view
+      since;  // first release of keepalived that has it when newer than 2.2.7, or the build option it needs
   std::string_view help;
 };
 

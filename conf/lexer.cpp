@@ -23,10 +23,10 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// What each member of the include family insists on: r a matched file must be readable, m a plain name must exist, w a
-// wildcard must match, b every brace alternative must exist.
+// The members of the family differ in which failures keepalived counts as errors; here each failure is said and counts.
 bool is_include(std::string_view word) {
-  return word == "include" || word == "includer" || word == "includem" || word == "includew" || word == "includeb" || word == "includea";
+  return word == "include" || word == "includer" || word == "includem" || word == "includew" || word == "includeb" ||
+         word == "includea";
 }
 
 }  // namespace
@@ -99,7 +99,8 @@ bool Lexer::read_line(Line& line) {
     line = {in.buffer, static_cast<std::uint32_t>(in.at), {begin, length}};
     in.at += length + 1;
     if (length > longest_line) {
-      report(Severity::error, token_at(line, 0, 1), fmt::format("line of {} bytes; the longest allowed is {}", length, longest_line));
+      report(Severity::error, token_at(line, 0, 1),
+             fmt::format("line of {} bytes; the longest allowed is {}", length, longest_line));
       continue;
     }
     return true;
@@ -122,7 +123,9 @@ std::string_view Lexer::without_comment(const Line& line) {
       return text.substr(0, i);
     }
   }
-  if (quoted) report(Severity::warning, token_at(line, opened, 1), "quote without its partner; the text up to the end of the line is taken");
+  if (quoted)
+    report(Severity::warning, token_at(line, opened, 1),
+           "quote without its partner; the text up to the end of the line is taken");
   return text;
 }
 
@@ -150,7 +153,8 @@ bool Lexer::define(const Line& line) {
   if (length == 0 || length >= rest.size() || rest[length] != '=') return false;
   const std::string name(rest.substr(0, length));
   if (name.front() == '_') {
-    report(Severity::warning, token_at(line, first, length + 1), fmt::format("${} cannot be defined: names that begin with _ are predefined", name));
+    report(Severity::warning, token_at(line, first, length + 1),
+           fmt::format("${} cannot be defined: names that begin with _ are predefined", name));
   }
   std::string value;
   std::string_view part = trimmed(rest.substr(length + 1));
@@ -165,7 +169,7 @@ bool Lexer::define(const Line& line) {
     if (next.buffer != buffer) break;
     part = trimmed(without_comment(next));
   }
-  if (name.front() != '_') definitions_[name] = {std::move(value)};
+  if (name.front() != '_') definitions_[name] = std::move(value);
   return true;
 }
 
@@ -191,11 +195,11 @@ const std::string* Lexer::value_of(std::string_view name, const Line& line) {
     return &(computed_ = value ? value : "");
   }
   const auto found = definitions_.find(std::string(name));
-  return found == definitions_.end() ? nullptr : &found->second.value;
+  return found == definitions_.end() ? nullptr : &found->second;
 }
 
-// Replaces the references of a line. True when there were any: the line as it reads now is queued as an input of its own, so
-// that values with references, several lines or an include in them need no further rule.
+// Replaces the references of a line. True when there were any: the line as it reads now is queued as an input of its
+// own, so that values with references, several lines or an include in them need no further rule.
 bool Lexer::replace(const Line& line) {
   std::string out;
   std::vector<Text::Segment> segments;
@@ -220,16 +224,19 @@ bool Lexer::replace(const Line& line) {
     }
     const std::string* value = value_of(name, line);
     if (!value) {
-      report(Severity::warning, token_at(line, i, length), fmt::format("${} is not defined; it is left as it stands", name));
+      report(Severity::warning, token_at(line, i, length),
+             fmt::format("${} is not defined; it is left as it stands", name));
       i += length - 1;
       continue;
     }
     any = true;
     if (i > copied) {
-      segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
+      segments.push_back(
+          {static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
       out += line.text.substr(copied, i - copied);
     }
-    segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(length), false});
+    segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(i),
+                        static_cast<std::uint32_t>(length), false});
     out += *value;
     if (out.size() > longest_line * 16) break;
     copied = i + length;
@@ -237,7 +244,8 @@ bool Lexer::replace(const Line& line) {
   }
   if (!any) return false;
   if (copied < line.text.size()) {
-    segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
+    segments.push_back(
+        {static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
     out += line.text.substr(copied);
   }
   expanded_ += out.size();
@@ -245,11 +253,13 @@ bool Lexer::replace(const Line& line) {
   for (auto in = inputs_.rbegin(); in != inputs_.rend() && in->file.empty(); ++in) ++depth;
   if (depth >= deepest_replacement || expanded_ > most_expanded) {
     const std::size_t dollar = line.text.find('$');
-    report(Severity::error, token_at(line, dollar, 1),
-           depth >= deepest_replacement ? "a definition that contains itself" : "definitions expand to more than 64 MiB");
+    report(
+        Severity::error, token_at(line, dollar, 1),
+        depth >= deepest_replacement ? "a definition that contains itself" : "definitions expand to more than 64 MiB");
     return true;
   }
-  const std::uint32_t buffer = text_.add_expansion(std::move(out), std::move(segments), token_at(line, 0, line.text.size()));
+  const std::uint32_t buffer =
+      text_.add_expansion(std::move(out), std::move(segments), token_at(line, 0, line.text.size()));
   inputs_.push_back({buffer, 0, {}});
   return true;
 }
@@ -278,13 +288,15 @@ void Lexer::include(const Line& line, const std::vector<Token>& tokens) {
   const std::size_t bottom = inputs_.size();
   for (const std::string& name : *names) {
     // Only files that are being read now: naming a file twice, one after the other, is fine.
-    const bool loops = std::any_of(inputs_.begin(), inputs_.begin() + static_cast<std::ptrdiff_t>(bottom), [&](const Input& in) { return in.file == name; });
+    const bool loops = std::any_of(inputs_.begin(), inputs_.begin() + static_cast<std::ptrdiff_t>(bottom),
+                                   [&](const Input& in) { return in.file == name; });
     if (loops) {
       report(Severity::error, what, fmt::format("{} includes itself", text_.shown(name)));
       continue;
     }
     if (depth >= deepest_include || ++included_ > most_included) {
-      report(Severity::error, what, fmt::format("more than {} files inside one another, or {} in all", deepest_include, most_included));
+      report(Severity::error, what,
+             fmt::format("more than {} files inside one another, or {} in all", deepest_include, most_included));
       break;
     }
     auto content = reader_.read(name);
@@ -304,8 +316,11 @@ void Lexer::tokenize(const Line& line, std::vector<Token>& tokens) {
   const char* const end = begin + line.text.size();
   const char* p = begin;
   auto add = [&](const char* from, const char* to, Token::Kind kind, const char* text_from, const char* text_to) {
-    tokens.push_back({{text_from, static_cast<std::size_t>(text_to - text_from)}, line.buffer,
-                      line.offset + static_cast<std::uint32_t>(from - begin), static_cast<std::uint32_t>(to - from), kind});
+    tokens.push_back({{text_from, static_cast<std::size_t>(text_to - text_from)},
+                      line.buffer,
+                      line.offset + static_cast<std::uint32_t>(from - begin),
+                      static_cast<std::uint32_t>(to - from),
+                      kind});
   };
   while (p < end) {
     if (is_blank(*p) || *p == '\0') {
@@ -372,7 +387,8 @@ bool Lexer::next_line(std::vector<Token>& tokens) {
       continue;
     }
     const Token& first = tokens.front();
-    if (first.kind == Token::Kind::word && first.text.front() == '~' && (first.text.starts_with("~SEQ") || first.text.starts_with("~LST"))) {
+    if (first.kind == Token::Kind::word && first.text.front() == '~' &&
+        (first.text.starts_with("~SEQ") || first.text.starts_with("~LST"))) {
       report(Severity::error, first, fmt::format("{} is not supported: write the lines out", first.text.substr(0, 4)));
       continue;
     }

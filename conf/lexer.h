@@ -1,8 +1,9 @@
 // Source text → lines of words and braces.
 //
-// Line by line, as keepalived reads: comments go (! and # outside double quotes; \! and \# stand for themselves), @id and
-// @^id lines count or not, $NAME= lines define, $NAME and ${NAME} are replaced, include lines give way to the files they name.
-// What is left is split into words at blanks, quotes and braces.
+// Line by line, as keepalived reads: comments go (! and # outside double quotes; \! and \# stand for themselves), @id
+// and
+// @^id lines count or not, $NAME= lines define, $NAME and ${NAME} are replaced, include lines give way to the files
+// they name. What is left is split into words at blanks, quotes and braces.
 #pragma once
 
 #include <string>
@@ -20,8 +21,8 @@ class Lexer {
  public:
   Lexer(Text& text, Reader& reader, Sources& sources, Diagnostics& diagnostics, std::string config_id);
 
-  // Queues all files that an absolute path or glob stands for. False, and nothing is said, when there is none or the first
-  // cannot be read; `why` then has the reason.
+  // Queues all files that an absolute path or glob stands for. False, and nothing is said, when there is none or the
+  // first cannot be read; `why` then has the reason.
   bool open(const std::string& pattern, std::string& why);
 
   // The next line that has any token. False at the end.
@@ -45,9 +46,6 @@ class Lexer {
     std::uint32_t offset;
     std::string_view text;
   };
-  struct Definition {
-    std::string value;
-  };
 
   bool read_line(Line& line);
   void push_file(const std::string& name, std::string content, const Token& from);
@@ -69,11 +67,11 @@ class Lexer {
   Diagnostics& diagnostics_;
   std::string config_id_;
   std::vector<Input> inputs_;  // innermost last
-  std::unordered_map<std::string, Definition> definitions_;
-  std::string computed_;       // of a predefined name, until the next one
+  std::unordered_map<std::string, std::string> definitions_;
+  std::string computed_;  // of a predefined name, until the next one
   std::size_t expanded_ = 0;
   std::size_t included_ = 0;
-  int skipped_depth_ = 0;      // open braces of an inactive @id block
+  int skipped_depth_ = 0;  // open braces of an inactive @id block
   bool skipped_header_ = false;
 };
 

@@ -1,7 +1,7 @@
 // The compiled configuration: what keepalived.conf means, typed, with every default and inheritance applied.
 //
-// A Model is a value: it can be compared (a reload is a comparison of two), printed and passed on. It knows no kernel and no
-// process; an interface is a name here. Names are keepalived.conf's. Durations are nanoseconds.
+// A Model is a value: it can be compared (a reload is a comparison of two), printed and passed on. It knows no kernel
+// and no process; an interface is a name here. Names are keepalived.conf's. Durations are nanoseconds.
 #pragma once
 
 #include <array>
@@ -21,13 +21,14 @@ namespace xd::conf {
 // A program with its arguments, and whom to run it as. Empty words: none configured.
 struct Script {
   std::vector<std::string> words;
-  std::string user;   // empty: script_user of global_defs
+  std::string user;  // empty: script_user of global_defs
   std::string group;
   explicit operator bool() const { return !words.empty(); }
   bool operator==(const Script&) const = default;
 };
 
-// ---- global_defs ------------------------------------------------------------------------------------------------------
+// ---- global_defs
+// ------------------------------------------------------------------------------------------------------
 
 struct Mail {
   std::vector<std::string> to;
@@ -41,9 +42,9 @@ struct Mail {
 
 // Gratuitous ARP and unsolicited neighbour advertisements: vrrp_garp_* in global_defs are the instances' defaults.
 struct GarpSettings {
-  unsigned repeat = 5;                     // at once, on becoming master
-  Duration delay = 5s;                     // then `repeat` again after this; 0: not
-  Duration refresh = 0s;                   // 0: never
+  unsigned repeat = 5;    // at once, on becoming master
+  Duration delay = 5s;    // then `repeat` again after this; 0: not
+  Duration refresh = 0s;  // 0: never
   unsigned refresh_repeat = 1;
   unsigned lower_prio_repeat = 5;
   Duration lower_prio_delay = 5s;
@@ -51,32 +52,33 @@ struct GarpSettings {
 };
 
 struct Global {
-  std::string router_id;                   // default: the host name
+  std::string router_id;  // default: the host name
   Mail mail;
-  std::string script_user;                 // empty: keepalived_script when it exists, else the daemon's user
+  std::string script_user;  // empty: keepalived_script when it exists, else the daemon's user
   std::string script_group;
   bool enable_script_security = false;
   int vrrp_version = 2;
   bool vrrp_strict = false;
   bool vrrp_skip_check_adv_addr = false;
-  IpAddress vrrp_mcast_group4;             // 224.0.0.18
-  IpAddress vrrp_mcast_group6;             // ff02::12
+  IpAddress vrrp_mcast_group4;  // 224.0.0.18
+  IpAddress vrrp_mcast_group6;  // ff02::12
   GarpSettings garp;
-  Duration garp_interval = 0s;             // between frames on one interface; 0: none
+  Duration garp_interval = 0s;  // between frames on one interface; 0: none
   Duration gna_interval = 0s;
   Duration vrrp_startup_delay = 0s;
   bool lvs_flush = false;
   bool operator==(const Global&) const = default;
 };
 
-// ---- VRRP -------------------------------------------------------------------------------------------------------------
+// ---- VRRP
+// -------------------------------------------------------------------------------------------------------------
 
 struct VirtualAddress {
   IpPrefix prefix;
-  std::string interface;                   // empty: the instance's
+  std::string interface;  // empty: the instance's
   std::string label;
-  int scope = 0;                           // RT_SCOPE_*
-  std::optional<IpAddress> broadcast;      // "brd"; set by '+' to the network's
+  int scope = 0;                       // RT_SCOPE_*
+  std::optional<IpAddress> broadcast;  // "brd"; set by '+' to the network's
   bool no_track = false;
   bool operator==(const VirtualAddress&) const = default;
 };
@@ -85,21 +87,21 @@ enum class AuthType { none, pass, ah };
 
 struct Authentication {
   AuthType type = AuthType::none;
-  std::array<std::uint8_t, 8> data{};      // zero padded
+  std::array<std::uint8_t, 8> data{};  // zero padded
   bool operator==(const Authentication&) const = default;
 };
 
 // A reference to a tracked thing with the weight that counts for this user of it.
 struct Track {
   std::string name;
-  int weight = 0;                          // 0: failure is a fault; else added while up (>0) or down (<0)
-  bool reverse = false;                    // up and down swapped for the weight
+  int weight = 0;        // 0: failure is a fault; else added while up (>0) or down (<0)
+  bool reverse = false;  // up and down swapped for the weight
   bool operator==(const Track&) const = default;
 };
 
 struct NotifyScripts {
   Script master, backup, fault, stop, deleted;
-  Script any;                              // "notify": gets type, name, state, priority as further words
+  Script any;  // "notify": gets type, name, state, priority as further words
   Script master_rx_lower_pri;
   bool operator==(const NotifyScripts&) const = default;
 };
@@ -113,8 +115,8 @@ struct VrrpInstance {
   int version = 2;
   int family = AF_INET;
   WantedState initial_state = WantedState::backup;
-  std::uint8_t priority = 100;             // 255: address owner
-  Duration advert_interval = 1s;           // whole seconds for v2, centiseconds for v3
+  std::uint8_t priority = 100;    // 255: address owner
+  Duration advert_interval = 1s;  // whole seconds for v2, centiseconds for v3
   bool nopreempt = false;
   Duration preempt_delay = 0s;
   unsigned down_timer_adverts = 3;
@@ -122,18 +124,18 @@ struct VrrpInstance {
   bool strict = false;
   bool accept = true;
   bool skip_check_adv_addr = false;
-  bool checksum_as_v2 = false;             // v3 over IPv4 without pseudo-header
+  bool checksum_as_v2 = false;  // v3 over IPv4 without pseudo-header
   bool lower_prio_no_advert = false;
   bool higher_prio_send_advert = false;
   bool promote_secondaries = false;
   bool dont_track_primary = false;
   std::optional<IpAddress> mcast_src_ip;
   std::optional<IpAddress> unicast_src_ip;
-  std::vector<IpAddress> unicast_peers;    // empty: multicast
+  std::vector<IpAddress> unicast_peers;            // empty: multicast
   std::vector<VirtualAddress> addresses;           // in the advert
   std::vector<VirtualAddress> excluded_addresses;  // not in the advert
   std::vector<Track> track_interfaces;
-  std::vector<Track> track_scripts;        // names of VrrpScript
+  std::vector<Track> track_scripts;  // names of VrrpScript
   GarpSettings garp;
   NotifyScripts notify;
   bool smtp_alert = false;
@@ -145,7 +147,7 @@ struct VrrpScript {
   std::string name;
   Script script;
   Duration interval = 1s;
-  Duration timeout = 0s;                   // 0: the interval
+  Duration timeout = 0s;  // 0: the interval
   int weight = 0;
   bool weight_reverse = false;
   unsigned rise = 1;
@@ -156,7 +158,7 @@ struct VrrpScript {
 
 struct VrrpSyncGroup {
   std::string name;
-  std::vector<std::string> members;        // names of VrrpInstance
+  std::vector<std::string> members;  // names of VrrpInstance
   bool sync_group_tracking_weight = false;
   std::vector<Track> track_interfaces;
   std::vector<Track> track_scripts;
@@ -165,7 +167,8 @@ struct VrrpSyncGroup {
   bool operator==(const VrrpSyncGroup&) const = default;
 };
 
-// ---- Virtual servers --------------------------------------------------------------------------------------------------
+// ---- Virtual servers
+// --------------------------------------------------------------------------------------------------
 
 // Where a checker connects and from where. Unset: the real server, any source.
 struct CheckConnection {
@@ -182,10 +185,10 @@ struct CheckConnection {
 // When a checker runs and what one failure means.
 struct CheckSchedule {
   Duration delay_loop = 60s;
-  unsigned retry = 1;                      // further attempts before down
+  unsigned retry = 1;  // further attempts before down
   Duration delay_before_retry = 1s;
-  Duration warmup = 60s;                   // the first run is after random(0..warmup)
-  bool alpha = false;                      // begins down
+  Duration warmup = 60s;  // the first run is after random(0..warmup)
+  bool alpha = false;     // begins down
   bool log_all_failures = false;
   bool operator==(const CheckSchedule&) const = default;
 };
@@ -198,9 +201,9 @@ struct StatusRange {
 
 struct HttpUrl {
   std::string path = "/";
-  std::string virtualhost;                 // empty: the checker's, the servers', else address[:port]
+  std::string virtualhost;                             // empty: the checker's, the servers', else address[:port]
   std::optional<std::array<std::uint8_t, 16>> digest;  // MD5 of the body
-  std::vector<StatusRange> status_codes;   // empty: 200-299
+  std::vector<StatusRange> status_codes;               // empty: 200-299
   bool operator==(const HttpUrl&) const = default;
 };
 
@@ -211,9 +214,9 @@ struct TcpCheck {
 };
 
 struct HttpCheck {
-  bool tls = false;                        // SSL_GET
+  bool tls = false;  // SSL_GET
   HttpProtocol protocol = HttpProtocol::http_1_0;
-  std::string virtualhost;                 // already inherited
+  std::string virtualhost;  // already inherited
   bool fast_recovery = false;
   std::vector<HttpUrl> urls;
   bool operator==(const HttpCheck&) const = default;
@@ -232,10 +235,10 @@ struct RealServer {
   std::uint32_t weight = 1;
   std::uint32_t upper_threshold = 0;
   std::uint32_t lower_threshold = 0;
-  bool inhibit_on_failure = false;         // down: weight 0 instead of removed
+  bool inhibit_on_failure = false;  // down: weight 0 instead of removed
   Script notify_up, notify_down;
   bool smtp_alert = true;
-  std::vector<Checker> checkers;           // all must be up
+  std::vector<Checker> checkers;  // all must be up
   bool operator==(const RealServer&) const = default;
 };
 
@@ -252,7 +255,7 @@ enum class Engine { automatic, ipvs, xdp };
 struct VirtualServer {
   lvs::ServiceKey key;
   lvs::Scheduler scheduler = lvs::Scheduler::wlc;
-  std::uint32_t scheduler_flags = 0;       // lvs::SchedulerFlag
+  std::uint32_t scheduler_flags = 0;  // lvs::SchedulerFlag
   lvs::Forward forward = lvs::Forward::nat;
   std::uint32_t persistence_seconds = 0;
   std::uint32_t persistence_mask = 32;
@@ -270,29 +273,30 @@ struct VirtualServer {
   bool operator==(const VirtualServer&) const = default;
 };
 
-// ---- xdirector: what is ours alone ------------------------------------------------------------------------------------
+// ---- xdirector: what is ours alone
+// ------------------------------------------------------------------------------------
 
 enum class XdpMode { automatic, native, generic };
 
 struct XdpInterface {
   std::string name;
   XdpMode mode = XdpMode::automatic;
-  std::optional<unsigned> run_priority;    // of the libxdp dispatcher
+  std::optional<unsigned> run_priority;  // of the libxdp dispatcher
   bool operator==(const XdpInterface&) const = default;
 };
 
 struct Xdirector {
   Engine engine = Engine::automatic;
-  std::vector<XdpInterface> interfaces;    // empty: those that the configuration and its routes need
+  std::vector<XdpInterface> interfaces;  // empty: those that the configuration and its routes need
   std::uint32_t flows = 1'000'000;
   std::uint32_t half_open = 262'144;
-  std::string control_socket;              // empty: the default of the network namespace
+  std::string control_socket;  // empty: the default of the network namespace
   bool operator==(const Xdirector&) const = default;
 };
 
 struct Model {
   Global global;
-  std::vector<VrrpInstance> vrrp_instances;   // in file order
+  std::vector<VrrpInstance> vrrp_instances;  // in file order
   std::vector<VrrpScript> vrrp_scripts;
   std::vector<VrrpSyncGroup> vrrp_sync_groups;
   std::vector<VirtualServer> virtual_servers;

@@ -96,7 +96,8 @@ void print_global(Writer& w, const Global& g) {
   if (!g.mail.server.empty()) w.line("smtp_server {} {}", word(g.mail.server), g.mail.port);
   w.line("smtp_connect_timeout {}", time_of(g.mail.connect_timeout));
   if (!g.mail.helo_name.empty()) w.line("smtp_helo_name {}", word(g.mail.helo_name));
-  if (!g.script_user.empty()) w.line("script_user {}{}", word(g.script_user), g.script_group.empty() ? "" : " " + word(g.script_group));
+  if (!g.script_user.empty())
+    w.line("script_user {}{}", word(g.script_user), g.script_group.empty() ? "" : " " + word(g.script_group));
   w.flag("enable_script_security", g.enable_script_security);
   w.line("vrrp_version {}", g.vrrp_version);
   w.line("vrrp_strict {}", yes_no(g.vrrp_strict));
@@ -146,7 +147,8 @@ void print_notify(Writer& w, const NotifyScripts& n) {
 void print_script(Writer& w, const VrrpScript& s) {
   w.open("vrrp_script {}", word(s.name));
   w.line("script \"{}\"", join_command(s.script.words));
-  if (!s.script.user.empty()) w.line("user {}{}", word(s.script.user), s.script.group.empty() ? "" : " " + word(s.script.group));
+  if (!s.script.user.empty())
+    w.line("user {}{}", word(s.script.user), s.script.group.empty() ? "" : " " + word(s.script.group));
   w.line("interval {}", time_of(s.interval));
   if (s.timeout > 0s) w.line("timeout {}", time_of(s.timeout));
   w.line("weight {}{}", s.weight, s.weight_reverse ? " reverse" : "");
@@ -236,7 +238,9 @@ void print_checker(Writer& w, const Checker& c) {
   w.line("alpha {}", yes_no(s.alpha));
   w.line("log_all_failures {}", yes_no(s.log_all_failures));
   if (http) {
-    w.line("http_protocol {}", http->protocol == HttpProtocol::http_1_1 ? "1.1" : http->protocol == HttpProtocol::http_1_0_close ? "1.0C" : "1.0");
+    w.line("http_protocol {}", http->protocol == HttpProtocol::http_1_1         ? "1.1"
+                               : http->protocol == HttpProtocol::http_1_0_close ? "1.0C"
+                                                                                : "1.0");
     if (!http->virtualhost.empty()) w.line("virtualhost {}", word(http->virtualhost));
     w.line("fast_recovery {}", yes_no(http->fast_recovery));
     for (const HttpUrl& url : http->urls) {
@@ -249,7 +253,8 @@ void print_checker(Writer& w, const Checker& c) {
         w.line("digest {}", digits);
       }
       std::string codes;
-      for (const StatusRange& r : url.status_codes) codes += r.first == r.last ? fmt::format(" {}", r.first) : fmt::format(" {}-{}", r.first, r.last);
+      for (const StatusRange& r : url.status_codes)
+        codes += r.first == r.last ? fmt::format(" {}", r.first) : fmt::format(" {}-{}", r.first, r.last);
       if (!codes.empty()) w.line("status_code{}", codes);
       w.close();
     }
@@ -301,7 +306,8 @@ void print_virtual_server(Writer& w, const VirtualServer& v) {
   if (v.key.fwmark == 0) w.line("protocol {}", protocol_word(v.key.protocol));
   if (v.persistence_seconds) w.line("persistence_timeout {}", v.persistence_seconds);
   const bool v6 = v.key.family() == AF_INET6;
-  if (v.persistence_mask != (v6 ? 128u : 32u)) w.line("persistence_granularity {}", v6 ? std::to_string(v.persistence_mask) : dotted_mask(v.persistence_mask));
+  if (v.persistence_mask != (v6 ? 128u : 32u))
+    w.line("persistence_granularity {}", v6 ? std::to_string(v.persistence_mask) : dotted_mask(v.persistence_mask));
   w.flag("ops", v.one_packet);
   w.flag("alpha", v.alpha);
   w.flag("omega", v.omega);
@@ -312,7 +318,8 @@ void print_virtual_server(Writer& w, const VirtualServer& v) {
   if (!v.virtualhost.empty()) w.line("virtualhost {}", word(v.virtualhost));
   w.line("smtp_alert {}", yes_no(v.smtp_alert));
   if (v.sorry_server) {
-    w.line("sorry_server {}{}", v.sorry_server->endpoint.address.str(), v.sorry_server->endpoint.port == 0 ? "" : fmt::format(" {}", v.sorry_server->endpoint.port));
+    w.line("sorry_server {}{}", v.sorry_server->endpoint.address.str(),
+           v.sorry_server->endpoint.port == 0 ? "" : fmt::format(" {}", v.sorry_server->endpoint.port));
     w.line("sorry_server_lvs_method {}", lvs::name(v.sorry_server->forward));
     w.flag("sorry_server_inhibit", v.sorry_server->inhibit);
   }

@@ -1,4 +1,5 @@
-// A model as canonical keepalived.conf: every value spelled out, nothing inherited. Compiling the text gives the same model.
+// A model as canonical keepalived.conf: every value spelled out, nothing inherited. Compiling the text gives the same
+// model.
 #pragma once
 
 #include <string>

@@ -65,9 +65,11 @@ const Rule rules[] = {
     {G, "router_id", [](Builder& b, const Value& v) { b.model.global.router_id = v.word(); }},
 
     {G, "notification_email", recipients, nullptr, stored},
-    {G, "notification_email_from", [](Builder& b, const Value& v) { b.model.global.mail.from = v.word(); }, nullptr, stored},
+    {G, "notification_email_from", [](Builder& b, const Value& v) { b.model.global.mail.from = v.word(); }, nullptr,
+     stored},
     {G, "smtp_server", smtp_server, nullptr, stored},
-    {G, "smtp_helo_name", [](Builder& b, const Value& v) { b.model.global.mail.helo_name = v.word(); }, nullptr, stored},
+    {G, "smtp_helo_name", [](Builder& b, const Value& v) { b.model.global.mail.helo_name = v.word(); }, nullptr,
+     stored},
     {G, "smtp_connect_timeout", smtp_connect_timeout, nullptr, stored},
     {G, "smtp_alert", [](Builder& b, const Value& v) { b.smtp_alert = v.on; }, nullptr, stored},
     {G, "smtp_alert_vrrp", [](Builder& b, const Value& v) { b.smtp_alert_vrrp = v.on; }, nullptr, stored},
@@ -79,19 +81,24 @@ const Rule rules[] = {
     {G, "vrrp_version", [](Builder& b, const Value& v) { b.model.global.vrrp_version = static_cast<int>(v.number); }},
     {G, "vrrp_strict", [](Builder& b, const Value& v) { b.model.global.vrrp_strict = v.on; }},
     {G, "vrrp_skip_check_adv_addr", [](Builder& b, const Value& v) { b.model.global.vrrp_skip_check_adv_addr = v.on; }},
-    {G, "vrrp_down_timer_adverts", [](Builder& b, const Value& v) { b.down_timer_adverts = static_cast<unsigned>(v.number); }},
+    {G, "vrrp_down_timer_adverts",
+     [](Builder& b, const Value& v) { b.down_timer_adverts = static_cast<unsigned>(v.number); }},
     {G, "vrrp_lower_prio_no_advert", [](Builder& b, const Value& v) { b.lower_prio_no_advert = v.on; }},
     {G, "vrrp_higher_prio_send_advert", [](Builder& b, const Value& v) { b.higher_prio_send_advert = v.on; }},
     {G, "v3_checksum_as_v2", [](Builder& b, const Value&) { b.checksum_as_v2 = true; }},
     {G, "vrrp_startup_delay", [](Builder& b, const Value& v) { b.model.global.vrrp_startup_delay = v.duration; }},
     {G, "vrrp_mcast_group4",
      [](Builder& b, const Value& v) {
-       if (!v.address.is_multicast()) return b.warn(v.where(), fmt::format("vrrp_mcast_group4 {} is not a multicast address; the line is ignored", v.word()));
+       if (!v.address.is_multicast())
+         return b.warn(v.where(),
+                       fmt::format("vrrp_mcast_group4 {} is not a multicast address; the line is ignored", v.word()));
        b.model.global.vrrp_mcast_group4 = v.address;
      }},
     {G, "vrrp_mcast_group6",
      [](Builder& b, const Value& v) {
-       if (!v.address.is_multicast()) return b.warn(v.where(), fmt::format("vrrp_mcast_group6 {} is not a multicast address; the line is ignored", v.word()));
+       if (!v.address.is_multicast())
+         return b.warn(v.where(),
+                       fmt::format("vrrp_mcast_group6 {} is not a multicast address; the line is ignored", v.word()));
        b.model.global.vrrp_mcast_group6 = v.address;
      }},
 
@@ -106,9 +113,11 @@ const Rule rules[] = {
        b.garp_repeat_given = true;
      }},
     {G, "vrrp_garp_master_refresh", [](Builder& b, const Value& v) { b.model.global.garp.refresh = seconds(v); }},
-    {G, "vrrp_garp_master_refresh_repeat", [](Builder& b, const Value& v) { b.model.global.garp.refresh_repeat = at_least_one(b, v); }},
+    {G, "vrrp_garp_master_refresh_repeat",
+     [](Builder& b, const Value& v) { b.model.global.garp.refresh_repeat = at_least_one(b, v); }},
     {G, "vrrp_garp_lower_prio_delay", [](Builder& b, const Value& v) { b.garp_lower_delay = seconds(v); }},
-    {G, "vrrp_garp_lower_prio_repeat", [](Builder& b, const Value& v) { b.garp_lower_repeat = static_cast<unsigned>(v.number); }},
+    {G, "vrrp_garp_lower_prio_repeat",
+     [](Builder& b, const Value& v) { b.garp_lower_repeat = static_cast<unsigned>(v.number); }},
     {G, "vrrp_min_garp", [](Builder& b, const Value& v) { b.min_garp = v.on; }},
     {G, "vrrp_garp_interval", [](Builder& b, const Value& v) { b.model.global.garp_interval = v.duration; }},
     {G, "vrrp_gna_interval", [](Builder& b, const Value& v) { b.model.global.gna_interval = v.duration; }},

@@ -32,18 +32,21 @@ bool belongs_to_family(Builder& b, const Token& at, const IpAddress& address) {
   }
   if (i.family == address.family()) return true;
   Diagnostic d;
-  d.message = fmt::format("{} is not an {} address as the others of {}; it is ignored", address.str(), family_name(i.family), i.out.name);
+  d.message = fmt::format("{} is not an {} address as the others of {}; it is ignored", address.str(),
+                          family_name(i.family), i.out.name);
   d.notes.push_back({b.place(i.family_at), "the family was decided here"});
   b.report(std::move(d), at);
   return false;
 }
 
 // "weight <n> [reverse|noreverse]" behind a name. False: the entry is not usable, and that has been said.
-bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, std::optional<int>& weight, bool& reverse) {
+bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, std::optional<int>& weight,
+                 bool& reverse) {
   for (std::size_t i = 0; i < options.size(); ++i) {
     const Token& t = options[i];
     if (t.text != "weight") {
-      b.warn(t, fmt::format("unknown option '{}' of {}; the entry is ignored", t.text, what), "weight <-253..253> [reverse|noreverse]");
+      b.warn(t, fmt::format("unknown option '{}' of {}; the entry is ignored", t.text, what),
+             "weight <-253..253> [reverse|noreverse]");
       return false;
     }
     if (++i >= options.size()) {
@@ -52,12 +55,14 @@ bool read_weight(Builder& b, std::span<const Token> options, std::string_view wh
     }
     const Number n = parse_integer(options[i].text);
     if (n.written != Written::good || n.value < -254 || n.value > 254) {
-      b.warn(options[i], fmt::format("weight {} of {} is outside -253..253; the entry is ignored", options[i].text, what));
+      b.warn(options[i],
+             fmt::format("weight {} of {} is outside -253..253; the entry is ignored", options[i].text, what));
       return false;
     }
     weight = static_cast<int>(std::clamp<std::int64_t>(n.value, -253, 253));
     if (*weight != n.value) b.warn(options[i], fmt::format("weight {} of {} is cut to {}", n.value, what, *weight));
-    if (i + 1 < options.size() && (options[i + 1].text == "reverse" || options[i + 1].text == "noreverse")) reverse = options[++i].text == "reverse";
+    if (i + 1 < options.size() && (options[i + 1].text == "reverse" || options[i + 1].text == "noreverse"))
+      reverse = options[++i].text == "reverse";
   }
   return true;
 }
@@ -66,7 +71,8 @@ bool already(const std::vector<Track>& tracks, std::string_view name) {
   return std::any_of(tracks.begin(), tracks.end(), [&](const Track& t) { return t.name == name; });
 }
 
-void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::vector<Track>& tracks, std::vector<Token>& places) {
+void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::vector<Track>& tracks,
+                      std::vector<Token>& places) {
   for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
     const Token& name = v.tree.keyword(*s);
     if (already(tracks, name.text)) {
@@ -83,7 +89,8 @@ void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::v
   }
 }
 
-void track_scripts(Builder& b, const Value& v, std::vector<Track>& tracks, std::vector<std::optional<int>>& weights, std::vector<Token>& places) {
+void track_scripts(Builder& b, const Value& v, std::vector<Track>& tracks, std::vector<std::optional<int>>& weights,
+                   std::vector<Token>& places) {
   for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
     const Token& name = v.tree.keyword(*s);
     if (already(tracks, name.text)) {
@@ -118,7 +125,8 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
     const Token* label = argument();
     if (!label) return true;
     if (label->text.size() >= IFNAMSIZ) {
-      b.warn(*label, fmt::format("label {} is longer than {} characters; the address is left out", label->text, IFNAMSIZ - 1));
+      b.warn(*label,
+             fmt::format("label {} is longer than {} characters; the address is left out", label->text, IFNAMSIZ - 1));
       return false;
     }
     out.label = label->text;
@@ -130,7 +138,8 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
     if (const auto scope = parse_scope(word->text)) {
       out.scope = *scope;
     } else {
-      b.warn(*word, fmt::format("scope '{}' is unknown; it is ignored", word->text), "global, site, link, host, nowhere or 0-255");
+      b.warn(*word, fmt::format("scope '{}' is unknown; it is ignored", word->text),
+             "global, site, link, host, nowhere or 0-255");
     }
     return true;
   }
@@ -161,8 +170,8 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
   std::vector<std::string_view> names;
   for (const Keyword* k : keywords(Block::address_entry)) names.push_back(k->name);
   const std::string_view close = nearest(option.text, names);
-  b.warn(option, fmt::format("unknown option '{}' of address {}; it is ignored", option.text, out.prefix.address.str()), {},
-         close.empty() ? "" : fmt::format("did you mean '{}'?", close));
+  b.warn(option, fmt::format("unknown option '{}' of address {}; it is ignored", option.text, out.prefix.address.str()),
+         {}, close.empty() ? "" : fmt::format("did you mean '{}'?", close));
   return true;
 }
 
@@ -173,7 +182,8 @@ void addresses(Builder& b, const Value& v, std::vector<VirtualAddress>& out) {
     const auto slash = word.text.find('/');
     const auto ip = IpAddress::parse(word.text.substr(0, slash));
     if (!ip) {
-      b.warn(word, fmt::format("'{}' is not an IP address; the line is ignored", word.text), "<address>[/<prefix length>] [dev <interface>] ...");
+      b.warn(word, fmt::format("'{}' is not an IP address; the line is ignored", word.text),
+             "<address>[/<prefix length>] [dev <interface>] ...");
       continue;
     }
     address.prefix = {*ip, static_cast<std::uint8_t>(ip->bits())};
@@ -183,7 +193,8 @@ void addresses(Builder& b, const Value& v, std::vector<VirtualAddress>& out) {
       if (length.written == Written::good && length.value >= 0 && length.value <= ip->bits()) {
         address.prefix.length = static_cast<std::uint8_t>(length.value);
       } else {
-        b.warn(word, fmt::format("prefix length {} of {} is outside 0-{}; {} is used", digits, ip->str(), ip->bits(), ip->bits()));
+        b.warn(word, fmt::format("prefix length {} of {} is outside 0-{}; {} is used", digits, ip->str(), ip->bits(),
+                                 ip->bits()));
       }
     }
     if (!belongs_to_family(b, word, *ip)) continue;
@@ -191,7 +202,9 @@ void addresses(Builder& b, const Value& v, std::vector<VirtualAddress>& out) {
     const auto words = v.tree.arguments(*s);
     for (std::size_t i = 0; i < words.size(); ++i) usable = address_option(b, address, words, i) && usable;
     if (!usable) continue;
-    if (std::any_of(out.begin(), out.end(), [&](const VirtualAddress& a) { return a.prefix == address.prefix && a.interface == address.interface; })) {
+    if (std::any_of(out.begin(), out.end(), [&](const VirtualAddress& a) {
+          return a.prefix == address.prefix && a.interface == address.interface;
+        })) {
       b.advise(word, fmt::format("{} is listed twice; once is enough", address.prefix.str()));
       continue;
     }
@@ -210,8 +223,11 @@ void unicast_peers(Builder& b, const Value& v) {
       continue;
     }
     if (!belongs_to_family(b, word, *peer)) continue;
-    if (!v.tree.arguments(*s).empty()) b.not_in_effect(v.tree.arguments(*s).front(), fmt::format("{} of a unicast peer", v.tree.arguments(*s).front().text));
-    if (std::find(i.out.unicast_peers.begin(), i.out.unicast_peers.end(), *peer) == i.out.unicast_peers.end()) i.out.unicast_peers.push_back(*peer);
+    if (!v.tree.arguments(*s).empty())
+      b.not_in_effect(v.tree.arguments(*s).front(),
+                      fmt::format("{} of a unicast peer", v.tree.arguments(*s).front().text));
+    if (std::find(i.out.unicast_peers.begin(), i.out.unicast_peers.end(), *peer) == i.out.unicast_peers.end())
+      i.out.unicast_peers.push_back(*peer);
   }
   if (i.out.unicast_peers.empty()) b.warn(v.at(), "unicast_peer names no peer: multicast is used");
 }
@@ -244,7 +260,8 @@ void auth_pass(Builder& b, const Value& v) {
   std::string_view pass = v.word();
   auto& data = i.out.authentication.data;
   if (pass.size() > data.size()) {
-    b.warn(v.where(), fmt::format("auth_pass is longer than 8 characters; only the first 8 count ('{}')", pass.substr(0, data.size())));
+    b.warn(v.where(), fmt::format("auth_pass is longer than 8 characters; only the first 8 count ('{}')",
+                                  pass.substr(0, data.size())));
     pass = pass.substr(0, data.size());
   }
   data.fill(0);
@@ -317,7 +334,9 @@ const Rule rules[] = {
     {I, "version", [](Builder& b, const Value& v) { b.instance().version = static_cast<int>(v.number); }},
     {I, "native_ipv6",
      [](Builder& b, const Value& v) {
-       if (b.instance().family == AF_INET) return b.warn(v.at(), fmt::format("native_ipv6 after an IPv4 address of {}; it is ignored", b.instance().out.name));
+       if (b.instance().family == AF_INET)
+         return b.warn(v.at(),
+                       fmt::format("native_ipv6 after an IPv4 address of {}; it is ignored", b.instance().out.name));
        b.instance().family = AF_INET6;
        b.instance().family_at = v.at();
      }},
@@ -342,7 +361,8 @@ const Rule rules[] = {
        b.instance().out.preempt_delay = v.duration;
        b.instance().preempt_delay_at = v.where();
      }},
-    {I, "down_timer_adverts", [](Builder& b, const Value& v) { b.instance().down_timer_adverts = static_cast<unsigned>(v.number); }},
+    {I, "down_timer_adverts",
+     [](Builder& b, const Value& v) { b.instance().down_timer_adverts = static_cast<unsigned>(v.number); }},
     {I, "strict_mode", [](Builder& b, const Value& v) { b.instance().strict = v.on; }},
     {I, "accept", [](Builder& b, const Value&) { b.instance().accept = true; }},
     {I, "no_accept", [](Builder& b, const Value&) { b.instance().accept = false; }, nullptr, stored},
@@ -351,34 +371,45 @@ const Rule rules[] = {
     {I, "v3_checksum_as_v2", [](Builder& b, const Value& v) { b.instance().checksum_as_v2 = v.on; }},
     {I, "lower_prio_no_advert", [](Builder& b, const Value& v) { b.instance().lower_prio_no_advert = v.on; }},
     {I, "higher_prio_send_advert", [](Builder& b, const Value& v) { b.instance().higher_prio_send_advert = v.on; }},
-    {I, "promote_secondaries", [](Builder& b, const Value&) { b.instance().out.promote_secondaries = true; }, nullptr, stored},
+    {I, "promote_secondaries", [](Builder& b, const Value&) { b.instance().out.promote_secondaries = true; }, nullptr,
+     stored},
     {I, "dont_track_primary", [](Builder& b, const Value&) { b.instance().out.dont_track_primary = true; }},
     {I, "mcast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.mcast_src_ip); }},
-    {I, "unicast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.unicast_src_ip); }, nullptr, stored},
+    {I, "unicast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.unicast_src_ip); },
+     nullptr, stored},
     {I, "unicast_peer", unicast_peers, nullptr, stored},
     {I, "virtual_ipaddress",
      [](Builder& b, const Value& v) {
        b.instance().addresses_at = v.at();
        addresses(b, v, b.instance().out.addresses);
      }},
-    {I, "virtual_ipaddress_excluded", [](Builder& b, const Value& v) { addresses(b, v, b.instance().out.excluded_addresses); }},
+    {I, "virtual_ipaddress_excluded",
+     [](Builder& b, const Value& v) { addresses(b, v, b.instance().out.excluded_addresses); }},
     {I, "track_interface",
-     [](Builder& b, const Value& v) { track_interfaces(b, v, b.instance().out.name, b.instance().out.track_interfaces, b.instance().interface_tracks_at); }},
+     [](Builder& b, const Value& v) {
+       track_interfaces(b, v, b.instance().out.name, b.instance().out.track_interfaces,
+                        b.instance().interface_tracks_at);
+     }},
     {I, "track_script",
-     [](Builder& b, const Value& v) { track_scripts(b, v, b.instance().out.track_scripts, b.instance().script_weights, b.instance().script_at); }},
+     [](Builder& b, const Value& v) {
+       track_scripts(b, v, b.instance().out.track_scripts, b.instance().script_weights, b.instance().script_at);
+     }},
     {I, "garp_master_delay", [](Builder& b, const Value& v) { b.instance().garp_delay = seconds(v); }},
     {I, "garp_master_repeat", [](Builder& b, const Value& v) { b.instance().garp_repeat = at_least_one(b, v); }},
     {I, "garp_master_refresh", [](Builder& b, const Value& v) { b.instance().garp_refresh = seconds(v); }},
-    {I, "garp_master_refresh_repeat", [](Builder& b, const Value& v) { b.instance().garp_refresh_repeat = at_least_one(b, v); }},
+    {I, "garp_master_refresh_repeat",
+     [](Builder& b, const Value& v) { b.instance().garp_refresh_repeat = at_least_one(b, v); }},
     {I, "garp_lower_prio_delay", [](Builder& b, const Value& v) { b.instance().garp_lower_delay = seconds(v); }},
-    {I, "garp_lower_prio_repeat", [](Builder& b, const Value& v) { b.instance().garp_lower_repeat = static_cast<unsigned>(v.number); }},
+    {I, "garp_lower_prio_repeat",
+     [](Builder& b, const Value& v) { b.instance().garp_lower_repeat = static_cast<unsigned>(v.number); }},
     {I, "notify_master", [](Builder& b, const Value& v) { b.instance().out.notify.master = b.command(v.args); }},
     {I, "notify_backup", [](Builder& b, const Value& v) { b.instance().out.notify.backup = b.command(v.args); }},
     {I, "notify_fault", [](Builder& b, const Value& v) { b.instance().out.notify.fault = b.command(v.args); }},
     {I, "notify_stop", [](Builder& b, const Value& v) { b.instance().out.notify.stop = b.command(v.args); }},
     {I, "notify_deleted", [](Builder& b, const Value& v) { b.instance().out.notify.deleted = b.command(v.args); }},
     {I, "notify", [](Builder& b, const Value& v) { b.instance().out.notify.any = b.command(v.args); }},
-    {I, "notify_master_rx_lower_pri", [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
+    {I, "notify_master_rx_lower_pri",
+     [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
     {I, "smtp_alert", [](Builder& b, const Value& v) { b.instance().smtp_alert = v.on; }, nullptr, stored},
     {I, "debug", [](Builder& b, const Value& v) { b.instance().out.debug = v.number > 0; }, nullptr, stored},
     {I, "authentication",
@@ -387,7 +418,9 @@ const Rule rules[] = {
        b.instance().auth_at = v.at();
      }},
     {Block::authentication, "auth_type",
-     [](Builder& b, const Value& v) { b.instance().out.authentication.type = v.word() == "AH" ? AuthType::ah : AuthType::pass; }},
+     [](Builder& b, const Value& v) {
+       b.instance().out.authentication.type = v.word() == "AH" ? AuthType::ah : AuthType::pass;
+     }},
     {Block::authentication, "auth_pass", auth_pass},
 
     {Block::root, "vrrp_script", begin_script},
@@ -416,15 +449,22 @@ const Rule rules[] = {
 
     {Block::root, "vrrp_sync_group", begin_group},
     {Y, "group", members},
-    {Y, "track_interface", [](Builder& b, const Value& v) { track_interfaces(b, v, b.group().out.name, b.group().out.track_interfaces, b.group().interface_tracks_at); }},
-    {Y, "track_script", [](Builder& b, const Value& v) { track_scripts(b, v, b.group().out.track_scripts, b.group().script_weights, b.group().script_at); }},
+    {Y, "track_interface",
+     [](Builder& b, const Value& v) {
+       track_interfaces(b, v, b.group().out.name, b.group().out.track_interfaces, b.group().interface_tracks_at);
+     }},
+    {Y, "track_script",
+     [](Builder& b, const Value& v) {
+       track_scripts(b, v, b.group().out.track_scripts, b.group().script_weights, b.group().script_at);
+     }},
     {Y, "notify_master", [](Builder& b, const Value& v) { b.group().out.notify.master = b.command(v.args); }},
     {Y, "notify_backup", [](Builder& b, const Value& v) { b.group().out.notify.backup = b.command(v.args); }},
     {Y, "notify_fault", [](Builder& b, const Value& v) { b.group().out.notify.fault = b.command(v.args); }},
     {Y, "notify_stop", [](Builder& b, const Value& v) { b.group().out.notify.stop = b.command(v.args); }},
     {Y, "notify", [](Builder& b, const Value& v) { b.group().out.notify.any = b.command(v.args); }},
     {Y, "smtp_alert", [](Builder& b, const Value& v) { b.group().smtp_alert = v.on; }, nullptr, stored},
-    {Y, "sync_group_tracking_weight", [](Builder& b, const Value&) { b.group().out.sync_group_tracking_weight = true; }},
+    {Y, "sync_group_tracking_weight",
+     [](Builder& b, const Value&) { b.group().out.sync_group_tracking_weight = true; }},
     {Y, "global_tracking",
      [](Builder& b, const Value& v) {
        b.warn(v.at(), "global_tracking is an old name", {}, "write sync_group_tracking_weight");

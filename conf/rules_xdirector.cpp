@@ -10,13 +10,16 @@ namespace {
 
 constexpr Block X = Block::xdirector;
 
-Engine engine_named(std::string_view word) { return word == "ipvs" ? Engine::ipvs : word == "xdp" ? Engine::xdp : Engine::automatic; }
+Engine engine_named(std::string_view word) {
+  return word == "ipvs" ? Engine::ipvs : word == "xdp" ? Engine::xdp : Engine::automatic;
+}
 
 const Rule rules[] = {
     {Block::root, "xdirector", [](Builder&, const Value&) {}},
     {X, "engine", [](Builder& b, const Value& v) { b.model.xdirector.engine = engine_named(v.word()); }},
     {X, "flows", [](Builder& b, const Value& v) { b.model.xdirector.flows = static_cast<std::uint32_t>(v.number); }},
-    {X, "half_open", [](Builder& b, const Value& v) { b.model.xdirector.half_open = static_cast<std::uint32_t>(v.number); }},
+    {X, "half_open",
+     [](Builder& b, const Value& v) { b.model.xdirector.half_open = static_cast<std::uint32_t>(v.number); }},
     {X, "control", [](Builder& b, const Value& v) { b.model.xdirector.control_socket = v.word(); }},
     {X, "interface",
      [](Builder& b, const Value& v) {
@@ -34,26 +37,33 @@ const Rule rules[] = {
                                                   : v.word() == "generic" ? XdpMode::generic
                                                                           : XdpMode::automatic;
      }},
-    {Block::xdirector_interface, "priority", [](Builder& b, const Value& v) { b.model.xdirector.interfaces.back().run_priority = static_cast<unsigned>(v.number); }},
+    {Block::xdirector_interface, "priority",
+     [](Builder& b, const Value& v) {
+       b.model.xdirector.interfaces.back().run_priority = static_cast<unsigned>(v.number);
+     }},
     {X, "virtual_server",
      [](Builder& b, const Value& v) {
        Builder::EngineChoice choice;
        choice.at = v.where();
        if (v.word() == "fwmark" && v.args.size() > 1) {
          const Number mark = parse_integer(v.args[1].text);
-         if (mark.written == Written::good && mark.value > 0 && mark.value <= UINT32_MAX) choice.key.fwmark = static_cast<std::uint32_t>(mark.value);
+         if (mark.written == Written::good && mark.value > 0 && mark.value <= UINT32_MAX)
+           choice.key.fwmark = static_cast<std::uint32_t>(mark.value);
        } else if (const auto address = IpAddress::parse(v.word())) {
          choice.key.address = *address;
          const Number port = v.args.size() > 1 ? parse_integer(v.args[1].text) : Number{Written::good, 0};
-         if (port.written == Written::good && port.value >= 0 && port.value <= 65535) choice.key.port = static_cast<std::uint16_t>(port.value);
+         if (port.written == Written::good && port.value >= 0 && port.value <= 65535)
+           choice.key.port = static_cast<std::uint16_t>(port.value);
        }
        if (choice.key.fwmark == 0 && choice.key.address.is_unset()) {
-         b.warn(v.where(), "virtual_server needs an address and port, or fwmark and a mark", std::string(v.keyword.form));
+         b.warn(v.where(), "virtual_server needs an address and port, or fwmark and a mark",
+                std::string(v.keyword.form));
          return b.skip_block();
        }
        b.engines.push_back(choice);
      }},
-    {Block::xdirector_virtual_server, "engine", [](Builder& b, const Value& v) { b.engines.back().engine = engine_named(v.word()); }},
+    {Block::xdirector_virtual_server, "engine",
+     [](Builder& b, const Value& v) { b.engines.back().engine = engine_named(v.word()); }},
 };
 
 }  // namespace

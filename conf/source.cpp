@@ -15,8 +15,8 @@ namespace xd::conf {
 
 namespace {
 
-// A bundle is a header line and, for each file and pattern, sizes in decimal followed by the bytes themselves, so that no
-// byte of a name or text needs escaping.
+// A bundle is a header line and, for each file and pattern, sizes in decimal followed by the bytes themselves, so that
+// no byte of a name or text needs escaping.
 constexpr std::string_view bundle_header = "xdirector configuration bundle 1\n";
 
 void put(std::string& out, std::string_view bytes) {
@@ -115,7 +115,8 @@ Result<std::string> DiskReader::read(const std::string& name) {
   if (fstat(fd.get(), &st) != 0) return Error::from_errno(name);
   if (!S_ISREG(st.st_mode)) return Error{name + ": not a regular file", 0};
   // keepalived refuses these too: a script named by mistake must not be read as configuration.
-  if (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) return Error{name + ": is executable, so it is no configuration file (chmod -x)", 0};
+  if (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH))
+    return Error{name + ": is executable, so it is no configuration file (chmod -x)", 0};
   std::string text;
   char buffer[1 << 16];
   for (;;) {

@@ -16,9 +16,9 @@ struct SourceFile {
   bool operator==(const SourceFile&) const = default;
 };
 
-// All that one compilation read: the files in order of reading, the root first, and what each pattern matched. Compiling it
-// again through a BundleReader gives the same Model without touching the disk; the parent hands it to its children so that
-// all processes see one text.
+// All that one compilation read: the files in order of reading, the root first, and what each pattern matched.
+// Compiling it again through a BundleReader gives the same Model without touching the disk; the parent hands it to its
+// children so that all processes see one text.
 struct Sources {
   std::vector<SourceFile> files;
   std::vector<std::pair<std::string, std::vector<std::string>>> patterns;  // pattern, names it matched
@@ -32,8 +32,8 @@ Result<Sources> parse_bundle(std::string_view bundle);
 class Reader {
  public:
   virtual ~Reader() = default;
-  // The names an absolute path or glob (* ? [] {a,b} ~) stands for, sorted. A plain path stands for itself whether it exists
-  // or not; a glob without matches gives an empty list.
+  // The names an absolute path or glob (* ? [] {a,b} ~) stands for, sorted. A plain path stands for itself whether it
+  // exists or not; a glob without matches gives an empty list.
   virtual Result<std::vector<std::string>> expand(const std::string& pattern) = 0;
   // The whole file. Only regular files that are not executable, at most max_file_size: a FIFO or /dev/zero is an error.
   virtual Result<std::string> read(const std::string& name) = 0;

@@ -11,7 +11,8 @@
 
 namespace xd::conf {
 
-// A word, or a brace. `text` is what it means (without quotes, escapes resolved); buffer, offset and length say where it stands.
+// A word, or a brace. `text` is what it means (without quotes, escapes resolved); buffer, offset and length say where
+// it stands.
 struct Token {
   enum class Kind : std::uint8_t { word, quoted, open, close };
   std::string_view text;
@@ -27,15 +28,15 @@ class Text {
  public:
   // A stretch of an expanded line and where it comes from in the buffer it was expanded from.
   struct Segment {
-    std::uint32_t offset;   // in the expansion
-    std::uint32_t origin;   // in the parent buffer
-    std::uint32_t length;   // in the parent buffer: what to mark
-    bool literal;           // copied byte for byte, else the value of a definition
+    std::uint32_t offset;  // in the expansion
+    std::uint32_t origin;  // in the parent buffer
+    std::uint32_t length;  // in the parent buffer: what to mark
+    bool literal;          // copied byte for byte, else the value of a definition
   };
   struct Buffer {
-    std::string name;       // of the file; empty for an expansion
+    std::string name;  // of the file; empty for an expansion
     std::string text;
-    Token from;             // the include statement or, for an expansion, the line; length 0: none
+    Token from;  // the include statement or, for an expansion, the line; length 0: none
     std::vector<Segment> segments;
     mutable std::vector<std::uint32_t> line_starts;  // made when first asked for
   };

@@ -108,8 +108,8 @@ bool Parser::next(Tree& tree) {
   return !tree.statements_.empty();
 }
 
-// The brace to blame is usually not the one left over: when a top-level keyword stands inside a block, the brace before it is
-// the one that was forgotten.
+// The brace to blame is usually not the one left over: when a top-level keyword stands inside a block, the brace before
+// it is the one that was forgotten.
 void Parser::unclosed(const Tree& tree) {
   std::vector<Note> notes;
   for (std::size_t i = 1; i < tree.statements_.size(); ++i) {
@@ -118,7 +118,8 @@ void Parser::unclosed(const Tree& tree) {
     if (!s.has_block || !begins_top_level_block(keyword.text)) continue;
     const std::string_view around = tree.keyword(tree.root()).text;
     if (around == "xdirector") continue;
-    notes.push_back({text_.place(keyword), fmt::format("{} begins here, still inside {}: a '}}' is missing before it", keyword.text, around)});
+    notes.push_back({text_.place(keyword), fmt::format("{} begins here, still inside {}: a '}}' is missing before it",
+                                                       keyword.text, around)});
     break;
   }
   report(Severity::error, tree.statements_[open_.back()].open, "'{' is never closed", std::move(notes));

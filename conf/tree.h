@@ -1,7 +1,8 @@
 // Lines of words and braces → statements in blocks.
 //
-// A statement is a keyword with its arguments on one line, and a block when '{' follows on that line or begins the next one.
-// The tree of one top-level statement is built, used and dropped before the next: memory does not grow with the file.
+// A statement is a keyword with its arguments on one line, and a block when '{' follows on that line or begins the next
+// one. The tree of one top-level statement is built, used and dropped before the next: memory does not grow with the
+// file.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +17,12 @@ namespace xd::conf {
 
 struct Statement {
   std::uint32_t first_token = 0;
-  std::uint32_t token_count = 0;   // the keyword and its arguments; 0: a block without a keyword
-  std::uint32_t first_child = 0;   // index; 0: none
+  std::uint32_t token_count = 0;  // the keyword and its arguments; 0: a block without a keyword
+  std::uint32_t first_child = 0;  // index; 0: none
   std::uint32_t last_child = 0;
-  std::uint32_t next = 0;          // sibling
+  std::uint32_t next = 0;  // sibling
   bool has_block = false;
-  Token open;                      // the brace
+  Token open;  // the brace
 };
 
 class Tree {
@@ -44,7 +45,8 @@ class Tree {
 
 class Parser {
  public:
-  Parser(Lexer& lexer, const Text& text, Diagnostics& diagnostics) : lexer_(lexer), text_(text), diagnostics_(diagnostics) {}
+  Parser(Lexer& lexer, const Text& text, Diagnostics& diagnostics)
+      : lexer_(lexer), text_(text), diagnostics_(diagnostics) {}
   // The next top-level statement. False at the end.
   bool next(Tree& tree);
 
@@ -60,8 +62,8 @@ class Parser {
   Diagnostics& diagnostics_;
   std::vector<Token> line_;
   std::size_t at_ = 0;
-  std::vector<std::uint32_t> open_;   // statements whose blocks are open, outermost first
-  std::size_t too_deep_ = 0;          // open braces below `deepest`
+  std::vector<std::uint32_t> open_;  // statements whose blocks are open, outermost first
+  std::size_t too_deep_ = 0;         // open braces below `deepest`
   bool too_deep_said_ = false;
 };
 

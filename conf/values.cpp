@@ -101,7 +101,8 @@ std::optional<bool> parse_boolean(std::string_view word) {
 }
 
 std::optional<int> parse_scope(std::string_view word) {
-  constexpr std::array<std::pair<std::string_view, int>, 5> names{{{"global", 0}, {"site", 200}, {"link", 253}, {"host", 254}, {"nowhere", 255}}};
+  constexpr std::array<std::pair<std::string_view, int>, 5> names{
+      {{"global", 0}, {"site", 200}, {"link", 253}, {"host", 254}, {"nowhere", 255}}};
   for (const auto& [name, value] : names) {
     if (word == name) return value;
   }
@@ -151,7 +152,9 @@ std::string join_command(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& w : words) {
     if (!out.empty()) out += ' ';
-    const bool plain = !w.empty() && std::all_of(w.begin(), w.end(), [](char c) { return c > ' ' && c != '\'' && c != '"' && c != '\\' && c != 0x7f; });
+    const bool plain = !w.empty() && std::all_of(w.begin(), w.end(), [](char c) {
+      return c > ' ' && c != '\'' && c != '"' && c != '\\' && c != 0x7f;
+    });
     if (plain) {
       out += w;
       continue;

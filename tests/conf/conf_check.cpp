@@ -5,8 +5,8 @@
 //
 // -i  configuration id of @id lines      -I  the interfaces that exist; without it none is checked
 // -p  print the model                    -m  compile again from the bundle and from the printed model: all must agree
-// -s  look whether scripts can be run        -k  the keyword table: block path, keyword, kind of argument, whether it is obeyed
-// Exits with config_test_exit_code.
+// -s  look whether scripts can be run        -k  the keyword table: block path, keyword, kind of argument, whether it
+// is obeyed Exits with config_test_exit_code.
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,8 +29,8 @@ std::string script_problem(const xd::conf::Script& script) {
 
 int list_keywords() {
   for (const xd::conf::Keyword& k : xd::conf::keywords()) {
-    std::printf("%s\t%s\t%d\t%s\t%d\n", std::string(xd::conf::info(k.block).path).c_str(), std::string(k.name).c_str(), static_cast<int>(k.argument.kind),
-                std::string(k.since).c_str(), xd::conf::is_obeyed(k));
+    std::printf("%s\t%s\t%d\t%s\t%d\n", std::string(xd::conf::info(k.block).path).c_str(), std::string(k.name).c_str(),
+                static_cast<int>(k.argument.kind), std::string(k.since).c_str(), xd::conf::is_obeyed(k));
   }
   return 0;
 }
@@ -56,7 +56,9 @@ int main(int argc, char** argv) {
   }
   if (optind + 1 != argc) return 1;
   if (!interfaces.empty()) {
-    options.interface_exists = [&](const std::string& name) { return std::find(interfaces.begin(), interfaces.end(), name) != interfaces.end(); };
+    options.interface_exists = [&](const std::string& name) {
+      return std::find(interfaces.begin(), interfaces.end(), name) != interfaces.end();
+    };
   }
 
   xd::conf::DiskReader disk;

@@ -24,8 +24,8 @@ Compiled compiled(const std::string& text, Options options = {}) {
 }
 
 std::string instance(const std::string& inside, const std::string& name = "VI_1", int vrid = 51) {
-  return "vrrp_instance " + name + " {\n interface eth0\n virtual_router_id " + std::to_string(vrid) + "\n virtual_ipaddress {\n 192.0.2." + std::to_string(vrid) +
-         "/24\n }\n" + inside + "}\n";
+  return "vrrp_instance " + name + " {\n interface eth0\n virtual_router_id " + std::to_string(vrid) +
+         "\n virtual_ipaddress {\n 192.0.2." + std::to_string(vrid) + "/24\n }\n" + inside + "}\n";
 }
 
 VrrpInstance the_instance(const std::string& inside, const std::string& before = {}) {
@@ -35,15 +35,22 @@ VrrpInstance the_instance(const std::string& inside, const std::string& before =
 }
 
 std::string server(const std::string& inside, const std::string& real = {}) {
-  return "virtual_server 192.0.2.10 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n" + inside + " real_server 198.51.100.1 8080 {\n" + real + " }\n}\n";
+  return "virtual_server 192.0.2.10 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n" + inside +
+         " real_server 198.51.100.1 8080 {\n" + real + " }\n}\n";
 }
 
 // ---- text
 
 TEST(Text, BracesMayStandAnywhere) {
   const std::string expected = print(compiled(instance("")).model);
-  EXPECT_EQ(print(compiled("vrrp_instance VI_1\n\n{\ninterface eth0\nvirtual_router_id 51\nvirtual_ipaddress{192.0.2.51/24}}").model), expected);
-  EXPECT_EQ(print(compiled("vrrp_instance VI_1 { interface eth0 # lan\n\tvirtual_router_id \"51\" ! note\r\n virtual_ipaddress\n # here\n {\n192.0.2.51/24\n} }\n").model), expected);
+  EXPECT_EQ(
+      print(compiled("vrrp_instance VI_1\n\n{\ninterface eth0\nvirtual_router_id 51\nvirtual_ipaddress{192.0.2.51/24}}")
+                .model),
+      expected);
+  EXPECT_EQ(print(compiled("vrrp_instance VI_1 { interface eth0 # lan\n\tvirtual_router_id \"51\" ! note\r\n "
+                           "virtual_ipaddress\n # here\n {\n192.0.2.51/24\n} }\n")
+                      .model),
+            expected);
 }
 
 TEST(Text, CommentSignsDoNotCountInQuotesOrBehindABackslash) {
@@ -52,14 +59,17 @@ TEST(Text, CommentSignsDoNotCountInQuotesOrBehindABackslash) {
 }
 
 TEST(Text, DefinitionsAreReplacedAlsoInsideEachOther) {
-  const Compiled c = compiled("$NET=192.0.2\n$VIP=${NET}.7/24\n$BODY=interface eth0\\\n virtual_router_id 9\nvrrp_instance A {\n $BODY\n virtual_ipaddress {\n $VIP\n }\n}\n");
+  const Compiled c = compiled(
+      "$NET=192.0.2\n$VIP=${NET}.7/24\n$BODY=interface eth0\\\n virtual_router_id 9\nvrrp_instance A {\n $BODY\n "
+      "virtual_ipaddress {\n $VIP\n }\n}\n");
   ASSERT_THAT(c.model.vrrp_instances, SizeIs(1));
   EXPECT_EQ(c.model.vrrp_instances[0].addresses[0].prefix.str(), "192.0.2.7/24");
   EXPECT_THAT(c.diagnostics.all(), IsEmpty()) << c.diagnostics.render();
 }
 
 TEST(Text, LinesOfAnotherNodeDoNotCount) {
-  const std::string text = instance("@high priority 200\n@low priority 50\n@^low nopreempt\n") + "@low vrrp_instance other {\n interface eth1\n}\n";
+  const std::string text = instance("@high priority 200\n@low priority 50\n@^low nopreempt\n") +
+                           "@low vrrp_instance other {\n interface eth1\n}\n";
   Options options;
   options.config_id = "high";
   const Compiled high = compiled(text, options);
@@ -67,7 +77,8 @@ TEST(Text, LinesOfAnotherNodeDoNotCount) {
   EXPECT_EQ(high.model.vrrp_instances[0].priority, 200);
   EXPECT_TRUE(high.model.vrrp_instances[0].nopreempt);
   options.config_id = "low";
-  EXPECT_THAT(compile_text("/k", text, options).diagnostics.render(), HasSubstr("vrrp_instance other needs a virtual_router_id"));
+  EXPECT_THAT(compile_text("/k", text, options).diagnostics.render(),
+              HasSubstr("vrrp_instance other needs a virtual_router_id"));
 }
 
 // ---- VRRP
@@ -100,13 +111,17 @@ TEST(Authentication, BelongsToVersion2) {
   const auto pass = the_instance("authentication {\n auth_type PASS\n auth_pass 1111\n}\n").authentication;
   EXPECT_EQ(pass.type, AuthType::pass);
   EXPECT_EQ(pass.data, (std::array<std::uint8_t, 8>{'1', '1', '1', '1'}));
-  EXPECT_EQ(the_instance("version 3\nauthentication {\n auth_type PASS\n auth_pass 1111\n}\n").authentication, Authentication{});
-  EXPECT_EQ(the_instance("authentication {\n auth_type PASS\n auth_pass 123456789\n}\n").authentication.data.back(), '8');
+  EXPECT_EQ(the_instance("version 3\nauthentication {\n auth_type PASS\n auth_pass 1111\n}\n").authentication,
+            Authentication{});
+  EXPECT_EQ(the_instance("authentication {\n auth_type PASS\n auth_pass 123456789\n}\n").authentication.data.back(),
+            '8');
 }
 
 TEST(Garp, InstanceThenGlobalThenDefault) {
   EXPECT_EQ(the_instance("").garp, GarpSettings{});
-  const auto garp = the_instance("garp_master_repeat 7\n", "global_defs {\n vrrp_garp_master_delay 9\n vrrp_garp_master_repeat 2\n}\n").garp;
+  const auto garp = the_instance("garp_master_repeat 7\n",
+                                 "global_defs {\n vrrp_garp_master_delay 9\n vrrp_garp_master_repeat 2\n}\n")
+                        .garp;
   EXPECT_EQ(garp.repeat, 7u);
   EXPECT_EQ(garp.delay, 9s);
   EXPECT_EQ(garp.lower_prio_repeat, 7u) << "follows the instance's own";
@@ -114,7 +129,8 @@ TEST(Garp, InstanceThenGlobalThenDefault) {
 }
 
 TEST(Addresses, OptionsAndFamilies) {
-  const auto i = the_instance("virtual_ipaddress_excluded {\n 192.0.2.99 dev eth1 label eth1:9 scope link brd + no_track\n}\n");
+  const auto i =
+      the_instance("virtual_ipaddress_excluded {\n 192.0.2.99 dev eth1 label eth1:9 scope link brd + no_track\n}\n");
   ASSERT_THAT(i.excluded_addresses, SizeIs(1));
   const VirtualAddress& a = i.excluded_addresses[0];
   EXPECT_EQ(a.prefix.length, 32);
@@ -123,7 +139,9 @@ TEST(Addresses, OptionsAndFamilies) {
   EXPECT_EQ(a.scope, 253);
   EXPECT_EQ(a.broadcast->str(), "192.0.2.99");
   EXPECT_TRUE(a.no_track);
-  const Compiled six = compiled("vrrp_instance A {\n interface eth0\n virtual_router_id 1\n version 3\n virtual_ipaddress {\n fe80::1/64\n 2001:db8::1/64\n 192.0.2.1\n }\n}\n");
+  const Compiled six = compiled(
+      "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n version 3\n virtual_ipaddress {\n fe80::1/64\n "
+      "2001:db8::1/64\n 192.0.2.1\n }\n}\n");
   EXPECT_EQ(six.model.vrrp_instances[0].family, AF_INET6);
   EXPECT_THAT(six.model.vrrp_instances[0].addresses, SizeIs(2));
 }
@@ -131,15 +149,18 @@ TEST(Addresses, OptionsAndFamilies) {
 TEST(Addresses, WhatDoesNotFitInAnAdvertIsExcluded) {
   std::string many;
   for (int i = 0; i < 300; ++i) many += "10.0." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) + "\n";
-  const Compiled c = compiled("vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n" + many + "}\n}\n");
+  const Compiled c =
+      compiled("vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n" + many + "}\n}\n");
   EXPECT_THAT(c.model.vrrp_instances[0].addresses, SizeIs(255));
   EXPECT_THAT(c.model.vrrp_instances[0].excluded_addresses, SizeIs(45));
 }
 
-const char* const script = "vrrp_script chk {\n script \"/bin/chk 'two words'\" nobody\n interval 0.5\n weight -20\n user nobody users\n}\n";
+const char* const script =
+    "vrrp_script chk {\n script \"/bin/chk 'two words'\" nobody\n interval 0.5\n weight -20\n user nobody users\n}\n";
 
 TEST(Scripts, ReferencesTakeTheScriptsWeightUnlessTheySayTheirOwn) {
-  const Compiled c = compiled(script + instance("track_script {\n chk\n}\n") + instance("track_script {\n chk weight 5 reverse\n}\n", "VI_2", 52));
+  const Compiled c = compiled(script + instance("track_script {\n chk\n}\n") +
+                              instance("track_script {\n chk weight 5 reverse\n}\n", "VI_2", 52));
   ASSERT_THAT(c.model.vrrp_scripts, SizeIs(1));
   EXPECT_EQ(c.model.vrrp_scripts[0].script.words, (std::vector<std::string>{"/bin/chk", "two words"}));
   EXPECT_EQ(c.model.vrrp_scripts[0].script.group, "users");
@@ -165,16 +186,20 @@ TEST(Scripts, WithoutScriptSecurityTheTestSaysSix) {
 }
 
 TEST(SyncGroup, WeightsOfMembersDoNotCountUnlessAllowed) {
-  const std::string members = script + instance("track_script {\n chk\n}\ntrack_interface {\n eth1 weight 5\n}\n") + instance("", "VI_2", 52);
+  const std::string members =
+      script + instance("track_script {\n chk\n}\ntrack_interface {\n eth1 weight 5\n}\n") + instance("", "VI_2", 52);
   const Compiled strict = compiled(members + "vrrp_sync_group G {\n group {\n VI_1\n VI_2\n }\n}\n");
   EXPECT_THAT(strict.model.vrrp_instances[0].track_scripts, IsEmpty());
   EXPECT_EQ(strict.model.vrrp_instances[0].track_interfaces, (std::vector<Track>{{"eth1", 0, false}}));
-  const Compiled allowed = compiled(members + "vrrp_sync_group G {\n sync_group_tracking_weight\n group {\n VI_1\n VI_2\n }\n}\n");
+  const Compiled allowed =
+      compiled(members + "vrrp_sync_group G {\n sync_group_tracking_weight\n group {\n VI_1\n VI_2\n }\n}\n");
   EXPECT_THAT(allowed.model.vrrp_instances[0].track_scripts, SizeIs(1));
 }
 
 TEST(SyncGroup, AnInstanceBelongsToOne) {
-  const Compiled c = compiled(instance("") + instance("", "VI_2", 52) + "vrrp_sync_group G {\n group {\n VI_1\n VI_2\n }\n}\nvrrp_sync_group H {\n group {\n VI_2\n}\n}\n");
+  const Compiled c =
+      compiled(instance("") + instance("", "VI_2", 52) +
+               "vrrp_sync_group G {\n group {\n VI_1\n VI_2\n }\n}\nvrrp_sync_group H {\n group {\n VI_2\n}\n}\n");
   ASSERT_THAT(c.model.vrrp_sync_groups, SizeIs(1));
   EXPECT_EQ(c.model.vrrp_sync_groups[0].members, (std::vector<std::string>{"VI_1", "VI_2"}));
 }
@@ -183,20 +208,23 @@ TEST(SyncGroup, AnInstanceBelongsToOne) {
 
 TEST(Checker, InheritsFromRealServerVirtualServerAndGlobal) {
   const Compiled c = compiled(server(" delay_loop 6\n connect_timeout 4\n retry 9\n virtualhost vs\n",
-                                     " retry 2\n delay_before_retry 7\n virtualhost rs\n TCP_CHECK {\n connect_timeout 1.5\n }\n HTTP_GET {\n url {\n path /\n }\n }\n") +
+                                     " retry 2\n delay_before_retry 7\n virtualhost rs\n TCP_CHECK {\n connect_timeout "
+                                     "1.5\n }\n HTTP_GET {\n url {\n path /\n }\n }\n") +
                               "global_defs {\n checker_log_all_failures\n smtp_alert off\n}\n");
   const RealServer& r = c.model.virtual_servers[0].real_servers[0];
   ASSERT_THAT(r.checkers, SizeIs(2));
   EXPECT_EQ(r.checkers[0].connection.connect_timeout, 1500ms);
   EXPECT_EQ(r.checkers[1].connection.connect_timeout, 4s);
-  const CheckSchedule expected{.delay_loop = 6s, .retry = 2, .delay_before_retry = 7s, .warmup = 6s, .alpha = false, .log_all_failures = true};
+  const CheckSchedule expected{
+      .delay_loop = 6s, .retry = 2, .delay_before_retry = 7s, .warmup = 6s, .alpha = false, .log_all_failures = true};
   EXPECT_EQ(r.checkers[0].schedule, expected);
   EXPECT_EQ(std::get<HttpCheck>(r.checkers[1].check).virtualhost, "rs");
   EXPECT_FALSE(r.smtp_alert);
 }
 
 TEST(Checker, TypesHaveTheirOwnDefaults) {
-  const Compiled c = compiled(server("", " TCP_CHECK {\n }\n SSL_GET {\n url {\n path /\n status_code 200 300-399\n }\n }\n"));
+  const Compiled c =
+      compiled(server("", " TCP_CHECK {\n }\n SSL_GET {\n url {\n path /\n status_code 200 300-399\n }\n }\n"));
   const RealServer& r = c.model.virtual_servers[0].real_servers[0];
   EXPECT_EQ(r.checkers[0].schedule, CheckSchedule{});
   EXPECT_EQ(r.checkers[1].schedule.delay_before_retry, 3s);
@@ -223,8 +251,10 @@ TEST(VirtualServer, PersistenceHasADefault) {
 }
 
 TEST(VirtualServer, ByMarkOrWithoutPort) {
-  const Compiled c = compiled("virtual_server fwmark 7 {\n lb_algo sh\n sh-port\n lb_kind DR\n real_server 198.51.100.1 {\n }\n}\n"
-                              "virtual_server 2001:db8::1 443 {\n lb_algo mh\n lb_kind TUN\n protocol TCP\n real_server 198.51.100.1 443 {\n weight 0\n }\n real_server 2001:db8::2 {\n }\n}\n");
+  const Compiled c = compiled(
+      "virtual_server fwmark 7 {\n lb_algo sh\n sh-port\n lb_kind DR\n real_server 198.51.100.1 {\n }\n}\n"
+      "virtual_server 2001:db8::1 443 {\n lb_algo mh\n lb_kind TUN\n protocol TCP\n real_server 198.51.100.1 443 {\n "
+      "weight 0\n }\n real_server 2001:db8::2 {\n }\n}\n");
   ASSERT_THAT(c.model.virtual_servers, SizeIs(2)) << c.diagnostics.render();
   EXPECT_EQ(c.model.virtual_servers[0].key.fwmark, 7u);
   EXPECT_EQ(c.model.virtual_servers[0].scheduler_flags, std::uint32_t{lvs::sh_port});
@@ -238,7 +268,9 @@ TEST(VirtualServer, QuorumIsNoMoreThanTheServersWeigh) {
 }
 
 TEST(VirtualServer, SorryServer) {
-  const VirtualServer v = compiled(server(" sorry_server 198.51.100.9 81\n sorry_server_inhibit\n inhibit_on_failure\n")).model.virtual_servers[0];
+  const VirtualServer v =
+      compiled(server(" sorry_server 198.51.100.9 81\n sorry_server_inhibit\n inhibit_on_failure\n"))
+          .model.virtual_servers[0];
   ASSERT_TRUE(v.sorry_server);
   EXPECT_EQ(v.sorry_server->endpoint.str(), "198.51.100.9:81");
   EXPECT_TRUE(v.sorry_server->inhibit);
@@ -246,7 +278,9 @@ TEST(VirtualServer, SorryServer) {
 }
 
 TEST(Xdirector, BlockOfItsOwnOrFileOfItsOwn) {
-  const Compiled c = compiled(server("") + "xdirector {\n engine xdp\n flows 5000\n interface eth0 {\n mode native\n priority 40\n }\n virtual_server 192.0.2.10 80 {\n engine ipvs\n }\n}\n");
+  const Compiled c = compiled(server("") +
+                              "xdirector {\n engine xdp\n flows 5000\n interface eth0 {\n mode native\n priority 40\n "
+                              "}\n virtual_server 192.0.2.10 80 {\n engine ipvs\n }\n}\n");
   EXPECT_EQ(c.model.xdirector.engine, Engine::xdp);
   EXPECT_EQ(c.model.virtual_servers[0].engine, Engine::ipvs);
   EXPECT_EQ(c.model.xdirector.interfaces, (std::vector<XdpInterface>{{"eth0", XdpMode::native, 40}}));
@@ -260,7 +294,9 @@ TEST(Xdirector, BlockOfItsOwnOrFileOfItsOwn) {
 }
 
 TEST(Diagnostics, AKeywordWithoutEffectIsReportedOnce) {
-  const Compiled c = compiled(server("", " MISC_CHECK {\n misc_path /bin/true\n }\n") + "global_defs {\n smtp_server localhost\n}\n" + instance("use_vmac\n") + instance("use_vmac\n", "VI_2", 52));
+  const Compiled c =
+      compiled(server("", " MISC_CHECK {\n misc_path /bin/true\n }\n") + "global_defs {\n smtp_server localhost\n}\n" +
+               instance("use_vmac\n") + instance("use_vmac\n", "VI_2", 52));
   const std::string said = c.diagnostics.render();
   EXPECT_THAT(said, HasSubstr("accepted, not in effect yet: MISC_CHECK"));
   EXPECT_EQ(said.find("misc_path"), std::string::npos);

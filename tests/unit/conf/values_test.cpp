@@ -17,9 +17,7 @@ TEST(Integer, SaysHowItWasWritten) {
   EXPECT_EQ(parse_integer("-").written, Written::none);
 }
 
-TEST(Integer, SaturatesInsteadOfWrapping) {
-  EXPECT_EQ(parse_integer("99999999999999999999999").value, INT64_MAX);
-}
+TEST(Integer, SaturatesInsteadOfWrapping) { EXPECT_EQ(parse_integer("99999999999999999999999").value, INT64_MAX); }
 
 TEST(Decimal, CountsInMicroseconds) {
   bool rounded = false;
@@ -50,7 +48,9 @@ TEST(Command, SplitsAtBlanksAndKeepsQuotedWordsTogether) {
 }
 
 TEST(Command, JoinedWordsSplitIntoTheSame) {
-  for (const Words& words : {Words{"/bin/x", "two words", "", "it's", "\"quoted\"", "back\\slash", "tab\there", "$HOME", "a#b!c"}, Words{"\x01\xff"}}) {
+  for (const Words& words :
+       {Words{"/bin/x", "two words", "", "it's", "\"quoted\"", "back\\slash", "tab\there", "$HOME", "a#b!c"},
+        Words{"\x01\xff"}}) {
     EXPECT_EQ(split_command(join_command(words)), words) << join_command(words);
     EXPECT_EQ(join_command(words).find('"'), std::string::npos) << "it stands in a quoted word";
   }

@@ -5,7 +5,6 @@ agree on wrongly. tcpdump's and tshark's decoders read the same packets again, s
 """
 
 import ctypes
-import os
 import select
 import socket
 import struct
@@ -14,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from .netns import socket_in
 from .wait import wait_for
 
 SO_TIMESTAMPNS = 35
@@ -22,26 +22,6 @@ PACKET_ADD_MEMBERSHIP = 1
 PACKET_MR_PROMISC = 1
 SOL_PACKET = 263
 ETH_P_ALL = 3
-CLONE_NEWNET = 0x40000000
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def socket_in(namespace, *arguments):
-    """A socket that belongs to a named network namespace. Only this thread goes there, and it comes back."""
-    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-    try:
-        if _libc.setns(there, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"setns to {namespace}")
-        try:
-            return socket.socket(*arguments)
-        finally:
-            if _libc.setns(here, CLONE_NEWNET) != 0:
-                os._exit(70)  # a thread lost in another namespace must not go on
-    finally:
-        os.close(here)
-        os.close(there)
 
 
 def checksum(data):

@@ -6,7 +6,7 @@ import struct
 import threading
 import time
 
-from .capture import socket_in
+from .netns import socket_in
 
 RTMGRP_IPV4_IFADDR = 0x10
 RTM_NEWADDR, RTM_DELADDR = 20, 21

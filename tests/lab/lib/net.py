@@ -19,12 +19,15 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
+from . import xdp_pass
+from .netns import inside
 from .wait import wait_for
 
 PREFIX = "xdlab"
@@ -191,6 +194,13 @@ class Node:
         switch.run(f"ip link set {port} up")
         wait_for(lambda: Path(f"/proc/{self.init}/root/sys/class/net/{device}/operstate").read_text() == "up\n",
                  f"carrier of {device} in {self.name}")
+
+    def make_peers_receive(self):
+        """For XDP_TX in native mode: see xdp_pass.py. It costs the node its segmentation offload, so it is not the default."""
+        for switch, port in self.ports.values():
+            note(f"# an XDP program that passes everything on {port} of {switch.name}")
+            link = inside(switch.namespace, lambda port=port: xdp_pass.attach(socket.if_nametoindex(port)))
+            self.lab.at_close(lambda link=link: os.close(link))
 
     def power_off(self):
         """As a power cut: the processes are gone and so is the carrier on every wire, at (nearly) the same moment."""

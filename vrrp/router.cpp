@@ -72,7 +72,8 @@ class Router::Ears final : public Listener {
     const TimePoint now = router_.ports_.now();
     if (told != TimePoint{} && now - told < reject_told_again) return;
     told = now;
-    log::warning("({}) ignores adverts from {}: {}", instance_.conf.name, source.str(), rejection.str());
+    log::warning("({}) ignores adverts from {}: {}", instance_.conf.name, source.str(),
+                 rejection.value == 0 ? std::string(sentence(rejection.reason)) : rejection.str());
   }
 
   void on_master_down() override {
@@ -258,6 +259,11 @@ void Router::commit() {
     }
     garp_.add(instance.id, targets, instance.conf.garp, now);
   }
+  // A group begins as one: at once only if every member owns its addresses.
+  for (auto& group : groups_) {
+    const auto initial = group_initial_state(states_of(group->members));
+    for (Instance* member : group->members) member->election.initial_state = initial;
+  }
   link_told_.clear();
   scripts_.define(std::move(plan->scripts));
   scripts_.run();
@@ -314,10 +320,6 @@ void Router::configure(Instance& instance, PlannedInstance planned) {
     auto tracks = member_tracks(instance.conf, instance.group->conf);
     instance.track_interfaces = std::move(tracks.interfaces);
     instance.track_scripts = std::move(tracks.scripts);
-    // A group begins as one: at once only if every member owns its addresses.
-    const auto& members = instance.group->members;
-    const bool owners = std::all_of(members.begin(), members.end(), [](const Instance* m) { return m->conf.priority == priority_owner; });
-    instance.election.initial_state = owners ? conf::WantedState::master : conf::WantedState::backup;
   }
   if (instance.conf.version == 2) instance.state.master_interval = instance.election.interval;
   instance.packets_changed();
@@ -455,7 +457,7 @@ void Router::give(Instance& instance, const Event& event) {
       instance.queue_priority_zero(ports_.sender);
       log::info("({}) sent 0 priority", instance.conf.name);
     } else {
-      todo_.push_back({&instance, action, instance.state.role, before, instance.state.cause});
+      todo_.push_back({&instance, action, before, instance.state.cause});
     }
   }
   if (instance.state.role != before || master_before != std::pair(instance.state.master, instance.state.priority)) changed_ = true;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,8 +72,7 @@ class Router {
   struct Todo {
     Instance* instance;
     Action action;
-    Role role;       // after the step that asked for it
-    Role before;
+    Role before;     // the step that asked for it
     Cause cause;
   };
 

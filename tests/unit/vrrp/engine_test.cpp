@@ -411,6 +411,22 @@ TEST_F(RouterGroups, oneMembersFaultIsEveryonesAndBothSayGoodbye) {
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
+TEST_F(RouterGroups, ofOwnersAreMastersAtOnce) {
+  for (auto& member : model.vrrp_instances) member.priority = 255;
+  world.configure(model);
+  world.pass(0s);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  EXPECT_EQ(world.role("VI_IN"), Role::master);
+}
+
+TEST_F(RouterGroups, withOneOwnerBeginAsBackups) {
+  model.vrrp_instances[1].priority = 255;
+  world.configure(model);
+  world.pass(1s);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_EQ(world.role("VI_IN"), Role::backup);
+}
+
 using RouterReload = OneDirector;
 
 TEST_F(RouterReload, anUntouchedMasterNoticesNothing) {

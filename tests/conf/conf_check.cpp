@@ -5,8 +5,9 @@
 //
 // -i  configuration id of @id lines      -I  the interfaces that exist; without it none is checked
 // -p  print the model                    -m  compile again from the bundle and from the printed model: all must agree
-// -s  look whether scripts can be run        -k  the keyword table: block path, keyword, kind of argument, whether it
-// is obeyed Exits with config_test_exit_code.
+// -s  look whether scripts can be run    -k  the keyword table: block path, keyword, argument, release, obeyed
+//
+// Exits with config_test_exit_code.
 #include <unistd.h>
 
 #include <algorithm>

@@ -5,6 +5,7 @@
 #include <exception>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "ctl/verbs.h"
 #include "ipc/socket.h"
@@ -18,7 +19,8 @@ int main(int argc, char** argv) try {
   app.require_subcommand(1);
   app.fallthrough();  // `xdirector status -j` and `xdirector -j status` are the same
   app.add_flag("-j,--json", context.json, "JSON for programs instead of text for people");
-  app.add_option("--socket", context.socket, "the daemon's control socket (default: by network namespace, under /run/xdirector)");
+  std::string socket;
+  app.add_option("--socket", socket, "the daemon's control socket (default: by network namespace, under /run/xdirector)");
   app.footer(
       "Exit status: 0 fine; 1 failed, or a wrong command line; 3 the daemon is not running;\n"
       "check: 0 good, 2 unusable, 5 problems, 6 script security.");
@@ -33,7 +35,7 @@ int main(int argc, char** argv) try {
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? fine : failed;
   }
-  if (context.socket.empty()) context.socket = xd::ipc::default_control_socket();
+  context.sockets = socket.empty() ? xd::ipc::possible_control_sockets() : std::vector<std::string>{socket};
   return rows.at(app.get_subcommands().front())->run(context);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "xdirector: %s\n", error.what());

@@ -25,11 +25,16 @@ int complain(int code, const std::string& why) {
 
 // Puts a question to the daemon and prints the answer by `print`, or as it is with -j.
 int ask_and_print(const Context& context, const char* question, std::string (*print)(const json&)) {
-  const auto raw = ipc::ask(context.socket, json{{"question", question}}.dump(), answer_limit);
+  const auto nobody = [](const Error& error) { return error.code == ENOENT || error.code == ECONNREFUSED; };
+  Result<std::string> raw = Error{"nobody was asked"};
+  for (const auto& socket : context.sockets) {
+    raw = ipc::ask(socket, json{{"question", question}}.dump(), answer_limit);
+    if (raw || !nobody(raw.error())) break;
+  }
   if (!raw) {
     const int code = raw.error().code;
-    if (code == ENOENT || code == ECONNREFUSED) {
-      return complain(not_running, fmt::format("no daemon listens on {}: xdirectord is not running in this network namespace", context.socket));
+    if (nobody(raw.error())) {
+      return complain(not_running, fmt::format("no daemon listens on {}: xdirectord is not running in this network namespace", fmt::join(context.sockets, " or ")));
     }
     if (code == EACCES) return complain(failed, fmt::format("{}: only root may ask the daemon", raw.error().message));
     return complain(failed, raw.error().message);

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 namespace xd::ctl {
 
@@ -12,7 +13,7 @@ inline constexpr int failed = 1;       // the daemon could not answer, or a wron
 inline constexpr int not_running = 3;  // no daemon in this network namespace, as `systemctl status` counts
 
 struct Context {
-  std::string socket;  // of the daemon
+  std::vector<std::string> sockets;  // where the daemon may listen, tried in order
   bool json = false;   // -j
   std::string file;    // operand of `check`
 };

@@ -417,6 +417,7 @@ int run_parent(const Options& options, const std::vector<std::string>& words) {
     parent.begin(std::move(compiled), std::move(*orphans));
     return loop.run();
   }();
+  (void)::rmdir(ipc::runtime_directory().c_str());  // stays while another daemon's or an orphan's sockets are in it
   log::info("Stopped xdirectord {}", XD_VERSION);
   log::stop();
   readiness.tell(code);

@@ -18,12 +18,15 @@ namespace xd::ipc {
 namespace {
 
 constexpr const char* run_directory = "/run/xdirector";
+constexpr const char* control_socket_name = "/control.sock";
 
 std::optional<ino_t> inode_of(const char* path) {
   struct stat st {};
   if (::stat(path, &st) != 0) return std::nullopt;
   return st.st_ino;
 }
+
+std::string namespace_directory() { return std::string(run_directory) + "/netns-" + std::to_string(inode_of("/proc/self/ns/net").value_or(0)); }
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -46,12 +49,16 @@ Result<Fd> stream_socket() {
 std::string runtime_directory() {
   const auto own = inode_of("/proc/self/ns/net");
   const auto first = inode_of("/proc/1/ns/net");
-  // Not being allowed to look at PID 1 is common in containers, where there is only one namespace to speak of.
-  if (!own || !first || *own == *first) return run_directory;
-  return std::string(run_directory) + "/netns-" + std::to_string(*own);
+  return own == first ? run_directory : namespace_directory();
 }
 
-std::string default_control_socket() { return runtime_directory() + "/control.sock"; }
+std::string default_control_socket() { return runtime_directory() + control_socket_name; }
+
+std::vector<std::string> possible_control_sockets() {
+  std::vector<std::string> paths{default_control_socket()};
+  if (const std::string other = namespace_directory() + control_socket_name; other != paths.front()) paths.push_back(other);
+  return paths;
+}
 
 Status make_runtime_directory(const std::string& path) {
   const std::filesystem::path directory(path);

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/loop.h"
@@ -15,10 +16,13 @@
 namespace xd::ipc {
 
 // Where the daemon of this process's network namespace keeps its sockets: /run/xdirector in the network namespace of
-// PID 1, else /run/xdirector/netns-INODE. So `ip netns exec dir1 xdirector status` finds the daemon that runs in dir1.
+// PID 1, else /run/xdirector/netns-INODE; also where we may not look at PID 1 (a container, a unit without CAP_SYS_PTRACE). So
+// `ip netns exec dir1 xdirector status` finds the daemon that runs in dir1.
 std::string runtime_directory();
 // The operator's socket: runtime_directory()/control.sock.
 std::string default_control_socket();
+// Where to look for it: the daemon may see less of PID 1 than the one who asks.
+std::vector<std::string> possible_control_sockets();
 
 // Creates the directory (mode 0700) and the missing ones above it (0755).
 Status make_runtime_directory(const std::string& path);

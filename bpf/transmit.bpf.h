@@ -2,6 +2,8 @@
 #ifndef XD_BPF_TRANSMIT_BPF_H
 #define XD_BPF_TRANSMIT_BPF_H
 
+#include <linux/pkt_cls.h>
+
 static __always_inline int tags(__u32 vlans) { return !!vlans + !!(vlans & 0xfff); }
 
 /* Asked before anything is changed: a packet that is passed must reach the stack as it came. */
@@ -13,6 +15,40 @@ static __always_inline enum xd_reason may_transmit(const struct packet *packet, 
 
 static __always_inline void set_vlan(struct vlan_tag *tag, __u32 id) {
   tag->tci = (tag->tci & bpf_htons(0xf000)) | bpf_htons(id & 0xfff);
+}
+
+/* In generic mode a frame may be a whole unsegmented burst of 64 KiB (TSO of a veth peer, GRO of a NIC). XDP_TX sends it as it is, a
+ * redirect to another device refuses what is longer than that device's MTU. Such frames get a note in front and go up, where
+ * xd_long (tc, below) sends them: to the stack's transmit path, which segments them.
+ */
+#define SHORT_ENOUGH 1280 /* every link carries this */
+
+struct long_note {
+  __u32 magic;
+  __u32 ifindex;
+};
+#define LONG_MAGIC 0x78646c6fu
+
+static __always_inline int is_long(struct xdp_md *ctx, const struct packet *packet) {
+  __u32 ifindex = ctx->ingress_ifindex;
+  struct xd_port *port = bpf_map_lookup_elem(&xd_ports, &ifindex);
+  return port && port->flags & XD_PORT_GENERIC && packet->length > port->mtu;
+}
+
+static __always_inline int send_long(struct xdp_md *ctx, __u32 ifindex) {
+  if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(struct long_note))) return XDP_ABORTED;
+  struct long_note *note = (void *)(long)ctx->data_meta;
+  if ((void *)(note + 1) > (void *)(long)ctx->data) return XDP_ABORTED;
+  note->magic = LONG_MAGIC;
+  note->ifindex = ifindex;
+  return XDP_PASS;
+}
+
+SEC("tc")
+int xd_long(struct __sk_buff *skb) {
+  struct long_note *note = (void *)(long)skb->data_meta;
+  if ((void *)(note + 1) > (void *)(long)skb->data || note->magic != LONG_MAGIC) return TC_ACT_UNSPEC;
+  return bpf_redirect(note->ifindex, 0);
 }
 
 static __always_inline int transmit(struct xdp_md *ctx, struct packet *packet, const struct xd_hop *hop) {
@@ -29,6 +65,7 @@ static __always_inline int transmit(struct xdp_md *ctx, struct packet *packet, c
   __builtin_memcpy(packet->eth, hop, 2 * ETH_ALEN);
 
   if (hop->ifindex == ctx->ingress_ifindex) return XDP_TX;
+  if (packet->length > SHORT_ENOUGH && is_long(ctx, packet)) return send_long(ctx, hop->ifindex);
   return bpf_redirect_map(&xd_devices, hop->ifindex, XDP_ABORTED);
 }
 

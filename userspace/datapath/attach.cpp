@@ -90,14 +90,36 @@ Multiprog dispatcher_of(int ifindex) {
   return Multiprog(libxdp_get_error(found) == 0 ? found : nullptr);
 }
 
+// xd_long stands at tc ingress under this handle and priority.
+constexpr std::uint32_t long_handle = 1;
+constexpr std::uint32_t long_priority = 0x5844;
+
+int attach_long(int ifindex, int program_fd) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+  const auto print = libbpf_set_print(nullptr);  // it would print that the hook exists
+  const int created = bpf_tc_hook_create(&hook);
+  libbpf_set_print(print);
+  if (created != 0 && created != -EEXIST) return created;
+  LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program_fd, .flags = BPF_TC_F_REPLACE, .handle = long_handle, .priority = long_priority);
+  return bpf_tc_attach(&hook, &options);
+}
+
+void detach_long(int ifindex) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = long_handle, .priority = long_priority);
+  const auto print = libbpf_set_print(nullptr);
+  bpf_tc_detach(&hook, &options);
+  libbpf_set_print(print);
+}
+
 Error failure(int ifindex, const std::string& what, int code) {
   return Error::from_errno(what + " " + interface_name(ifindex), code < 0 ? -code : code);
 }
 
 }  // namespace
 
-Attacher::Attacher(int program_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes)
-    : program_fd_(program_fd), fd_of_(std::move(fd_of)), sizes_(sizes) {
+Attacher::Attacher(int program_fd, int long_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes)
+    : program_fd_(program_fd), long_fd_(long_fd), fd_of_(std::move(fd_of)), sizes_(sizes) {
   libxdp_set_print(silent);
   if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, nullptr) != 1) no_dispatcher_ = "the kernel refuses programs that extend another";
 }
@@ -105,8 +127,16 @@ Attacher::Attacher(int program_fd, std::function<int(std::string_view)> fd_of, c
 Attacher::~Attacher() = default;
 
 Result<Attachment> Attacher::attach(int ifindex, Mode mode, std::optional<unsigned> run_priority) {
-  if (mode != Mode::automatic) return attach_in(ifindex, mode, run_priority);
+  auto attachment = mode == Mode::automatic ? attach_in_best_mode(ifindex, run_priority) : attach_in(ifindex, mode, run_priority);
+  if (!attachment || attachment->mode != Mode::generic) return attachment;
+  if (const int failed = attach_long(ifindex, long_fd_); failed != 0) {
+    attachment->note += std::string(attachment->note.empty() ? "" : "; ") + "bursts longer than the MTU cannot leave by another interface (" +
+                        failure(ifindex, "attach xd_long to", failed).message + ")";
+  }
+  return attachment;
+}
 
+Result<Attachment> Attacher::attach_in_best_mode(int ifindex, std::optional<unsigned> run_priority) {
   std::string why_generic;
   if (driver(ifindex) == "veth") {
     why_generic = "generic mode, because native XDP loses packets on a veth whose peer does not poll";
@@ -204,6 +234,7 @@ Status Attacher::attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsi
 }
 
 Status Attacher::detach(int ifindex) {
+  detach_long(ifindex);
   const Attached present = attached_program(ifindex);
   if (present.name == entry_name) {
     const int failed = bpf_xdp_detach(ifindex, flags_of(present.mode), nullptr);

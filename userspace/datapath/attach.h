@@ -16,8 +16,8 @@ namespace xd::datapath {
 
 class Attacher {
  public:
-  // `program_fd`: the loaded xd_entry. `fd_of` gives the maps for a second copy, which the dispatcher needs (another program type).
-  Attacher(int program_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes);
+  // `program_fd`: the loaded xd_entry, `long_fd`: xd_long, which generic mode needs beside it. `fd_of` gives the maps for a second copy, which the dispatcher needs (another program type).
+  Attacher(int program_fd, int long_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes);
   ~Attacher();
   Attacher(const Attacher&) = delete;
 
@@ -27,11 +27,13 @@ class Attacher {
   static bool attached(int ifindex);
 
  private:
+  Result<Attachment> attach_in_best_mode(int ifindex, std::optional<unsigned> run_priority);
   Result<Attachment> attach_in(int ifindex, Mode mode, std::optional<unsigned> run_priority);
   Status attach_plain(int ifindex, Mode mode);
   Status attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsigned> run_priority);
 
   int program_fd_;
+  int long_fd_;
   std::function<int(std::string_view)> fd_of_;
   Sizes sizes_;
   std::string no_dispatcher_;  // why not; empty: not known to be impossible

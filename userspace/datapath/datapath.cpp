@@ -217,7 +217,7 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   const int watch = bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_watch"));
   if (const Status status = pin(watch, datapath.pin_dir() + "/xd_watch"); !status) return status.error();
   datapath.impl_->attacher = std::make_unique<Attacher>(
-      datapath.program_fd(), [raw = datapath.impl_.get()](std::string_view name) { return raw->fd(name); }, sizes);
+      datapath.program_fd(), bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_long")), [raw = datapath.impl_.get()](std::string_view name) { return raw->fd(name); }, sizes);
   return datapath;
 }
 

@@ -27,6 +27,7 @@ def test_sample_lvs_dr(lab, capture):
     wait_for(lambda: set(ask(site.client, VIP, count=6)) == {"web1", "web2"}, "web3 to leave", 60)
     site.webs["web3"].start()
     wait_for(lambda: "web3" in ask(site.client, VIP, count=6), "web3 to return", 60)
+    wait_for(lambda: site.servers_of("d2")["10.23.8.13"]["up"], "d2 to know that web3 is back", 60, 0.2)
 
     site.node("d1").power_off()
     wire.wait_advert(source="10.23.8.2")

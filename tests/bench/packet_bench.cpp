@@ -28,7 +28,7 @@ using namespace xd::test;
 
 constexpr int samples = 9;
 constexpr int repeat = 100'000;
-constexpr std::uint32_t half_open = 1u << 20;
+constexpr std::uint32_t half_open = 262'144;  // the tables have their default sizes
 
 [[noreturn]] void die(const std::string& why) {
   fmt::print(stderr, "packet_bench: {}\n", why);
@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
   const std::string json_file = argc == 3 && std::string(argv[1]) == "--json" ? argv[2] : "";
   if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) die("needs root");
 
-  auto created = datapath::Datapath::create("/sys/fs/bpf/xd-bench", {1u << 20, half_open, 64, 256, 65'536});
+  auto created = datapath::Datapath::create("/sys/fs/bpf/xd-bench", {1'000'000, half_open, 64, 256, 65'536});
   if (!created) die(created.error().message);
   datapath::Datapath& path = *created;
   serve(path, "192.0.2.10", lvs::Forward::dr, lvs::Scheduler::rr, "10.0.1.");

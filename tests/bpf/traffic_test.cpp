@@ -29,8 +29,11 @@ class Traffic : public Director {
       sh("ip netns add " + name);
       in(name, "ip link set lo up");
     }
-    sh("ip link add eth0 type veth peer name eth0 netns " + client_ + " && ip link add eth1 type veth peer name eth0 netns " + server_);
-    sh("ip link add eth1 netns " + client_ + " type veth peer name eth1 netns " + server_);
+    // Both ends are made here and moved: older kernels do not make them in two other namespaces at once.
+    sh("ip link add eth0 type veth peer name end0 && ip link set end0 netns " + client_ + " name eth0");
+    sh("ip link add end1 type veth peer name end2 && ip link set end1 netns " + client_ + " name eth1 && ip link set end2 netns " + server_ +
+       " name eth1");
+    sh("ip link add eth1 type veth peer name end3 && ip link set end3 netns " + server_ + " name eth0");
     sh("ip link set eth0 up && ip link set eth1 up");
     sh("ip addr add 198.51.100.1/24 dev eth0 && ip addr add 10.0.0.254/24 dev eth1 && ip addr add 192.0.2.10/32 dev eth0");
     in(client_, "ip link set eth0 up && ip link set eth1 up && ip addr add 198.51.100.7/24 dev eth0 && ip route add default via 198.51.100.1");

@@ -27,6 +27,17 @@ constexpr const char* dispatcher_name = "xdp_dispatcher";
 
 int silent(libxdp_print_level, const char*, va_list) { return 0; }
 
+// libbpf prints to stderr what is no failure to us: a tc hook that exists, sections that it does not know.
+class Quiet {
+ public:
+  Quiet() : before_(libbpf_set_print(nullptr)) {}
+  ~Quiet() { libbpf_set_print(before_); }
+  Quiet(const Quiet&) = delete;
+
+ private:
+  libbpf_print_fn_t before_;
+};
+
 struct CloseProgram {
   void operator()(xdp_program* program) const { xdp_program__close(program); }
 };
@@ -96,9 +107,7 @@ constexpr std::uint32_t long_priority = 0x5844;
 
 int attach_long(int ifindex, int program_fd) {
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-  const auto print = libbpf_set_print(nullptr);  // it would print that the hook exists
   const int created = bpf_tc_hook_create(&hook);
-  libbpf_set_print(print);
   if (created != 0 && created != -EEXIST) return created;
   LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program_fd, .flags = BPF_TC_F_REPLACE, .handle = long_handle, .priority = long_priority);
   return bpf_tc_attach(&hook, &options);
@@ -107,9 +116,7 @@ int attach_long(int ifindex, int program_fd) {
 void detach_long(int ifindex) {
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
   LIBBPF_OPTS(bpf_tc_opts, options, .handle = long_handle, .priority = long_priority);
-  const auto print = libbpf_set_print(nullptr);
   bpf_tc_detach(&hook, &options);
-  libbpf_set_print(print);
 }
 
 Error failure(int ifindex, const std::string& what, int code) {
@@ -127,6 +134,7 @@ Attacher::Attacher(int program_fd, int long_fd, std::function<int(std::string_vi
 Attacher::~Attacher() = default;
 
 Result<Attachment> Attacher::attach(int ifindex, Mode mode, std::optional<unsigned> run_priority) {
+  const Quiet quiet;
   auto attachment = mode == Mode::automatic ? attach_in_best_mode(ifindex, run_priority) : attach_in(ifindex, mode, run_priority);
   if (!attachment || attachment->mode != Mode::generic) return attachment;
   if (const int failed = attach_long(ifindex, long_fd_); failed != 0) {
@@ -234,6 +242,7 @@ Status Attacher::attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsi
 }
 
 Status Attacher::detach(int ifindex) {
+  const Quiet quiet;
   detach_long(ifindex);
   const Attached present = attached_program(ifindex);
   if (present.name == entry_name) {
@@ -252,6 +261,7 @@ Status Attacher::detach(int ifindex) {
 }
 
 bool Attacher::attached(int ifindex) {
+  const Quiet quiet;
   const Attached present = attached_program(ifindex);
   if (present.name == entry_name) return true;
   if (present.name != dispatcher_name) return false;

@@ -38,6 +38,9 @@ void VirtualAddresses::define(const conf::VrrpInstance& instance, std::vector<st
     }
   }
   entries_ = std::move(wanted);
+}
+
+void VirtualAddresses::close_gates(std::vector<std::string>& problems) {
   for (const auto& entry : entries_) {
     if (!entry.held) set_gate(entry, false, problems);
   }

@@ -39,6 +39,9 @@ class VirtualAddresses {
   // left for acquire(), so that an address can move from one instance to another. What fails is in `problems`, a sentence
   // each, here and below.
   void define(const conf::VrrpInstance& instance, std::vector<std::string>& problems);
+  // For who is not master: the packet path is not to serve what we do not hold. Not part of define(), because a process that goes
+  // on as master would close its gates for the moment until acquire(), and packets of that moment would meet the stack.
+  void close_gates(std::vector<std::string>& problems);
 
   // Adds what is not held yet and returns it. An address that is there already is taken over as it is.
   std::vector<Entry> acquire(std::vector<std::string>& problems);

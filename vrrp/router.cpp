@@ -248,9 +248,13 @@ void Router::commit() {
       continue;
     }
     tune(instance);
-    if (instance.state.role != Role::master) continue;
-    instance.state.due = std::min(instance.state.due.value_or(now), now + instance.election.interval);
     std::vector<std::string> problems;
+    if (instance.state.role != Role::master) {
+      instance.addresses.close_gates(problems);
+      log_problems(instance, problems);
+      continue;
+    }
+    instance.state.due = std::min(instance.state.due.value_or(now), now + instance.election.interval);
     const auto gained = instance.addresses.acquire(problems);
     log_problems(instance, problems);
     std::vector<GarpSchedule::Target> targets;
@@ -341,7 +345,11 @@ void Router::begin(Instance& instance) {
       return std::any_of(instances_.begin(), instances_.end(), [&](const auto& other) { return other.get() != &instance && other->addresses.holds(entry); });
     };
     // An owner takes them at once: taking them off first would cut the host off for nothing.
-    if (instance.conf.priority != priority_owner) instance.addresses.remove_leftovers(held_by_another, problems);
+    if (instance.conf.priority != priority_owner) {
+      instance.addresses.remove_leftovers(held_by_another, problems);
+    } else {
+      instance.addresses.close_gates(problems);
+    }
   }
   log_problems(instance, problems);
 }

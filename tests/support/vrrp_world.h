@@ -146,6 +146,7 @@ struct World {
   FakeSender sender{clock};
   FakeRunner scripts;
   std::map<std::string, bool> gates;
+  int gates_closed = 0;
   int changes = 0;
   std::unique_ptr<vrrp::Router> router = make_router();
 
@@ -159,6 +160,7 @@ struct World {
         .set_gate =
             [this](const IpAddress& ip, bool ours) {
               gates[ip.str()] = ours;
+              if (!ours) ++gates_closed;
               return Status();
             },
         .forget_gate =

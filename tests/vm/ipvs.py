@@ -19,11 +19,3 @@ def table(node):
             services[service]["servers"][option["-r"]] = (forward, int(option["-w"]))
     return services
 
-
-def connections(node):
-    """Connections that IPVS has scheduled so far, over all services (its own statistics are two seconds behind)."""
-    total = 0
-    for line in node.run("ipvsadm -Ln --stats").splitlines():
-        if line.startswith(("TCP", "UDP")):
-            total += int(line.split()[2])
-    return total

@@ -523,8 +523,10 @@ class RouterRestart : public OneDirector {
 TEST_F(RouterRestart, aMasterGoesOnAtOnceWithoutAnElectionAndItsAddressesNeverLeave) {
   become_master();
   world.kernel.calls.clear();
+  world.gates_closed = 0;
   restart(500ms);
   EXPECT_EQ(world.role("VI_1"), Role::master);
+  EXPECT_EQ(world.gates_closed, 0) << "not even for a moment: packets of that moment would meet the stack";
   world.pass(0s);
   EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 100"));
   EXPECT_THAT(world.kernel.calls, Not(Contains(StartsWith("remove"))));

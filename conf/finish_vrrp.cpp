@@ -240,6 +240,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
   i.higher_prio_send_advert = !i.strict && d.higher_prio_send_advert.value_or(b.higher_prio_send_advert);
   i.down_timer_adverts = i.strict ? 3 : d.down_timer_adverts.value_or(b.down_timer_adverts.value_or(3));
   i.smtp_alert = d.smtp_alert.value_or(b.smtp_alert_vrrp.value_or(b.smtp_alert.value_or(false)));
+  i.notify_priority_changes = d.notify_priority_changes.value_or(b.notify_priority_changes);
   apply_priority(b, d);
   apply_advert_interval(b, d);
   apply_authentication(b, d);
@@ -341,6 +342,9 @@ void finish_groups(Builder& b) {
     }
     if (g.members.size() == 1)
       b.warn(d.at, fmt::format("sync group {} has a single member, so there is nothing to keep in step", g.name));
+    if (d.notify_priority_changes) {
+      for (const std::string& name : g.members) instance_named(b, name)->out.notify_priority_changes = true;
+    }
     g.smtp_alert = d.smtp_alert.value_or(b.smtp_alert_vrrp.value_or(b.smtp_alert.value_or(false)));
     resolve_scripts(b, g.track_scripts, d.script_weights, d.script_at, g.name);
     if (!g.sync_group_tracking_weight) {

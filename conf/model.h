@@ -51,9 +51,36 @@ struct GarpSettings {
   bool operator==(const GarpSettings&) const = default;
 };
 
+// A named pipe that events are written to, line by line, and the program that is started to read it (it gets the path as its
+// last word).
+struct Fifo {
+  std::string path;  // empty: none
+  std::string user;  // owner of the pipe; empty: the daemon's
+  std::string group;
+  Script reader;
+  explicit operator bool() const { return !path.empty(); }
+  bool operator==(const Fifo&) const = default;
+};
+
+// A program that start or stop waits for.
+struct TimedScript {
+  Script script;
+  Duration timeout = 10s;
+  bool operator==(const TimedScript&) const = default;
+};
+
 struct Global {
   std::string router_id;  // default: the host name
   Mail mail;
+  bool no_email_faults = false;        // no mail for FAULT
+  bool no_checker_emails = false;      // of checkers: only when a real server changes
+  Fifo notify_fifo;                    // all events
+  Fifo vrrp_notify_fifo, lvs_notify_fifo;
+  bool fifo_write_vrrp_states_on_reload = false;
+  TimedScript startup_script, shutdown_script;
+  Duration child_wait_time = 5s;       // from the order to stop to SIGKILL
+  std::optional<std::uint32_t> umask;  // -u counts more
+  int json_version = 1;                // of the JSON dump
   std::string script_user;  // empty: keepalived_script when it exists, else the daemon's user
   std::string script_group;
   bool enable_script_security = false;
@@ -136,8 +163,10 @@ struct VrrpInstance {
   std::vector<VirtualAddress> excluded_addresses;  // not in the advert
   std::vector<Track> track_interfaces;
   std::vector<Track> track_scripts;  // names of VrrpScript
+  std::vector<Track> track_files;    // names of TrackFile; weight and reverse multiply the number
   GarpSettings garp;
   NotifyScripts notify;
+  bool notify_priority_changes = false;  // to the FIFOs
   bool smtp_alert = false;
   bool debug = false;
   bool operator==(const VrrpInstance&) const = default;
@@ -156,12 +185,24 @@ struct VrrpScript {
   bool operator==(const VrrpScript&) const = default;
 };
 
+// A file that holds a number, which counts in the priority of those that track it.
+struct TrackFile {
+  std::string name;
+  std::string path;
+  int weight = 1;
+  bool weight_reverse = false;
+  std::optional<std::int64_t> initial;  // created with this number at start
+  bool overwrite = false;               // also when it exists
+  bool operator==(const TrackFile&) const = default;
+};
+
 struct VrrpSyncGroup {
   std::string name;
   std::vector<std::string> members;  // names of VrrpInstance
   bool sync_group_tracking_weight = false;
   std::vector<Track> track_interfaces;
   std::vector<Track> track_scripts;
+  std::vector<Track> track_files;
   NotifyScripts notify;
   bool smtp_alert = false;
   bool operator==(const VrrpSyncGroup&) const = default;
@@ -298,6 +339,7 @@ struct Model {
   Global global;
   std::vector<VrrpInstance> vrrp_instances;  // in file order
   std::vector<VrrpScript> vrrp_scripts;
+  std::vector<TrackFile> track_files;
   std::vector<VrrpSyncGroup> vrrp_sync_groups;
   std::vector<VirtualServer> virtual_servers;
   Xdirector xdirector;

@@ -84,6 +84,14 @@ void print_garp(Writer& w, std::string_view prefix, const GarpSettings& g) {
   w.line("{}garp_lower_prio_repeat {}", prefix, g.lower_prio_repeat);
 }
 
+void print_fifo(Writer& w, std::string_view keyword, const Fifo& f) {
+  if (!f) return;
+  std::string owner = f.user.empty() ? "" : " " + word(f.user);
+  if (!f.group.empty()) owner += " " + word(f.group);
+  w.line("{} {}{}", keyword, word(f.path), owner);
+  w.script(std::string(keyword) + "_script", f.reader);
+}
+
 void print_global(Writer& w, const Global& g) {
   w.open("global_defs");
   if (!g.router_id.empty()) w.line("router_id {}", word(g.router_id));
@@ -99,6 +107,10 @@ void print_global(Writer& w, const Global& g) {
   if (!g.script_user.empty())
     w.line("script_user {}{}", word(g.script_user), g.script_group.empty() ? "" : " " + word(g.script_group));
   w.flag("enable_script_security", g.enable_script_security);
+  print_fifo(w, "notify_fifo", g.notify_fifo);
+  print_fifo(w, "vrrp_notify_fifo", g.vrrp_notify_fifo);
+  print_fifo(w, "lvs_notify_fifo", g.lvs_notify_fifo);
+  w.flag("fifo_write_vrrp_states_on_reload", g.fifo_write_vrrp_states_on_reload);
   w.line("vrrp_version {}", g.vrrp_version);
   w.line("vrrp_strict {}", yes_no(g.vrrp_strict));
   w.line("vrrp_skip_check_adv_addr {}", yes_no(g.vrrp_skip_check_adv_addr));
@@ -201,6 +213,7 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   print_tracks(w, "track_interface", i.track_interfaces);
   print_tracks(w, "track_script", i.track_scripts);
   print_notify(w, i.notify);
+  w.flag("notify_priority_changes", i.notify_priority_changes);
   w.line("smtp_alert {}", yes_no(i.smtp_alert));
   if (i.debug) w.line("debug 1");
   w.close();

@@ -60,6 +60,15 @@ void script_user(Builder& b, const Value& v) {
   b.model.global.script_group = group;
 }
 
+// "<path> [<user> [<group>]]"; its reader may stand before it.
+void fifo(Builder& b, const Value& v, Fifo& out) {
+  if (v.args.empty()) return;
+  if (!v.word().starts_with('/')) return b.warn(v.where(), fmt::format("{} {} is not an absolute path; there will be no FIFO", v.keyword.name, v.word()));
+  out.path = v.word();
+  out.user = v.args.size() > 1 ? v.args[1].text : std::string_view{};
+  out.group = v.args.size() > 2 ? v.args[2].text : std::string_view{};
+}
+
 const Rule rules[] = {
     {Block::root, "global_defs", [](Builder&, const Value&) {}},
     {G, "router_id", [](Builder& b, const Value& v) { b.model.global.router_id = v.word(); }},
@@ -74,6 +83,19 @@ const Rule rules[] = {
     {G, "smtp_alert", [](Builder& b, const Value& v) { b.smtp_alert = v.on; }, nullptr, stored},
     {G, "smtp_alert_vrrp", [](Builder& b, const Value& v) { b.smtp_alert_vrrp = v.on; }, nullptr, stored},
     {G, "smtp_alert_checker", [](Builder& b, const Value& v) { b.smtp_alert_checker = v.on; }, nullptr, stored},
+
+    {G, "notify_fifo", [](Builder& b, const Value& v) { fifo(b, v, b.model.global.notify_fifo); }},
+    {G, "notify_fifo_script",
+     [](Builder& b, const Value& v) { b.model.global.notify_fifo.reader = b.command(v.args); }},
+    {G, "vrrp_notify_fifo", [](Builder& b, const Value& v) { fifo(b, v, b.model.global.vrrp_notify_fifo); }},
+    {G, "vrrp_notify_fifo_script",
+     [](Builder& b, const Value& v) { b.model.global.vrrp_notify_fifo.reader = b.command(v.args); }},
+    {G, "lvs_notify_fifo", [](Builder& b, const Value& v) { fifo(b, v, b.model.global.lvs_notify_fifo); }},
+    {G, "lvs_notify_fifo_script",
+     [](Builder& b, const Value& v) { b.model.global.lvs_notify_fifo.reader = b.command(v.args); }},
+    {G, "vrrp_notify_priority_changes", [](Builder& b, const Value& v) { b.notify_priority_changes = v.on; }},
+    {G, "fifo_write_vrrp_states_on_reload",
+     [](Builder& b, const Value&) { b.model.global.fifo_write_vrrp_states_on_reload = true; }},
 
     {G, "script_user", script_user},
     {G, "enable_script_security", [](Builder& b, const Value&) { b.model.global.enable_script_security = true; }},

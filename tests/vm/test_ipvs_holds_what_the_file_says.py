@@ -37,7 +37,7 @@ def test_ipvs_holds_what_the_file_says(lab):
     web1, web2, web3 = (f"{server}:80" for server in nat_servers())
     weights = dict(zip(nat_servers(), (1, 2, 3)))
     site.start(lambda name: text(weights=weights))
-    site.wait_master("d1")
+    site.wait_master("d1", timeout=90)  # the verifier of an emulated kernel takes its time
 
     wait_for(lambda: held(d1) == {web1: 1, web2: 2, web3: 3}, "the configured table", 30)
     assert table(d1)[SERVICE]["scheduler"] == "wrr"
@@ -68,7 +68,7 @@ def test_dr_through_ipvs(lab):
     site.directors = site.directors[:1]
     d1 = site.node("d1")
     site.start(lambda name: director_conf("DR", check=HTTP_CHECK)(name) + "xdirector {\n    engine ipvs\n}\n")
-    site.wait_master("d1")
+    site.wait_master("d1", timeout=90)  # the verifier of an emulated kernel takes its time
     wait_for(lambda: len(table(d1).get(SERVICE, {"servers": {}})["servers"]) == 3, "the configured table", 30)
     assert all(forward == "-g" for forward, _ in table(d1)[SERVICE]["servers"].values())
     shares = ask(site.client, VIP, count=6)

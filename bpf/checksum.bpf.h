@@ -9,7 +9,8 @@
  *   (no ports: they are not in the pseudo-header). Is it chance? A datagram longer than the interface's MTU was merged or
  *   never cut: partial. A flow whose sender has never sent a complete one: partial. Else the whole segment is summed: if it
  *   verifies, the packet was complete.
- * - native mode: the frame leaves without any note, so a partial field is filled in. The sum of the segment decides.
+ * - native mode: the frame leaves without any note, so a partial field is filled in. The sum of the segment decides. DR looks
+ *   for it only where XD_PORT_PARTIAL says that such frames come, since it touches no checksum otherwise; a NIC's are complete.
  */
 #ifndef XD_BPF_CHECKSUM_BPF_H
 #define XD_BPF_CHECKSUM_BPF_H
@@ -78,11 +79,29 @@ static __always_inline struct xd_port *port_of(struct xdp_md *ctx) {
   return bpf_map_lookup_elem(&xd_ports, &ifindex);
 }
 
-/* The same for a new flow, before it has an entry. */
-static __always_inline __u8 first_checksum(struct xdp_md *ctx, const struct packet *packet) {
+/* The checksum field of a TCP or UDP packet; NULL never happens, but the verifier has forgotten what parse_transport() proved. */
+static __always_inline __be16 *checksum_field(const struct packet *packet) {
   __be16 *check = packet->key.proto == IPPROTO_TCP ? &((struct tcphdr *)packet->l4)->check : &((struct udphdr *)packet->l4)->check;
-  if ((void *)(check + 1) > packet->data_end) return 0;
-  return checksum_kind(ctx, packet, port_of(ctx), 0, *check);
+  return (void *)(check + 1) > packet->data_end ? 0 : check;
+}
+
+/* For packets whose addresses and ports stay: fills in what the sender left to a device that will not see it. */
+static __always_inline void complete_checksum(struct xdp_md *ctx, const struct packet *packet) {
+  if (!packet->maybe_partial) return;
+  __be16 *check = checksum_field(packet);
+  if (!check || *check != pseudo_sum(packet)) return;
+  struct xd_port *port = port_of(ctx);
+  if (!port || !(port->flags & XD_PORT_PARTIAL)) return;
+  __u32 sum = xd_segment_sum(ctx, packet->l4 - (void *)packet->eth, packet->length - sizeof(struct iphdr));
+  if (fold((__u64)pseudo_sum(packet) + sum) == 0xffff) return; /* complete, and alike by chance */
+  __u16 filled = ~sum; /* the field was the pseudo-header's sum, so the sum of the segment with it inside is the whole one */
+  *check = filled ? filled : 0xffff; /* both mean zero; UDP takes the first for no checksum */
+}
+
+/* checksum_kind() of a new flow, before it has an entry. */
+static __always_inline __u8 first_checksum(struct xdp_md *ctx, const struct packet *packet) {
+  __be16 *check = checksum_field(packet);
+  return check ? checksum_kind(ctx, packet, port_of(ctx), 0, *check) : 0;
 }
 
 /* The transport checksum of a packet whose addresses and ports change. */

@@ -10,10 +10,11 @@ enum filter_bit {
 
 static __always_inline __u32 bit_of(const __u8 *bits, __u32 hash) { return (bits[hash >> 3] >> (hash & 7)) & 1; }
 
-static __always_inline __u32 filter_look(const struct packet *packet) {
+static __always_inline __u32 filter_look(struct packet *packet) {
   __u32 zero = 0;
   struct xd_filter *filter = bpf_map_lookup_elem(&xd_filter, &zero);
   if (!filter) return 0;
+  packet->maybe_partial = filter->partial;
   __u32 to = xd_filter_hash(packet->ip->daddr), from = xd_filter_hash(packet->ip->saddr);
   return bit_of(filter->vip, to) * TO_VIP | bit_of(filter->real, from) * FROM_REAL | bit_of(filter->closed, to) * TO_CLOSED;
 }

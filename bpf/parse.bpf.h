@@ -23,6 +23,7 @@ struct packet {
   __u32 vlans;      /* as in xd_hop */
   __u32 length;     /* of the IP datagram: frames may be padded */
   __u8 tcp_flags;   /* 0 for UDP */
+  __u32 maybe_partial; /* some interface gives us partial checksums, see checksum.bpf.h */
   struct xd_flow_key key;
 };
 

@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 1
+#define XD_LAYOUT 2
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -165,6 +165,8 @@ struct xd_filter {
   __u8 vip[XD_FILTER_BYTES];    /* address of a service */
   __u8 real[XD_FILTER_BYTES];   /* address of a NAT destination */
   __u8 closed[XD_FILTER_BYTES]; /* address with a closed gate in xd_gate */
+  __u32 partial;                /* some interface in xd_ports has XD_PORT_PARTIAL */
+  __u32 zero;
 };
 static inline __u32 xd_filter_hash(__be32 addr) { return (addr * 0x9E3779B1u) >> 16; }
 
@@ -232,6 +234,7 @@ XD_ASSERT_SIZE(struct xd_flow, 48);
 
 enum xd_port_flag {
   XD_PORT_GENERIC = 1, /* skb mode: frames keep their offload state, so a partial checksum stays one */
+  XD_PORT_PARTIAL = 2, /* native mode on a link of this host (veth, virtio...): frames may come with a partial checksum, unmarked */
 };
 struct xd_port {
   __u32 flags; /* enum xd_port_flag */

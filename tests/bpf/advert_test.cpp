@@ -137,7 +137,7 @@ class AdvertPath : public ::testing::Test {
   static std::map<std::string_view, std::uint64_t> rejects() {
     std::map<std::string_view, std::uint64_t> counts;
     const xd_watch watch = look();
-    for (std::size_t i = 0; i < reject_count; ++i)
+    for (std::size_t i = 0; i < XD_REJECT_COUNT; ++i)
       if (watch.rejects[i] != 0) counts[name(static_cast<Reject>(i))] = watch.rejects[i];
     return counts;
   }
@@ -574,7 +574,7 @@ class Agreement : public AdvertPath {
     const xd_watch before = look();
     run(frame);
     const xd_watch after = look();
-    for (std::size_t i = 0; i < reject_count; ++i)
+    for (std::size_t i = 0; i < XD_REJECT_COUNT; ++i)
       if (after.rejects[i] != before.rejects[i]) return std::string{name(static_cast<Reject>(i))};
     if (after.adverts == before.adverts) return "";
     const auto moved = [&](int i) { return after.remarks[i] != before.remarks[i]; };

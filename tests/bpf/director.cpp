@@ -68,9 +68,17 @@ void Director::SetUp() {
   bpf_map_lookup_elem(loaded->map_fd("xd_info"), &zero, &info);
   info.overflow = 0;
   bpf_map_update_elem(loaded->map_fd("xd_info"), &zero, &info, BPF_ANY);
-  const xd_port port{XD_PORT_GENERIC, 1500};
-  const std::uint32_t lo = 1;
+  put_port(XD_PORT_GENERIC);
+}
+
+void Director::put_port(std::uint32_t flags) {
+  const std::uint32_t lo = 1, zero = 0;
+  const xd_port port{flags, 1500};
   bpf_map_update_elem(loaded->map_fd("xd_ports"), &lo, &port, BPF_ANY);
+  static xd_filter filter;
+  bpf_map_lookup_elem(loaded->map_fd("xd_filter"), &zero, &filter);
+  filter.partial = (flags & XD_PORT_PARTIAL) != 0;
+  bpf_map_update_elem(loaded->map_fd("xd_filter"), &zero, &filter, BPF_ANY);
 }
 
 lvs::Service Director::service(lvs::Forward forward, std::vector<std::uint32_t> weights, lvs::Scheduler scheduler, std::uint16_t port) {

@@ -56,6 +56,8 @@ class Director : public testing::Test {
 
   std::size_t entries(const char* map) const;
   datapath::DestinationStats stats(const lvs::ServiceKey& key, int number, std::uint16_t port = 80);
+  // What is known of the interface that packets come in by; each test begins with XD_PORT_GENERIC.
+  void put_port(std::uint32_t flags);
   void set_timeout(xd_state state, std::uint32_t jiffies);
 
   datapath::Datapath& datapath();

@@ -18,6 +18,15 @@ class DirectRouting : public Director {};
 class Nat : public Director {};
 class Scheduling : public Director {};
 
+// A payload that makes the complete checksum equal the pseudo-header's sum, which looks like a partial one.
+std::string chance(const std::function<Bytes(const std::string&, Checksum)>& compose) {
+  for (unsigned i = 0; i < 65536; ++i) {
+    const std::string data{static_cast<char>(i >> 8), static_cast<char>(i)};
+    if (compose(data, Checksum::complete) == compose(data, Checksum::partial)) return data;
+  }
+  return "";
+}
+
 TEST_F(DirectRouting, ChangesMacsAndTtlAndNothingElse) {
   serve(service_key(vip, 80), service(Forward::dr, {1}));
   const Outcome out = run(Ethernet{} / Ipv4{} / Tcp{.flags = "S"});
@@ -44,6 +53,33 @@ TEST_F(DirectRouting, LeavesAPartialChecksumAsItIs) {
   const Outcome out = run(Ethernet{} / Ipv4{} / Tcp{.flags = "S", .checksum = Checksum::partial});
   EXPECT_EQ(out.frame,
             (Ethernet{.to = web_mac(1), .from = director_mac} / Ipv4{.ttl = 63} / Tcp{.flags = "S", .checksum = Checksum::partial}).bytes());
+}
+
+TEST_F(DirectRouting, FillsInAPartialChecksumInNativeModeWhereSuchFramesCome) {
+  serve(service_key(vip, 80), service(Forward::dr, {1}));
+  serve(service_key(vip, 53, lvs::Protocol::udp), service(Forward::dr, {1}, Scheduler::rr, 53));
+  const auto http = [](Checksum checksum, const std::string& data, bool sent_on) {
+    return Ethernet{.to = sent_on ? web_mac(1) : director_mac, .from = sent_on ? director_mac : router_mac} /
+           Ipv4{.ttl = static_cast<std::uint8_t>(sent_on ? 63 : 64)} / Tcp{.flags = "S", .checksum = checksum} / Payload{data};
+  };
+  const auto query = [](Checksum checksum, bool sent_on) {
+    return Ethernet{.to = sent_on ? web_mac(1) : director_mac, .from = sent_on ? director_mac : router_mac} /
+           Ipv4{.ttl = static_cast<std::uint8_t>(sent_on ? 63 : 64)} / Udp{.checksum = checksum} / Payload{"query"};
+  };
+  put_port(XD_PORT_PARTIAL);
+  for (const std::size_t length : {0u, 1u, 17u, 1460u}) {
+    const std::string data(length, 'y');
+    EXPECT_EQ(run(http(Checksum::partial, data, false)).frame, http(Checksum::complete, data, true).bytes()) << length;
+    EXPECT_EQ(run(http(Checksum::complete, data, false)).frame, http(Checksum::complete, data, true).bytes()) << length;
+  }
+  EXPECT_EQ(run(query(Checksum::partial, false)).frame, query(Checksum::complete, true).bytes());
+  EXPECT_EQ(run(query(Checksum::absent, false)).frame, query(Checksum::absent, true).bytes());
+  const std::string alike = chance([&](const std::string& data, Checksum checksum) { return http(checksum, data, false).bytes(); });
+  ASSERT_FALSE(alike.empty());
+  EXPECT_EQ(run(http(Checksum::complete, alike, false)).frame, http(Checksum::complete, alike, true).bytes());
+
+  put_port(0);  // a NIC: its frames are never partial, and nothing is looked for
+  EXPECT_EQ(run(http(Checksum::partial, "data", false)).frame, http(Checksum::partial, "data", true).bytes());
 }
 
 TEST_F(DirectRouting, KeepsOneAndTwoVlanTags) {
@@ -139,22 +175,11 @@ TEST_F(Nat, MergedPacketsLongerThanTheMtuArePartial) {
 
 TEST_F(Nat, PartialChecksumsAreFilledInInNativeMode) {
   serve(service_key(vip, 80), service(Forward::nat, {1}, Scheduler::rr, 8080));
-  const xd_port native{0, 1500};
-  const std::uint32_t lo = 1;
-  bpf_map_update_elem(datapath().map_fd("xd_ports"), &lo, &native, BPF_ANY);
+  put_port(0);
   for (const std::size_t length : {0u, 1u, 15u, 16u, 17u, 100u, 1459u, 1460u}) {
     const std::string data(length, 'y');
     EXPECT_EQ(run(from_client("S", Checksum::partial, data)).frame, at_server("S", Checksum::complete, data).bytes()) << length;
   }
-}
-
-// A payload that makes the complete checksum equal the pseudo-header's sum, which looks like a partial one.
-std::string chance(const std::function<Bytes(const std::string&, Checksum)>& compose) {
-  for (unsigned i = 0; i < 65536; ++i) {
-    const std::string data{static_cast<char>(i >> 8), static_cast<char>(i)};
-    if (compose(data, Checksum::complete) == compose(data, Checksum::partial)) return data;
-  }
-  return "";
 }
 
 TEST_F(Nat, ACompleteChecksumThatLooksPartialByChanceIsNotCorrupted) {

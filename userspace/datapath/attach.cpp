@@ -12,6 +12,8 @@
 
 #include <array>
 #include <cstring>
+#include <functional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -258,6 +260,11 @@ Status Attacher::detach(int ifindex) {
     }
   }
   return {};
+}
+
+bool Attacher::checksums_are_partial(int ifindex) {
+  static const std::set<std::string, std::less<>> virtual_links{"veth", "tun", "virtio_net", "vif", "hv_netvsc", "vmxnet3"};
+  return virtual_links.contains(driver(ifindex));
 }
 
 bool Attacher::attached(int ifindex) {

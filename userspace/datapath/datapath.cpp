@@ -140,7 +140,18 @@ struct Datapath::Impl {
 
   Status put_port(int ifindex, const xd_port& port) {
     const int failed = ports.put(static_cast<std::uint32_t>(ifindex), port);
+    write_partial();
     return failed == 0 ? Status{} : Error::from_errno("enter interface " + std::to_string(ifindex) + " in xd_ports", failed);
+  }
+
+  void forget_port(int ifindex) {
+    ports.erase(static_cast<std::uint32_t>(ifindex));
+    write_partial();
+  }
+
+  void write_partial() {
+    const auto entries = ports.all();
+    filter[0].partial = std::ranges::any_of(entries, [](const auto& entry) { return (entry.second.flags & XD_PORT_PARTIAL) != 0; });
   }
 
   Status pin_sweeps() {
@@ -254,14 +265,16 @@ Result<Attachment> Datapath::attach(int ifindex, Mode mode, std::optional<unsign
   }
   auto attachment = impl_->attacher->attach(ifindex, mode, run_priority);
   if (!attachment) return attachment;
-  const std::uint32_t flags = attachment->mode == Mode::generic ? std::uint32_t{XD_PORT_GENERIC} : 0;
+  const std::uint32_t flags = attachment->mode == Mode::generic       ? std::uint32_t{XD_PORT_GENERIC}
+                              : Attacher::checksums_are_partial(ifindex) ? std::uint32_t{XD_PORT_PARTIAL}
+                                                                         : 0;
   if (const Status status = impl_->put_port(ifindex, {flags, mtu_of(ifindex)}); !status) return status.error();
   return attachment;
 }
 
 Status Datapath::detach(int ifindex) {
   const Status status = Attacher::detach(ifindex);
-  impl_->ports.erase(static_cast<std::uint32_t>(ifindex));
+  impl_->forget_port(ifindex);
   return status;
 }
 

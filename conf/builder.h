@@ -160,7 +160,8 @@ class Builder {
   std::optional<unsigned> down_timer_adverts;
   std::optional<Duration> garp_lower_delay;
   std::optional<unsigned> garp_lower_repeat;
-  bool lower_prio_no_advert = false, higher_prio_send_advert = false, checksum_as_v2 = false, min_garp = false;
+  bool lower_prio_no_advert = false, higher_prio_send_advert = false, checksum_as_v2 = false, min_garp = false,
+       check_unicast_src = false;
   bool notify_priority_changes = false;
   bool garp_delay_given = false, garp_repeat_given = false, garp_lower_given = false;
   // Real servers and virtual servers that take smtp_alert from global_defs, and checkers that take log_all_failures

@@ -118,7 +118,6 @@ void apply_authentication(Builder& b, InstanceDraft& d) {
   } else if (d.out.family == AF_INET6) {
     drop("VRRP over IPv6 knows none");
   } else if (auth.type == AuthType::ah) {
-    b.not_in_effect(d.auth_at, "auth_type AH");
     if (d.out.initial_state == WantedState::master && d.out.priority != address_owner) {
       b.warn(d.auth_at, fmt::format("{}: AH does not go with initial state MASTER; BACKUP is used", d.out.name));
       d.out.initial_state = WantedState::backup;
@@ -235,6 +234,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
   }
   i.accept = d.accept.value_or(!i.strict);
   i.skip_check_adv_addr = d.skip_check_adv_addr.value_or(global.vrrp_skip_check_adv_addr);
+  i.check_unicast_src |= b.check_unicast_src;
   i.checksum_as_v2 = d.checksum_as_v2.value_or(b.checksum_as_v2);
   i.lower_prio_no_advert = i.strict || d.lower_prio_no_advert.value_or(b.lower_prio_no_advert);
   i.higher_prio_send_advert = !i.strict && d.higher_prio_send_advert.value_or(b.higher_prio_send_advert);

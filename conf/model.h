@@ -135,6 +135,17 @@ struct NotifyScripts {
 
 enum class WantedState { backup, master };
 
+// One unicast peer, and how far away it may be: adverts from it with another TTL are not believed.
+struct UnicastPeer {
+  IpAddress address;
+  std::uint8_t min_ttl = 0;
+  std::uint8_t max_ttl = 255;
+
+  UnicastPeer(const IpAddress& peer = {}) : address(peer) {}  // NOLINT(google-explicit-constructor)
+  bool has_limits() const { return min_ttl > 0 || max_ttl < 255; }
+  bool operator==(const UnicastPeer&) const = default;
+};
+
 struct VrrpInstance {
   std::string name;
   std::string interface;
@@ -158,7 +169,9 @@ struct VrrpInstance {
   bool dont_track_primary = false;
   std::optional<IpAddress> mcast_src_ip;
   std::optional<IpAddress> unicast_src_ip;
-  std::vector<IpAddress> unicast_peers;            // empty: multicast
+  std::vector<UnicastPeer> unicast_peers;          // empty: multicast
+  std::uint8_t unicast_ttl = 255;                  // of what we send, hop limit for IPv6
+  bool check_unicast_src = false;                  // adverts of others than the peers are not believed
   std::vector<VirtualAddress> addresses;           // in the advert
   std::vector<VirtualAddress> excluded_addresses;  // not in the advert
   std::vector<Track> track_interfaces;

@@ -205,8 +205,13 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   if (i.unicast_src_ip) w.line("unicast_src_ip {}", i.unicast_src_ip->str());
   if (!i.unicast_peers.empty()) {
     w.open("unicast_peer");
-    for (const IpAddress& peer : i.unicast_peers) w.line("{}", peer.str());
+    for (const UnicastPeer& peer : i.unicast_peers) {
+      w.line("{}{}{}", peer.address.str(), peer.min_ttl > 0 ? fmt::format(" min_ttl {}", peer.min_ttl) : "",
+             peer.max_ttl < 255 ? fmt::format(" max_ttl {}", peer.max_ttl) : "");
+    }
     w.close();
+    if (i.unicast_ttl != 255) w.line("unicast_ttl {}", i.unicast_ttl);
+    w.flag("check_unicast_src", i.check_unicast_src);
   }
   print_addresses(w, "virtual_ipaddress", i.addresses);
   print_addresses(w, "virtual_ipaddress_excluded", i.excluded_addresses);

@@ -107,6 +107,7 @@ const Rule rules[] = {
      [](Builder& b, const Value& v) { b.down_timer_adverts = static_cast<unsigned>(v.number); }},
     {G, "vrrp_lower_prio_no_advert", [](Builder& b, const Value& v) { b.lower_prio_no_advert = v.on; }},
     {G, "vrrp_higher_prio_send_advert", [](Builder& b, const Value& v) { b.higher_prio_send_advert = v.on; }},
+    {G, "vrrp_check_unicast_src", [](Builder& b, const Value&) { b.check_unicast_src = true; }},
     {G, "v3_checksum_as_v2", [](Builder& b, const Value&) { b.checksum_as_v2 = true; }},
     {G, "vrrp_startup_delay", [](Builder& b, const Value& v) { b.model.global.vrrp_startup_delay = v.duration; }},
     {G, "vrrp_mcast_group4",

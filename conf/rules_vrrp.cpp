@@ -212,6 +212,30 @@ void addresses(Builder& b, const Value& v, std::vector<VirtualAddress>& out) {
   }
 }
 
+// "min_ttl <0-255>" and "max_ttl <0-255>" behind a peer. False: the peer is not usable, and that has been said.
+bool ttl_limits(Builder& b, std::span<const Token> options, UnicastPeer& peer) {
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    const Token& option = options[i];
+    const bool is_least = option.text == "min_ttl";
+    if (!is_least && option.text != "max_ttl") {
+      b.warn(option, fmt::format("unknown option '{}' of unicast peer {}; it is ignored", option.text, peer.address.str()),
+             "min_ttl <0-255> or max_ttl <0-255>");
+      continue;
+    }
+    const Number n = i + 1 < options.size() ? parse_integer(options[++i].text) : Number{};
+    if (n.written != Written::good || n.value < 0 || n.value > 255) {
+      b.warn(options[i], fmt::format("{} of unicast peer {} is not a number of 0-255; it is ignored", option.text,
+                                     peer.address.str()));
+      continue;
+    }
+    (is_least ? peer.min_ttl : peer.max_ttl) = static_cast<std::uint8_t>(n.value);
+  }
+  if (peer.min_ttl <= peer.max_ttl) return true;
+  b.warn(options.front(), fmt::format("unicast peer {}: min_ttl {} is more than max_ttl {}; the peer is ignored",
+                                      peer.address.str(), peer.min_ttl, peer.max_ttl));
+  return false;
+}
+
 void unicast_peers(Builder& b, const Value& v) {
   InstanceDraft& i = b.instance();
   i.unicast_given = true;
@@ -223,11 +247,10 @@ void unicast_peers(Builder& b, const Value& v) {
       continue;
     }
     if (!belongs_to_family(b, word, *peer)) continue;
-    if (!v.tree.arguments(*s).empty())
-      b.not_in_effect(v.tree.arguments(*s).front(),
-                      fmt::format("{} of a unicast peer", v.tree.arguments(*s).front().text));
-    if (std::find(i.out.unicast_peers.begin(), i.out.unicast_peers.end(), *peer) == i.out.unicast_peers.end())
-      i.out.unicast_peers.push_back(*peer);
+    UnicastPeer entry{*peer};
+    if (!ttl_limits(b, v.tree.arguments(*s), entry)) continue;
+    const auto same = [&](const UnicastPeer& p) { return p.address == *peer; };
+    if (std::none_of(i.out.unicast_peers.begin(), i.out.unicast_peers.end(), same)) i.out.unicast_peers.push_back(entry);
   }
   if (i.out.unicast_peers.empty()) b.warn(v.at(), "unicast_peer names no peer: multicast is used");
 }
@@ -375,9 +398,11 @@ const Rule rules[] = {
      stored},
     {I, "dont_track_primary", [](Builder& b, const Value&) { b.instance().out.dont_track_primary = true; }},
     {I, "mcast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.mcast_src_ip); }},
-    {I, "unicast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.unicast_src_ip); },
-     nullptr, stored},
-    {I, "unicast_peer", unicast_peers, nullptr, stored},
+    {I, "unicast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.unicast_src_ip); }},
+    {I, "unicast_peer", unicast_peers},
+    {I, "unicast_ttl",
+     [](Builder& b, const Value& v) { b.instance().out.unicast_ttl = static_cast<std::uint8_t>(v.number); }},
+    {I, "check_unicast_src", [](Builder& b, const Value&) { b.instance().out.check_unicast_src = true; }},
     {I, "virtual_ipaddress",
      [](Builder& b, const Value& v) {
        b.instance().addresses_at = v.at();

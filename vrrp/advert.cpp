@@ -15,6 +15,7 @@ constexpr std::size_t auth_size = 8;
 constexpr std::size_t checksum_at = 6;
 constexpr std::uint8_t type_advertisement = 1;
 constexpr std::size_t ipv4_header_size = 20;
+constexpr std::size_t ipv6_header_size = 40;
 
 std::size_t address_size(int family) { return family == AF_INET ? 4 : 16; }
 
@@ -138,7 +139,7 @@ struct RejectText {
 };
 
 #define XD_REJECT_TEXT(NAME, word, sentence) {#word, sentence},
-constexpr std::array<RejectText, reject_count> reject_texts{{XD_REJECTS(XD_REJECT_TEXT)}};
+constexpr std::array<RejectText, reject_count> reject_texts{{XD_REJECTS(XD_REJECT_TEXT) XD_RAW_REJECTS(XD_REJECT_TEXT)}};
 #undef XD_REJECT_TEXT
 
 }  // namespace
@@ -195,6 +196,18 @@ std::vector<std::uint8_t> build_ipv4_packet(const Advert& advert, const Carrier&
   std::copy_n(carrier.destination.data(), 4, &packet[16]);
   encode(advert, carrier, std::span{packet}.subspan(ipv4_header_size));
   set_ipv4_id(packet, id);
+  return packet;
+}
+
+std::vector<std::uint8_t> build_ipv6_packet(const Advert& advert, const Carrier& carrier) {
+  std::vector<std::uint8_t> packet(ipv6_header_size + encoded_size(advert));
+  put16(&packet[0], 0x6c00);  // version 6, traffic class 0xc0
+  put16(&packet[4], static_cast<unsigned>(packet.size() - ipv6_header_size));
+  packet[6] = ip_protocol;
+  packet[7] = carrier.ttl;
+  std::copy_n(carrier.source.data(), 16, &packet[8]);
+  std::copy_n(carrier.destination.data(), 16, &packet[24]);
+  encode(advert, carrier, std::span{packet}.subspan(ipv6_header_size));
   return packet;
 }
 
@@ -261,6 +274,14 @@ std::variant<Received, Rejection> parse_ipv4_packet(std::span<const std::uint8_t
 }
 
 Expected expected_of(const conf::VrrpInstance& instance) {
+  std::vector<IpAddress> peers;
+  std::vector<conf::UnicastPeer> limits;
+  for (const conf::UnicastPeer& peer : instance.unicast_peers) {
+    peers.push_back(peer.address);
+    if (peer.has_limits()) limits.push_back(peer);
+  }
+  // As in keepalived, limits are of no use against a sender that is not listed: with them only the listed are heard.
+  const bool check_source = instance.check_unicast_src || !limits.empty();
   return Expected{.version = instance.version,
                   .family = instance.family,
                   .vrid = instance.vrid,
@@ -268,8 +289,9 @@ Expected expected_of(const conf::VrrpInstance& instance) {
                   .auth_data = auth_data_of(instance),
                   .interval = wire_interval(instance.version, instance.advert_interval),
                   .unicast = !instance.unicast_peers.empty(),
-                  .check_unicast_source = false,
-                  .unicast_sources = instance.unicast_peers,
+                  .check_unicast_source = check_source,
+                  .unicast_sources = std::move(peers),
+                  .ttl_limits = std::move(limits),
                   .addresses = addresses_of(instance),
                   .check_addresses = !instance.skip_check_adv_addr,
                   .checksum = checksum_form_of(instance)};
@@ -294,6 +316,10 @@ std::variant<Remarks, Rejection> acceptable(const Advert& advert, const Carrier&
       std::find(expected.unicast_sources.begin(), expected.unicast_sources.end(), carrier.source) ==
           expected.unicast_sources.end())
     return Rejection{Reject::unicast_source};
+  for (const conf::UnicastPeer& peer : expected.ttl_limits) {
+    if (peer.address == carrier.source && (carrier.ttl < peer.min_ttl || carrier.ttl > peer.max_ttl))
+      return Rejection{Reject::peer_ttl, carrier.ttl};
+  }
   if (carrier.source == own_source) return Rejection{Reject::own_source};
 
   return Remarks{.addresses_differ = expected.check_addresses && !same_addresses(advert.addresses, expected.addresses),

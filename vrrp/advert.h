@@ -63,19 +63,27 @@ std::size_t encoded_size(const Advert& advert);
 // an IPv6 message itself when the socket asks for it (IPV6_CHECKSUM 6); it is written all the same.
 std::size_t encode(const Advert& advert, const Carrier& carrier, std::span<std::uint8_t> out);
 
-// A whole IPv4 packet for a raw socket with IP_HDRINCL: TOS 0xc0, header checksum and `id` filled in.
+// A whole packet for a raw socket that takes the IP header as well (IP_HDRINCL): TOS or traffic class 0xc0, for IPv4 with header
+// checksum and `id`.
 std::vector<std::uint8_t> build_ipv4_packet(const Advert& advert, const Carrier& carrier, std::uint16_t id);
+std::vector<std::uint8_t> build_ipv6_packet(const Advert& advert, const Carrier& carrier);
 // Packets are built when the state changes and sent many times: each sending has its own id (host order).
 void set_ipv4_id(std::span<std::uint8_t> packet, std::uint16_t id);
 
 // ---- Receiving --------------------------------------------------------------------------------------------------------
 
 // Why an advert is not believed, in the order of asking: up to `checksum` it is malformed, from `other_vrid` on unacceptable
-// to the instance. bpf/xdirector.h has the list, so that both halves number and name alike.
+// to the instance. bpf/xdirector.h has the list, so that both halves number and name alike; what comes behind it is asked only of
+// adverts that the kernel half leaves to the raw socket.
+#define XD_RAW_REJECTS(X)                                                                                          \
+  X(PEER_TTL, peer_ttl, "its TTL is outside the limits of its unicast peer")                                       \
+  X(AH_HEADER, ah_header, "it has no authentication header as ours has")                                           \
+  X(AH_DATA, ah_data, "its authentication header was made with another password, or the packet was changed")       \
+  X(AH_REPLAY, ah_replay, "its sequence number is not above the last one: an old packet, sent again")
 #define XD_REJECT_VALUE(NAME, word, sentence) word,
-enum class Reject : std::uint8_t { XD_REJECTS(XD_REJECT_VALUE) };
+enum class Reject : std::uint8_t { XD_REJECTS(XD_REJECT_VALUE) XD_RAW_REJECTS(XD_REJECT_VALUE) };
 #undef XD_REJECT_VALUE
-inline constexpr std::size_t reject_count = XD_REJECT_COUNT;
+inline constexpr std::size_t reject_count = static_cast<std::size_t>(Reject::ah_replay) + 1;
 
 std::string_view name(Reject reason);      // "auth_data": counters, CLI
 std::string_view sentence(Reject reason);  // "its password is not ours": logs
@@ -109,6 +117,7 @@ struct Expected {
   bool unicast = false;
   bool check_unicast_source = false;
   std::vector<IpAddress> unicast_sources;
+  std::vector<conf::UnicastPeer> ttl_limits;  // only peers that have some
   std::vector<IpAddress> addresses;          // any order
   bool check_addresses = true;
   ChecksumForm checksum = ChecksumForm::message_only;  // the form we send

@@ -59,6 +59,8 @@ struct InstanceSnapshot {
   std::uint8_t vrid = 0;
   Remembered election;                        // last_heard: as it was when the snapshot was taken
   std::uint64_t became_master = 0;
+  std::uint32_t ah_sequence = 0;              // of the authentication header
+  TimePoint ah_sequence_at{};                 // when it was that
 };
 
 struct Snapshot {

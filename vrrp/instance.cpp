@@ -10,51 +10,76 @@ std::vector<GarpSchedule::Target> Instance::announced(const netlink::Table& tabl
   return out;
 }
 
-Tuning Instance::tuning() const {
+Tuning Instance::tuning() {
   return Tuning{.index = index,
                 .interface = conf.interface,
-                .group = multicast_group,
+                .group = conf.unicast_peers.empty() ? multicast_group : IpAddress(),
                 .source = election.source,
                 .expected = expected_of(conf),
-                .election = election};
+                .election = election,
+                .ah_key = conf.authentication.data,
+                .ah_sequence = &ah_sequence};
 }
 
 void Instance::queue_advert(Sender& sender) {
   if (packet_priority_ != state.priority) {
-    packet_ = build(state.priority);
-    packet_zero_ = build(priority_released);
+    packets_ = build(state.priority);
+    packets_zero_ = build(priority_released);
     packet_priority_ = state.priority;
   }
-  queue(sender, packet_);
+  queue(sender, packets_);
   ++adverts_sent;
 }
 
 void Instance::queue_priority_zero(Sender& sender) {
-  if (!packet_priority_) packet_zero_ = build(priority_released);
-  queue(sender, packet_zero_);
+  if (!packet_priority_) packets_zero_ = build(priority_released);
+  queue(sender, packets_zero_);
   ++priority_zero_sent;
 }
 
-void Instance::queue(Sender& sender, std::vector<std::uint8_t>& packet) {
-  if (++ip_id_ == 0) ++ip_id_;  // 0 asks the kernel to choose
-  set_ipv4_id(packet, ip_id_);
-  sender.queue_packet(id, index, multicast_group, packet);
+void Instance::queue(Sender& sender, std::vector<Packet>& packets) {
+  // One number for all peers: whichever of them goes on from it is above what the others have seen.
+  if (has_ah()) ++ah_sequence;
+  for (Packet& packet : packets) {
+    if (conf.family == AF_INET) {
+      if (++ip_id_ == 0) ++ip_id_;  // 0 asks the kernel to choose
+      if (has_ah()) {
+        seal_ah_packet(packet.bytes, ip_id_, ah_sequence, conf.authentication.data);
+      } else {
+        set_ipv4_id(packet.bytes, ip_id_);
+      }
+    }
+    sender.queue_packet(id, index, packet.to, packet.bytes);
+  }
 }
 
-std::vector<std::uint8_t> Instance::build(std::uint8_t priority) const {
-  const Carrier carrier{.source = election.source, .destination = multicast_group, .ttl = 255};
-  return build_ipv4_packet(advert_of(conf, priority), carrier, 0);
+std::vector<Instance::Packet> Instance::build(std::uint8_t priority) const {
+  const Advert advert = advert_of(conf, priority);
+  std::vector<Packet> packets;
+  const auto add = [&](const IpAddress& to, std::uint8_t ttl) {
+    const Carrier carrier{.source = election.source, .destination = to, .ttl = ttl};
+    packets.push_back({to, conf.family == AF_INET6 ? build_ipv6_packet(advert, carrier)
+                           : has_ah()              ? build_ah_packet(advert, carrier)
+                                                   : build_ipv4_packet(advert, carrier, 0)});
+  };
+  if (conf.unicast_peers.empty()) add(multicast_group, 255);
+  for (const conf::UnicastPeer& peer : conf.unicast_peers) add(peer.address, conf.unicast_ttl);
+  return packets;
 }
 
 std::optional<IpAddress> choose_source(const conf::VrrpInstance& conf, const netlink::Table& table,
                                        const std::function<bool(const IpAddress&)>& is_vip) {
-  if (conf.mcast_src_ip) return conf.mcast_src_ip;
+  const bool unicast = !conf.unicast_peers.empty();
+  if (unicast && conf.unicast_src_ip) return conf.unicast_src_ip;
+  if (!unicast && conf.mcast_src_ip) return conf.mcast_src_ip;
   const auto* link = table.link(conf.interface);
   if (link == nullptr) return std::nullopt;
   std::optional<IpAddress> own_vip;
   for (const auto& address : table.addresses) {
     const IpAddress& ip = address.prefix.address;
     if (address.index != link->index || ip.family() != conf.family) continue;
+    // RFC 9568, 5.1.2.1: a link-local source. A unicast peer beyond the link needs one that it can answer.
+    if (ip.is_v6() && ip.is_link_local() != (!unicast || conf.unicast_peers.front().address.is_link_local())) continue;
     if (!is_vip(ip)) return ip;
     if (!own_vip) own_vip = ip;
   }

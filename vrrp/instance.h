@@ -30,7 +30,8 @@ struct Instance {
   const std::uint32_t id;            // never used twice in a run
   conf::VrrpInstance conf;
   InstanceConfig election;
-  IpAddress multicast_group;
+  IpAddress multicast_group;         // of its family
+  std::uint32_t ah_sequence = 0;     // of the authentication header: the last one sent or believed
   State state;
   Notify notify;
   VirtualAddresses addresses;
@@ -58,7 +59,7 @@ struct Instance {
     return conf.vrid == vrid && conf.family == family && conf.interface == interface;
   }
   std::vector<GarpSchedule::Target> announced(const netlink::Table& table) const;
-  Tuning tuning() const;
+  Tuning tuning();
 
   // Packets are built when priority, source or configuration change, not when they are due.
   void queue_advert(Sender& sender);
@@ -66,16 +67,23 @@ struct Instance {
   void packets_changed() { packet_priority_.reset(); }
 
  private:
-  void queue(Sender& sender, std::vector<std::uint8_t>& packet);
-  std::vector<std::uint8_t> build(std::uint8_t priority) const;
+  // One for each destination: the multicast group, or every unicast peer.
+  struct Packet {
+    IpAddress to;
+    std::vector<std::uint8_t> bytes;
+  };
+  void queue(Sender& sender, std::vector<Packet>& packets);
+  std::vector<Packet> build(std::uint8_t priority) const;
+  bool has_ah() const { return conf.authentication.type == conf::AuthType::ah; }
 
-  std::vector<std::uint8_t> packet_;
-  std::vector<std::uint8_t> packet_zero_;
-  std::optional<std::uint8_t> packet_priority_;  // empty: both packets are out of date
+  std::vector<Packet> packets_;
+  std::vector<Packet> packets_zero_;
+  std::optional<std::uint8_t> packet_priority_;  // empty: all packets are out of date
   std::uint16_t ip_id_ = 0;
 };
 
-// The address an instance sends from: the configured one, else the interface's first that is no VIP. An owner's addresses are its
+// The address an instance sends from: the configured one, else the interface's first that is no VIP; over IPv6 its first link-local
+// one, except to unicast peers with another kind of address. An owner's addresses are its
 // VIPs, so it may send from one of them. None: it cannot take part.
 std::optional<IpAddress> choose_source(const conf::VrrpInstance& conf, const netlink::Table& table,
                                        const std::function<bool(const IpAddress&)>& is_vip);

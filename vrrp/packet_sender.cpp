@@ -30,21 +30,36 @@ void send_all(int fd, mmsghdr* messages, std::size_t count, const Report& report
   }
 }
 
+template <typename Value>
+void put_control(msghdr& header, int level, int type, const Value& value) {
+  cmsghdr* control = CMSG_FIRSTHDR(&header);
+  control->cmsg_level = level;
+  control->cmsg_type = type;
+  control->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(control), &value, sizeof value);
+}
+
 }  // namespace
 
 Result<PacketSender> PacketSender::open() {
   // IPPROTO_RAW: sends only, and the IP header is ours (IP_HDRINCL).
-  Fd raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
-  if (!raw) return Error::from_errno("open a raw socket to send adverts");
+  Fd raw4(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
+  if (!raw4) return Error::from_errno("open a raw socket to send adverts");
   const int off = 0;
   const int control = TC_PRIO_CONTROL;
-  if (::setsockopt(raw.get(), IPPROTO_IP, IP_MULTICAST_LOOP, &off, sizeof off) != 0) return Error::from_errno("set IP_MULTICAST_LOOP");
-  ::setsockopt(raw.get(), SOL_SOCKET, SO_PRIORITY, &control, sizeof control);
+  if (::setsockopt(raw4.get(), IPPROTO_IP, IP_MULTICAST_LOOP, &off, sizeof off) != 0) return Error::from_errno("set IP_MULTICAST_LOOP");
+  ::setsockopt(raw4.get(), SOL_SOCKET, SO_PRIORITY, &control, sizeof control);
+  // IPPROTO_RAW means the same for IPv6 (IPV6_HDRINCL). Where the host has no IPv6 nothing is ever sent by it.
+  Fd raw6(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
+  if (raw6) {
+    if (::setsockopt(raw6.get(), IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &off, sizeof off) != 0) return Error::from_errno("set IPV6_MULTICAST_LOOP");
+    ::setsockopt(raw6.get(), SOL_SOCKET, SO_PRIORITY, &control, sizeof control);
+  }
   // Protocol 0: it sends only.
   Fd packet(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!packet) return Error::from_errno("open a packet socket to send gratuitous ARP");
   ::setsockopt(packet.get(), SOL_SOCKET, SO_PRIORITY, &control, sizeof control);
-  return PacketSender(std::move(raw), std::move(packet));
+  return PacketSender(std::move(raw4), std::move(raw6), std::move(packet));
 }
 
 PacketSender::Item PacketSender::keep(std::uint32_t owner, int index, std::span<const std::uint8_t> bytes) {
@@ -55,7 +70,7 @@ PacketSender::Item PacketSender::keep(std::uint32_t owner, int index, std::span<
 
 void PacketSender::queue_packet(std::uint32_t owner, int index, const IpAddress& to, std::span<const std::uint8_t> packet) {
   auto item = keep(owner, index, packet);
-  item.to = to.to_in_addr();
+  item.to = to;
   packets_.push_back(item);
 }
 
@@ -64,44 +79,49 @@ void PacketSender::queue_frame(std::uint32_t owner, int index, std::span<const s
 }
 
 void PacketSender::flush(const Failure& failure) {
-  if (!packets_.empty()) send_packets(failure);
+  // Those of one family leave in one go, and where both wait, the families take turns in the order of queueing.
+  for (auto first = packets_.begin(); first != packets_.end();) {
+    const auto last = std::find_if(first, packets_.end(), [&](const Item& item) { return item.to.family() != first->to.family(); });
+    send_packets({first, last}, failure);
+    first = last;
+  }
   if (!frames_.empty()) send_frames(failure);
   packets_.clear();
   frames_.clear();
   bytes_.clear();
 }
 
-void PacketSender::send_packets(const Failure& failure) {
-  // The interface travels with each message (IP_PKTINFO), so one socket and one system call serve them all.
+void PacketSender::send_packets(std::span<const Item> packets, const Failure& failure) {
+  const bool is_v4 = packets.front().to.is_v4();
+  // The interface travels with each message (IP_PKTINFO, IPV6_PKTINFO), so one socket and one system call serve them all.
   struct alignas(cmsghdr) Control {
-    std::array<char, CMSG_SPACE(sizeof(in_pktinfo))> bytes{};
+    std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> bytes{};
   };
   std::array<Control, batch> control;
-  std::array<sockaddr_in, batch> to;
+  std::array<sockaddr_storage, batch> to;
   std::array<iovec, batch> bytes;
   std::array<mmsghdr, batch> messages;
-  for (std::size_t first = 0; first < packets_.size(); first += batch) {
-    const std::size_t count = std::min(batch, packets_.size() - first);
+  for (; !packets.empty(); packets = packets.subspan(std::min(batch, packets.size()))) {
+    const std::size_t count = std::min(batch, packets.size());
     for (std::size_t i = 0; i < count; ++i) {
-      const Item& item = packets_[first + i];
-      to[i] = sockaddr_in{.sin_family = AF_INET, .sin_port = 0, .sin_addr = item.to, .sin_zero = {}};
+      const Item& item = packets[i];
       bytes[i] = iovec{bytes_.data() + item.offset, item.length};
       messages[i] = mmsghdr{};
       msghdr& header = messages[i].msg_hdr;
       header.msg_name = &to[i];
-      header.msg_namelen = sizeof to[i];
+      header.msg_namelen = Endpoint{item.to, 0}.to_sockaddr(to[i]);
       header.msg_iov = &bytes[i];
       header.msg_iovlen = 1;
       header.msg_control = control[i].bytes.data();
-      header.msg_controllen = control[i].bytes.size();
-      cmsghdr* info = CMSG_FIRSTHDR(&header);
-      info->cmsg_level = IPPROTO_IP;
-      info->cmsg_type = IP_PKTINFO;
-      info->cmsg_len = CMSG_LEN(sizeof(in_pktinfo));
-      const in_pktinfo where{.ipi_ifindex = item.index, .ipi_spec_dst = {}, .ipi_addr = {}};
-      std::memcpy(CMSG_DATA(info), &where, sizeof where);
+      header.msg_controllen = is_v4 ? CMSG_SPACE(sizeof(in_pktinfo)) : CMSG_SPACE(sizeof(in6_pktinfo));
+      if (is_v4) {
+        put_control(header, IPPROTO_IP, IP_PKTINFO, in_pktinfo{.ipi_ifindex = item.index, .ipi_spec_dst = {}, .ipi_addr = {}});
+      } else {
+        put_control(header, IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{.ipi6_addr = {}, .ipi6_ifindex = static_cast<unsigned>(item.index)});
+      }
     }
-    send_all(raw_.get(), messages.data(), count, [&](std::size_t i, int error) { failure(packets_[first + i].owner, error); });
+    send_all(is_v4 ? raw4_.get() : raw6_.get(), messages.data(), count,
+             [&](std::size_t i, int error) { failure(packets[i].owner, error); });
   }
 }
 

@@ -1,4 +1,4 @@
-// The kernel's side of Sender: one raw IPv4 socket and one packet socket for all interfaces.
+// The kernel's side of Sender: one raw socket a family and one packet socket for all interfaces.
 #pragma once
 
 #include <cstdint>
@@ -22,16 +22,17 @@ class PacketSender final : public Sender {
   struct Item {
     std::uint32_t owner;
     int index;
-    in_addr to;           // packets only
+    IpAddress to;         // packets only
     std::size_t offset;   // into bytes_
     std::size_t length;
   };
-  PacketSender(Fd raw, Fd packet) : raw_(std::move(raw)), packet_(std::move(packet)) {}
+  PacketSender(Fd raw4, Fd raw6, Fd packet) : raw4_(std::move(raw4)), raw6_(std::move(raw6)), packet_(std::move(packet)) {}
   Item keep(std::uint32_t owner, int index, std::span<const std::uint8_t> bytes);
-  void send_packets(const Failure& failure);
+  void send_packets(std::span<const Item> packets, const Failure& failure);
   void send_frames(const Failure& failure);
 
-  Fd raw_;
+  Fd raw4_;
+  Fd raw6_;  // none on a host without IPv6
   Fd packet_;
   // Kept between flushes, so that steady adverts allocate nothing.
   std::vector<std::uint8_t> bytes_;

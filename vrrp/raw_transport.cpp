@@ -21,13 +21,28 @@ namespace {
 // A minute of one instance's adverts at 10 ms, with room to spare.
 constexpr int receive_queue_bytes = 4 * 1024 * 1024;
 constexpr std::size_t batch = 32;
-// 60 bytes of IP header, 8 of VRRP, 255 addresses, 8 of authentication; and what a strange sender adds.
+// 60 bytes of IP header, 24 of authentication header, 8 of VRRP, 255 IPv4 or 90 IPv6 addresses, 8 of authentication; and what a
+// strange sender adds.
 constexpr std::size_t packet_bytes = 2048;
+constexpr std::size_t vrid_at = 1;
 
 Duration realtime_now() {
   timespec ts{};
   ::clock_gettime(CLOCK_REALTIME, &ts);
   return std::chrono::seconds{ts.tv_sec} + std::chrono::nanoseconds{ts.tv_nsec};
+}
+
+// What a raw socket delivers. IPv4: the packet from its IP header on. IPv6: the message alone; what its header had is in `carrier`.
+struct Datagram {
+  std::span<const std::uint8_t> bytes;
+  Carrier carrier;
+  TimePoint at;
+};
+
+IpAddress source_of_ipv4(std::span<const std::uint8_t> packet) {
+  in_addr source;
+  std::memcpy(&source, packet.data() + 12, sizeof source);
+  return IpAddress::v4(source);
 }
 
 }  // namespace
@@ -46,18 +61,22 @@ class RawTransport::Socket {
   void drain();
 
  private:
-  Socket(Fd fd, std::string interface) : fd_(std::move(fd)), interface_(std::move(interface)) {}
+  Socket(Fd fd, const Tuning& tuning) : fd_(std::move(fd)), interface_(tuning.interface), family_(tuning.expected.family), has_ah_(tuning.has_ah()) {}
+  Status join(const Tuning& tuning, const std::string& what);
   std::uint32_t drops() const;
-  void take(std::span<const std::uint8_t> packet, TimePoint at);
+  std::optional<std::uint8_t> vrid_in(std::span<const std::uint8_t> bytes) const;
   RawEar* ear_of(std::uint8_t vrid) const;
 
   struct Slot {
     std::array<std::uint8_t, packet_bytes> packet;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec))> control;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int))> control;
+    sockaddr_in6 from;
     iovec bytes;
   };
   Fd fd_;
   std::string interface_;
+  int family_;
+  bool has_ah_;
   Loop::Source readable_;
   std::vector<RawEar*> ears_;
   std::vector<Slot> slots_ = std::vector<Slot>(batch);
@@ -67,46 +86,77 @@ class RawTransport::Socket {
 
 class RawTransport::RawEar final : public Ear {
  public:
-  RawEar(std::shared_ptr<Socket> socket, const Tuning& tuning, Listener* listener)
-      : socket_(std::move(socket)), tuning_(tuning), listener_(listener) {}
+  RawEar(RawTransport& transport, std::shared_ptr<Socket> socket, const Tuning& tuning, Listener* listener)
+      : transport_(transport), socket_(std::move(socket)), tuning_(tuning), listener_(listener) {}
   ~RawEar() override { socket_->remove(this); }
 
   TransportKind kind() const override { return TransportKind::raw; }
   Status tune(const Tuning& tuning) override {
-    const bool same_vrid = tuning.expected.vrid == tuning_.expected.vrid;
+    if (key_of(tuning) == key_of(tuning_)) {
+      const bool same_vrid = tuning.expected.vrid == tuning_.expected.vrid;
+      tuning_ = tuning;
+      return same_vrid ? Status() : socket_->set_filter();
+    }
+    // From multicast to unicast, or to another form of authentication.
+    auto other = transport_.socket_for(tuning);
+    if (!other) return std::move(other).error();
+    socket_->remove(this);
+    socket_ = std::move(*other);
     tuning_ = tuning;
-    return same_vrid ? Status() : socket_->set_filter();
+    return socket_->add(this);
   }
   Tally tally() const override { return tally_; }
 
   std::uint8_t vrid() const { return tuning_.expected.vrid; }
   bool hears() const { return listener_ != nullptr; }
 
-  void take(std::span<const std::uint8_t> packet, TimePoint at) {
-    auto parsed = parse_ipv4_packet(packet);
-    if (const auto* rejection = std::get_if<Rejection>(&parsed)) {
-      in_addr source;  // the filter let the packet through, so it has an IP header
-      std::memcpy(&source, packet.data() + 12, sizeof source);
-      reject(IpAddress::v4(source), *rejection);
-      return;
-    }
-    const auto& [advert, carrier] = std::get<Received>(parsed);
+  void take(const Datagram& datagram) {
+    Received received{{}, datagram.carrier};
+    std::uint32_t sequence = 0;
+    const auto rejection = read(datagram, received, sequence);
+    if (rejection) return reject(received.carrier.source, *rejection);
+    const auto& [advert, carrier] = received;
     const auto verdict = acceptable(advert, carrier, tuning_.expected, tuning_.source);
-    if (const auto* rejection = std::get_if<Rejection>(&verdict)) {
-      reject(carrier.source, *rejection);
-      return;
+    if (const auto* unacceptable = std::get_if<Rejection>(&verdict)) return reject(carrier.source, *unacceptable);
+    if (tuning_.has_ah()) {
+      if (sequence <= *tuning_.ah_sequence) return reject(carrier.source, {Reject::ah_replay, sequence});
+      *tuning_.ah_sequence = sequence;
     }
     ++tally_.received;
     if (advert.priority == priority_released) ++tally_.priority_zero;
-    listener_->on_advert(Heard{carrier.source, advert.priority, advert.interval, at}, std::get<Remarks>(verdict));
+    listener_->on_advert(Heard{carrier.source, advert.priority, advert.interval, datagram.at}, std::get<Remarks>(verdict));
   }
 
  private:
+  // The carrier's source is filled in also for what is rejected.
+  std::optional<Rejection> read(const Datagram& datagram, Received& out, std::uint32_t& sequence) const {
+    if (tuning_.expected.family == AF_INET6) {
+      auto parsed = parse(datagram.bytes, datagram.carrier);
+      if (const auto* rejection = std::get_if<Rejection>(&parsed)) return *rejection;
+      out.advert = std::get<Advert>(std::move(parsed));
+      return std::nullopt;
+    }
+    out.carrier.source = source_of_ipv4(datagram.bytes);  // the filter let the packet through, so it has an IP header
+    if (tuning_.has_ah()) {
+      auto parsed = parse_ah_packet(datagram.bytes, tuning_.ah_key);
+      if (const auto* rejection = std::get_if<Rejection>(&parsed)) return *rejection;
+      auto& sealed = std::get<Sealed>(parsed);
+      out = std::move(sealed.received);
+      sequence = sealed.sequence;
+      return std::nullopt;
+    }
+    auto parsed = parse_ipv4_packet(datagram.bytes);
+    if (const auto* rejection = std::get_if<Rejection>(&parsed)) return *rejection;
+    out = std::get<Received>(std::move(parsed));
+    return std::nullopt;
+  }
+
   void reject(const IpAddress& source, const Rejection& rejection) {
     ++tally_.rejected[static_cast<std::size_t>(rejection.reason)];
     listener_->on_rejected(source, rejection);
   }
 
+  RawTransport& transport_;
   std::shared_ptr<Socket> socket_;
   Tuning tuning_;
   Listener* listener_;
@@ -115,9 +165,9 @@ class RawTransport::RawEar final : public Ear {
 
 Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(Loop& loop, const Tuning& tuning) {
   const std::string what = "listen for adverts on " + tuning.interface;
-  Fd fd(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, ip_protocol));
+  Fd fd(::socket(tuning.expected.family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, tuning.has_ah() ? ah_protocol : ip_protocol));
   if (!fd) return Error::from_errno(what + ": raw socket");
-  std::shared_ptr<Socket> socket(new Socket(std::move(fd), tuning.interface));
+  std::shared_ptr<Socket> socket(new Socket(std::move(fd), tuning));
   const int s = socket->fd_.get();
   // Deaf until it has ears: between socket() and the binding below it would collect adverts of every interface.
   if (auto status = socket->set_filter(); !status) return std::move(status).error();
@@ -125,21 +175,40 @@ Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(Loop& l
     return Error::from_errno(what + ": SO_BINDTODEVICE");
   }
   const int on = 1;
-  const int off = 0;
-  // Only groups that this socket joined on this interface, not what others on the host joined elsewhere.
-  ::setsockopt(s, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof off);
   if (::setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) return Error::from_errno(what + ": SO_TIMESTAMPNS");
   if (::setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &receive_queue_bytes, sizeof receive_queue_bytes) != 0) {
     ::setsockopt(s, SOL_SOCKET, SO_RCVBUF, &receive_queue_bytes, sizeof receive_queue_bytes);
   }
-  ip_mreqn group{};
-  group.imr_multiaddr = tuning.group.to_in_addr();
-  group.imr_ifindex = tuning.index;
-  if (::setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
-    return Error::from_errno(what + ": join " + tuning.group.str());
-  }
+  if (auto status = socket->join(tuning, what); !status) return std::move(status).error();
   socket->readable_ = loop.io(s, EPOLLIN, [raw = socket.get()](std::uint32_t) { raw->drain(); });
   return socket;
+}
+
+Status RawTransport::Socket::join(const Tuning& tuning, const std::string& what) {
+  const int s = fd_.get();
+  const int on = 1;
+  const int off = 0;
+  // Only groups that this socket joined on this interface, not what others on the host joined elsewhere.
+  if (family_ == AF_INET) {
+    ::setsockopt(s, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof off);
+    if (tuning.group.is_unset()) return {};
+    ip_mreqn group{};
+    group.imr_multiaddr = tuning.group.to_in_addr();
+    group.imr_ifindex = tuning.index;
+    if (::setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group) == 0) return {};
+  } else {
+    ::setsockopt(s, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof off);
+    if (::setsockopt(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on) != 0 ||
+        ::setsockopt(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof on) != 0) {
+      return Error::from_errno(what + ": IPV6_RECVPKTINFO");
+    }
+    if (tuning.group.is_unset()) return {};
+    ipv6_mreq group{};
+    group.ipv6mr_multiaddr = tuning.group.to_in6_addr();
+    group.ipv6mr_interface = static_cast<unsigned>(tuning.index);
+    if (::setsockopt(s, IPPROTO_IPV6, IPV6_JOIN_GROUP, &group, sizeof group) == 0) return {};
+  }
+  return Error::from_errno(what + ": join " + tuning.group.str());
 }
 
 Status RawTransport::Socket::add(RawEar* ear) {
@@ -154,11 +223,14 @@ void RawTransport::Socket::remove(RawEar* ear) {
 }
 
 Status RawTransport::Socket::set_filter() {
-  // A raw socket's filter sees the packet from its IP header on. x = header length; a = VRID.
-  std::vector<sock_filter> code{
-      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
-      BPF_STMT(BPF_LD | BPF_B | BPF_IND, 1),
-  };
+  // A raw IPv4 socket's filter sees the packet from its IP header on, an IPv6 one's the message alone. a = VRID.
+  std::vector<sock_filter> code;
+  if (family_ == AF_INET) {
+    code.push_back(BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0));  // x = header length
+    code.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_IND, static_cast<std::uint32_t>(vrid_at + (has_ah_ ? ah_header_size : 0))));
+  } else {
+    code.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, vrid_at));
+  }
   for (const RawEar* ear : ears_) {
     if (!ear->hears()) continue;
     code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ear->vrid(), 0, 1));
@@ -191,6 +263,8 @@ void RawTransport::Socket::drain() {
       messages[i] = mmsghdr{};
       messages[i].msg_hdr.msg_iov = &slot.bytes;
       messages[i].msg_hdr.msg_iovlen = 1;
+      messages[i].msg_hdr.msg_name = &slot.from;
+      messages[i].msg_hdr.msg_namelen = sizeof slot.from;
       messages[i].msg_hdr.msg_control = slot.control.data();
       messages[i].msg_hdr.msg_controllen = slot.control.size();
     }
@@ -205,24 +279,40 @@ void RawTransport::Socket::drain() {
     const Duration wall = realtime_now();
     for (int i = 0; i < count; ++i) {
       msghdr& header = messages[static_cast<std::size_t>(i)].msg_hdr;
-      TimePoint at = now;
-      for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr && !lost_newer; c = CMSG_NXTHDR(&header, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
-        timespec stamp;
-        std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
-        at = monotonic_stamp(std::chrono::seconds{stamp.tv_sec} + std::chrono::nanoseconds{stamp.tv_nsec}, wall, now, empty_at_);
+      const Slot& slot = slots_[static_cast<std::size_t>(i)];
+      Datagram datagram{std::span(slot.packet).first(messages[static_cast<std::size_t>(i)].msg_len), {}, now};
+      if (family_ == AF_INET6) datagram.carrier.source = IpAddress::v6(slot.from.sin6_addr);
+      for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS && !lost_newer) {
+          timespec stamp;
+          std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
+          datagram.at = monotonic_stamp(std::chrono::seconds{stamp.tv_sec} + std::chrono::nanoseconds{stamp.tv_nsec}, wall, now, empty_at_);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+          in6_pktinfo info;
+          std::memcpy(&info, CMSG_DATA(c), sizeof info);
+          datagram.carrier.destination = IpAddress::v6(info.ipi6_addr);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT) {
+          int hop_limit = 0;
+          std::memcpy(&hop_limit, CMSG_DATA(c), sizeof hop_limit);
+          datagram.carrier.ttl = static_cast<std::uint8_t>(hop_limit);
+        }
       }
-      take(std::span(slots_[static_cast<std::size_t>(i)].packet).first(messages[static_cast<std::size_t>(i)].msg_len), at);
+      const auto vrid = vrid_in(datagram.bytes);
+      if (!vrid) continue;
+      if (RawEar* ear = ear_of(*vrid)) ear->take(datagram);
     }
   }
 }
 
-void RawTransport::Socket::take(std::span<const std::uint8_t> packet, TimePoint at) {
-  // The kernel has checked the IP header and the filter has read the VRID behind it; the lengths are looked at once more.
-  if (packet.size() < 20) return;
-  const std::size_t vrid_at = static_cast<std::size_t>(packet[0] & 0x0f) * 4 + 1;
-  if (vrid_at >= packet.size()) return;
-  if (RawEar* ear = ear_of(packet[vrid_at])) ear->take(packet, at);
+// The kernel has checked the IP header and the filter has read the VRID behind it; the lengths are looked at once more.
+std::optional<std::uint8_t> RawTransport::Socket::vrid_in(std::span<const std::uint8_t> bytes) const {
+  std::size_t at = vrid_at;
+  if (family_ == AF_INET) {
+    if (bytes.size() < 20) return std::nullopt;
+    at += static_cast<std::size_t>(bytes[0] & 0x0f) * 4 + (has_ah_ ? ah_header_size : 0);
+  }
+  if (at >= bytes.size()) return std::nullopt;
+  return bytes[at];
 }
 
 RawTransport::RawEar* RawTransport::Socket::ear_of(std::uint8_t vrid) const {
@@ -237,18 +327,25 @@ Result<std::unique_ptr<Ear>> RawTransport::listen(const Tuning& tuning, Listener
 
 Result<std::unique_ptr<Ear>> RawTransport::join(const Tuning& tuning) { return add(tuning, nullptr); }
 
-Result<std::unique_ptr<Ear>> RawTransport::add(const Tuning& tuning, Listener* listener) {
+RawTransport::Key RawTransport::key_of(const Tuning& tuning) {
+  return {tuning.index, tuning.expected.family, tuning.has_ah(), tuning.group};
+}
+
+Result<std::shared_ptr<RawTransport::Socket>> RawTransport::socket_for(const Tuning& tuning) {
   std::erase_if(sockets_, [](const auto& entry) { return entry.second.expired(); });
-  auto& known = sockets_[{tuning.index, tuning.group}];
+  auto& known = sockets_[key_of(tuning)];
   auto socket = known.lock();
-  if (!socket) {
-    auto opened = Socket::open(loop_, tuning);
-    if (!opened) return std::move(opened).error();
-    socket = std::move(*opened);
-    known = socket;
-  }
-  auto ear = std::make_unique<RawEar>(socket, tuning, listener);
-  if (auto status = socket->add(ear.get()); !status) return std::move(status).error();
+  if (socket) return socket;
+  auto opened = Socket::open(loop_, tuning);
+  if (opened) known = *opened;
+  return opened;
+}
+
+Result<std::unique_ptr<Ear>> RawTransport::add(const Tuning& tuning, Listener* listener) {
+  auto socket = socket_for(tuning);
+  if (!socket) return std::move(socket).error();
+  auto ear = std::make_unique<RawEar>(*this, *socket, tuning, listener);
+  if (auto status = (*socket)->add(ear.get()); !status) return std::move(status).error();
   return std::unique_ptr<Ear>(std::move(ear));
 }
 

@@ -1,4 +1,4 @@
-// Adverts by raw sockets: one receive socket for each interface and group, shared by the instances there.
+// Adverts by raw sockets: one receive socket for each interface, family and group, shared by the instances there.
 //
 // The kernel's own time stamp of each packet is what the election gets to see, and a socket is read empty before any timeout is
 // believed: a process that was stopped for five seconds finds the adverts of these seconds, with their times. Should the socket
@@ -9,7 +9,7 @@
 
 #include <map>
 #include <memory>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "base/loop.h"
@@ -31,10 +31,14 @@ class RawTransport final : public Transport {
  private:
   class Socket;
   class RawEar;
+  // Interface, family, with authentication header, group (unset: unicast).
+  using Key = std::tuple<int, int, bool, IpAddress>;
+  static Key key_of(const Tuning& tuning);
+  Result<std::shared_ptr<Socket>> socket_for(const Tuning& tuning);
   Result<std::unique_ptr<Ear>> add(const Tuning& tuning, Listener* listener);
 
   Loop& loop_;
-  std::map<std::pair<int, IpAddress>, std::weak_ptr<Socket>> sockets_;  // owned by their ears
+  std::map<Key, std::weak_ptr<Socket>> sockets_;  // owned by their ears
 };
 
 // The kernel's CLOCK_REALTIME stamp of a packet on our monotonic clock. The wall clock may have been set between stamp and

@@ -104,6 +104,7 @@ struct Router::PlannedInstance {
 struct Router::Plan {
   conf::Global global;
   std::vector<PlannedInstance> instances;
+  std::uint32_t ah_sequence = 0;
   std::vector<std::unique_ptr<Group>> groups;   // members not filled in yet
   std::vector<ScriptTracker::Definition> scripts;
 };
@@ -124,19 +125,22 @@ namespace {
 
 Status check_instance(const conf::VrrpInstance& conf, const netlink::Table& table) {
   const auto refuse = [&](const std::string& why) { return Error{"vrrp_instance " + conf.name + ": " + why}; };
-  if (conf.family != AF_INET) return refuse("VRRP over IPv6 is not supported yet; use IPv4 virtual addresses");
-  if (conf.authentication.type == conf::AuthType::ah) return refuse("auth_type AH is not supported yet; use PASS or none");
-  if (!conf.unicast_peers.empty()) return refuse("unicast_peer is not supported yet; remove it to use multicast");
   if (conf.vrid == 0) return refuse("it has no virtual_router_id");
   if (table.link(conf.interface) == nullptr) return refuse("interface " + conf.interface + " does not exist");
   return {};
 }
 
 Status check_unique(const std::vector<conf::VrrpInstance>& instances) {
+  if (conf.interface.empty()) return refuse("it has no interface; xdirectord needs one for unicast as well");
   std::set<std::tuple<std::uint8_t, int, std::string>> seen;
   for (const auto& conf : instances) {
     if (seen.insert({conf.vrid, conf.family, conf.interface}).second) continue;
     return Error{"vrrp_instance " + conf.name + ": virtual_router_id " + std::to_string(conf.vrid) + " is used twice on " + conf.interface};
+IpAddress multicast_group(const conf::Global& global, int family) {
+  const IpAddress& configured = family == AF_INET ? global.vrrp_mcast_group4 : global.vrrp_mcast_group6;
+  return configured.is_unset() ? *IpAddress::parse(family == AF_INET ? "224.0.0.18" : "ff02::12") : configured;
+}
+
   }
   return {};
 }
@@ -162,7 +166,7 @@ Status Router::prepare(const conf::Model& model) {
     }
   }
   for (const auto& conf : model.vrrp_instances) {
-    plan->instances.push_back({conf, Notify(conf.notify, security, conf.name, warnings_), std::nullopt, 0});
+    plan->instances.push_back({conf, Notify(conf.notify, security, conf.name, warnings_), std::nullopt, 0, 0});
   }
   for (const auto& conf : model.vrrp_sync_groups) {
     auto group = std::make_unique<Group>();
@@ -190,6 +194,12 @@ void Router::resume(const Snapshot& snapshot, TimePoint alive_until) {
     const Duration patience = master_down_interval(conf.version, 254, wire_interval(conf.version, conf.advert_interval), conf.down_timer_adverts);
     if (found->election.role == Role::master && silence > patience) continue;
     if (found->election.role == Role::master || found->election.role == Role::backup) planned.remembered = found->election;
+    // Adverts went on after the snapshot was taken, and peers believe only higher numbers. Version 2 sends one a second, more only
+    // in answer to others.
+    if (found->ah_sequence != 0) {
+      const auto seconds = (ports_.now() - found->ah_sequence_at) / 1s;
+      planned.ah_sequence = found->ah_sequence + static_cast<std::uint32_t>(1000 + 4 * seconds);
+    }
   }
 }
 
@@ -216,8 +226,7 @@ void Router::commit() {
       instances_.push_back(make_instance());
       fresh.push_back(instances_.back().get());
     }
-    instances_.back()->multicast_group =
-        plan->global.vrrp_mcast_group4.is_unset() ? *IpAddress::parse("224.0.0.18") : plan->global.vrrp_mcast_group4;
+    instances_.back()->multicast_group = multicast_group(plan->global, planned.conf.family);
   }
   std::erase(old, nullptr);
   remove_instances(std::move(old));
@@ -316,7 +325,10 @@ void Router::configure(Instance& instance, PlannedInstance planned) {
   const bool was_configured = !instance.conf.name.empty();
   instance.conf = std::move(planned.conf);
   instance.notify = std::move(planned.notify);
-  if (!was_configured) instance.became_master = planned.became_master;
+  if (!was_configured) {
+    instance.became_master = planned.became_master;
+    instance.ah_sequence = planned.ah_sequence;
+  }
   instance.election = config_of(instance.conf, instance.election.source, instance.group != nullptr);
   instance.track_interfaces = instance.conf.track_interfaces;
   instance.track_scripts = instance.conf.track_scripts;
@@ -446,7 +458,7 @@ void Router::time_out(Instance& instance) {
 }
 
 // A backup whose transport is not what it would be now: the XDP program was taken off its interface.
-bool Router::is_deaf(const Instance& instance) const {
+bool Router::is_deaf(Instance& instance) const {
   return instance.ear && instance.state.role == Role::backup && instance.ear->kind() == TransportKind::xdp &&
          ports_.transport.kind_for(instance.tuning()) != TransportKind::xdp;
 }
@@ -769,7 +781,7 @@ Snapshot Router::snapshot() const {
     if (i->state.heard_at && !i->state.master.is_unset() && i->state.role == Role::backup) {
       remembered.last_heard = Heard{i->state.master, i->state.master_priority, i->state.master_interval, *i->state.heard_at};
     }
-    out.instances.push_back({i->conf.interface, i->conf.family, i->conf.vrid, remembered, i->became_master});
+    out.instances.push_back({i->conf.interface, i->conf.family, i->conf.vrid, remembered, i->became_master, i->ah_sequence, ports_.now()});
   }
   return out;
 }

@@ -101,7 +101,7 @@ class Router {
   void listen(Instance& instance);
   void tune(Instance& instance);
   void follow(Instance& instance);
-  bool is_deaf(const Instance& instance) const;
+  bool is_deaf(Instance& instance) const;
   void time_out(Instance& instance);
   bool is_vip(const IpAddress& address) const;
   void choose_source(Instance& instance);

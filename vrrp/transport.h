@@ -16,6 +16,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "vrrp/advert.h"
+#include "vrrp/ah.h"
 #include "vrrp/election.h"
 
 namespace xd::vrrp {
@@ -26,10 +27,15 @@ enum class TransportKind { none, raw, xdp };
 struct Tuning {
   int index = 0;             // interface
   std::string interface;     // its name, for messages
-  IpAddress group;           // multicast group to join
+  IpAddress group;           // multicast group to join; unset: adverts come unicast
   IpAddress source;          // we send from: adverts with it are our own, come back
   Expected expected;
   InstanceConfig election;   // the XDP watch decides with it which adverts are steady
+  // With authentication header (expected.auth_type 2): its key, and the last sequence number sent or believed, the instance's own.
+  AhKey ah_key{};
+  std::uint32_t* ah_sequence = nullptr;
+
+  bool has_ah() const { return expected.auth_type == 2; }
 };
 
 // It must not destroy an Ear from inside these calls.
@@ -75,7 +81,7 @@ class Transport {
   virtual void drain() = 0;
 };
 
-// Sends what is due together in as few system calls as possible: IPv4 packets whole from their IP header on, and Ethernet
+// Sends what is due together in as few system calls as possible: IPv4 and IPv6 packets whole from their IP header on, and Ethernet
 // frames. What is queued is copied; nothing leaves before flush().
 class Sender {
  public:

@@ -9,8 +9,8 @@
 
 namespace xd::vrrp {
 
-// Whether the kernel can judge this instance's adverts: IPv4, no AH, not more unicast sources to check than a watch
-// holds. Those it cannot are left to the raw socket.
+// Whether the kernel can judge this instance's adverts: IPv4, no AH, no TTL limits, not more unicast sources to check than a
+// watch holds. Those it cannot are left to the raw socket.
 bool can_watch(const Expected& expected);
 
 // What a watch must know. To be put again whenever one of these changes; of the state those are its role, priority and

@@ -74,7 +74,7 @@ class XdpTransport::XdpEar final : public Ear {
   }
 
   Tally tally() const override {
-    static_assert(XD_REJECT_COUNT == reject_count);
+    static_assert(XD_REJECT_COUNT <= reject_count);  // the first are the same
     Tally tally;
     if (const auto watch = transport_.watches_.look(key())) {
       tally.received = watch->adverts;
@@ -88,7 +88,7 @@ class XdpTransport::XdpEar final : public Ear {
     switch (event.type) {
       case XD_EVENT_MASTER_DOWN: listener_.on_master_down(); break;
       case XD_EVENT_REJECTED:
-        if (event.reject < reject_count) listener_.on_rejected(source_of(event.heard), {static_cast<Reject>(event.reject), 0});
+        if (event.reject < XD_REJECT_COUNT) listener_.on_rejected(source_of(event.heard), {static_cast<Reject>(event.reject), 0});
         break;
       default:
         if (const auto heard = heard_of(event.heard)) listener_.on_advert(*heard, remarks_of(event.heard));

@@ -48,7 +48,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceKey, address, port, protocol, fwmark, 
 namespace vrrp {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Heard, source, priority, interval, at)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Remembered, role, since, priority, last_heard)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InstanceSnapshot, interface, family, vrid, election, became_master)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InstanceSnapshot, interface, family, vrid, election, became_master, ah_sequence, ah_sequence_at)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Snapshot, instances)
 }  // namespace vrrp
 

@@ -1,9 +1,17 @@
-// Real TCP through the program on plain veth pairs with every offload left on: senders leave checksums to the device, and segments of up
-// to 64 KiB arrive whole.
+// Real TCP through the program on plain veth pairs with every offload left on: senders leave checksums to the device, and in generic mode
+// segments of up to 64 KiB arrive whole.
 //
-//   client eth0 ── eth0 director eth1 ── eth0 server      the director is this process: VIP 192.0.2.10, generic XDP on both
-//   client eth1 ───────────────────────── eth1 server     the way back of direct routing
+//   two arms   client eth0 ── eth0 director eth1 ── eth0 server      the director is this process: VIP 192.0.2.10
+//              client eth1 ───────────────────────── eth1 server     the way back of direct routing
+//   one arm    client eth0 ──┐
+//            director eth0 ──┼── bridge, in a namespace of its own: every packet leaves as it came, by XDP_TX
+//              server eth0 ──┘
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,7 +19,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "base/fd.h"
 #include "director.h"
 
 namespace xd::test {
@@ -29,7 +40,9 @@ class Traffic : public Director {
       sh("ip netns add " + name);
       in(name, "ip link set lo up");
     }
-    // Both ends are made here and moved: older kernels do not make them in two other namespaces at once.
+  }
+  // Both ends are made here and moved: older kernels do not make them in two other namespaces at once.
+  void two_arms() {
     sh("ip link add eth0 type veth peer name end0 && ip link set end0 netns " + client_ + " name eth0");
     sh("ip link add end1 type veth peer name end2 && ip link set end1 netns " + client_ + " name eth1 && ip link set end2 netns " + server_ +
        " name eth1");
@@ -38,6 +51,27 @@ class Traffic : public Director {
     sh("ip addr add 198.51.100.1/24 dev eth0 && ip addr add 10.0.0.254/24 dev eth1 && ip addr add 192.0.2.10/32 dev eth0");
     in(client_, "ip link set eth0 up && ip link set eth1 up && ip addr add 198.51.100.7/24 dev eth0 && ip route add default via 198.51.100.1");
     in(server_, "ip link set eth0 up && ip link set eth1 up && ip addr add 10.0.0.1/24 dev eth0");
+    arms_ = {"eth0", "eth1"};
+    peers_ = {{client_, "eth0"}, {server_, "eth0"}};
+  }
+  void one_arm() {
+    switch_ = "xdt-switch-" + std::to_string(getpid());
+    sh("ip netns add " + switch_);
+    in(switch_, "ip link add name bridge0 type bridge mcast_snooping 0 && ip link set dev bridge0 up");
+    const auto plug = [&](const std::string& port) { in(switch_, "ip link set dev " + port + " master bridge0 up"); };
+    sh("ip link add eth0 type veth peer name port0 && ip link set dev port0 netns " + switch_ + " && ip link set eth0 up");
+    plug("port0");
+    for (const auto& [port, ns] : {std::pair{std::string("port1"), client_}, {std::string("port2"), server_}}) {
+      sh("ip link add end" + port + " type veth peer name " + port + " && ip link set end" + port + " netns " + ns + " name eth0 && ip link set " +
+         port + " netns " + switch_);
+      plug(port);
+    }
+    sh("ip addr add 198.51.100.1/24 dev eth0 && ip addr add 192.0.2.10/32 dev eth0");
+    in(client_, "ip link set eth0 up && ip addr add 198.51.100.7/24 dev eth0 && ip route add 192.0.2.10 via 198.51.100.1");
+    in(server_, "ip link set eth0 up && ip addr add 198.51.100.11/24 dev eth0");
+    arms_ = {"eth0"};
+    peers_ = {{switch_, "port0"}};
+    real_ = "198.51.100.11";
   }
   void TearDown() override {
     if (serving_ > 0) {
@@ -47,7 +81,7 @@ class Traffic : public Director {
     for (const char* name : {"eth0", "eth1"}) {
       if (const unsigned index = if_nametoindex(name); index != 0) (void)datapath().detach(static_cast<int>(index));
     }
-    for (const auto& name : {client_, server_}) {
+    for (const auto& name : {client_, server_, switch_}) {
       if (!name.empty()) (void)std::system(("ip netns del " + name + " 2>/dev/null").c_str());
     }
     (void)std::system("ip link del eth0 2>/dev/null; ip link del eth1 2>/dev/null");
@@ -63,17 +97,38 @@ class Traffic : public Director {
     return got ? std::string(text, 17) : "00:00:00:00:00:00";
   }
 
+  // A veth receives what its other end sends by native XDP_TX only when it has an XDP program too. The program stays until the link goes.
+  static void make_receive(const std::string& ns, const std::string& link) {
+    int failed = -1;
+    std::thread([&] {
+      const Fd there(open(("/run/netns/" + ns).c_str(), O_RDONLY | O_CLOEXEC));
+      if (setns(there.get(), CLONE_NEWNET) != 0) return;
+      const std::vector<bpf_insn> pass{{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+      const Fd program(bpf_prog_load(BPF_PROG_TYPE_XDP, "receive", "GPL", pass.data(), pass.size(), nullptr));
+      failed = bpf_xdp_attach(static_cast<int>(if_nametoindex(link.c_str())), program.get(), XDP_FLAGS_DRV_MODE, nullptr);
+    }).join();
+    ASSERT_EQ(failed, 0) << ns << " " << link;
+  }
+
   // Sends 8 MiB to the service and gets them back: lost or corrupted bytes make it fail or time out.
-  void exchange(lvs::Forward forward) {
-    for (const char* name : {"eth0", "eth1"}) {
-      auto attached = datapath().attach(static_cast<int>(if_nametoindex(name)), datapath::Mode::automatic);
+  void exchange(lvs::Forward forward, datapath::Mode mode) {
+    for (const std::string& name : arms_) {
+      auto attached = datapath().attach(static_cast<int>(if_nametoindex(name.c_str())), mode);
       ASSERT_TRUE(attached) << attached.error().message;
-      EXPECT_EQ(attached->mode, datapath::Mode::generic);
+      EXPECT_EQ(attached->mode, mode == datapath::Mode::automatic ? datapath::Mode::generic : mode);
+    }
+    if (mode == datapath::Mode::native) {
+      for (const auto& [ns, link] : peers_) make_receive(ns, link);
     }
     const std::uint16_t port = forward == lvs::Forward::nat ? 8080 : 80;
-    ASSERT_TRUE(datapath().put_service(service_key(vip, 80), service(forward, {1}, lvs::Scheduler::rr, port)));
-    datapath().set_hop(*IpAddress::parse("10.0.0.1"),
-                       datapath::Hop{*MacAddress::parse(mac(server_, "eth0")), *MacAddress::parse(mac("", "eth1")), static_cast<int>(if_nametoindex("eth1")), 0, 0, false});
+    const Endpoint real = endpoint(real_, port);
+    lvs::Service wanted;
+    wanted.scheduler = lvs::Scheduler::rr;
+    wanted.destinations[real] = {forward, 1, 0, 0};
+    wanted.order = {real};
+    ASSERT_TRUE(datapath().put_service(service_key(vip, 80), wanted));
+    datapath().set_hop(real.address, datapath::Hop{*MacAddress::parse(mac(server_, "eth0")), *MacAddress::parse(mac("", arms_.back())),
+                                                   static_cast<int>(if_nametoindex(arms_.back().c_str())), 0, 0, false});
 
     const std::string python = "import socket,sys,hashlib\n"
                                "s=socket.create_server((\"0.0.0.0\"," + std::to_string(port) + "))\n"
@@ -108,7 +163,7 @@ class Traffic : public Director {
                                        "  g+=b\n"
                                        "assert g==d, len(g)\n";
     in(client_, "timeout 40 python3 -c \"$PROGRAM\"", client_program);
-    const auto now = stats(service_key(vip, 80), 1, port);
+    const auto now = datapath().stats(service_key(vip, 80))[real];
     EXPECT_GT(now.bytes_in, 8u << 20);
     EXPECT_GE(now.connections, 1u);
     if (forward == lvs::Forward::nat) {
@@ -120,19 +175,42 @@ class Traffic : public Director {
     in(ns, command);
   }
 
-  std::string client_, server_;
+  std::string client_, server_, switch_;
+  std::string real_ = "10.0.0.1";
+  std::vector<std::string> arms_;                             // the director's interfaces: clients' side, servers' side
+  std::vector<std::pair<std::string, std::string>> peers_;    // namespace and name of their other ends
   pid_t serving_ = 0;
 };
 
-TEST_F(Traffic, EightMegabytesEachWayByNat) {
+class InMode : public Traffic, public testing::WithParamInterface<datapath::Mode> {};
+
+TEST_P(InMode, EightMegabytesEachWayByNat) {
+  two_arms();
   in(server_, "ip route add default via 10.0.0.254");
-  exchange(lvs::Forward::nat);
+  exchange(lvs::Forward::nat, GetParam());
 }
 
-TEST_F(Traffic, EightMegabytesEachWayByDr) {
+TEST_P(InMode, EightMegabytesEachWayByDr) {
+  two_arms();
   in(server_, "ip addr add 192.0.2.10/32 dev lo && ip route add 198.51.100.7/32 dev eth1");
-  exchange(lvs::Forward::dr);
+  exchange(lvs::Forward::dr, GetParam());
 }
+
+TEST_P(InMode, EightMegabytesEachWayByNatThroughOneArm) {
+  one_arm();
+  in(server_, "ip route replace 198.51.100.7/32 via 198.51.100.1");
+  exchange(lvs::Forward::nat, GetParam());
+}
+
+TEST_P(InMode, EightMegabytesByDrThroughOneArm) {
+  one_arm();
+  in(server_, "ip addr add 192.0.2.10/32 dev lo");
+  exchange(lvs::Forward::dr, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Traffic, InMode, testing::Values(datapath::Mode::automatic, datapath::Mode::native), [](const auto& mode) {
+  return mode.param == datapath::Mode::native ? "Native" : "Generic";
+});
 
 }  // namespace
 }  // namespace xd::test

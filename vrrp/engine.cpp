@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
+#include "base/notify_fifo.h"
+#include "vrrp/notify.h"
 #include "vrrp/packet_sender.h"
 #include "vrrp/raw_transport.h"
 #include "vrrp/router.h"
@@ -62,7 +65,11 @@ class Engine::Impl {
     if (!router_) {
       if (auto status = open(); !status) return status;
     }
-    return router_->prepare(model);
+    if (auto status = router_->prepare(model); !status) return status;
+    warnings_ = router_->warnings();
+    const ScriptSecurity security{model.global.enable_script_security, model.global.script_user, model.global.script_group};
+    planned_fifos_ = fifos_of(model.global, security, warnings_);
+    return {};
   }
 
   Status open() {
@@ -75,7 +82,8 @@ class Engine::Impl {
                                                    .runner = runner_,
                                                    .now = [] { return Clock::now(); },
                                                    .set_gate = ports_.set_gate,
-                                                   .forget_gate = ports_.forget_gate});
+                                                   .forget_gate = ports_.forget_gate,
+                                                   .tell_fifos = [this](const std::string& line) { fifos_.write(line); }});
     router_->on_change([this] {
       if (on_change_) on_change_();
     });
@@ -97,6 +105,7 @@ class Engine::Impl {
   Ports ports_;
   EngineOptions options_;
   LoopRunner runner_;
+  NotifyFifos fifos_{loop_, [](const std::string& problem) { log::warning("{}", problem); }};
   RawTransport raw_;
   std::unique_ptr<XdpTransport> xdp_;  // none without watches
   EitherTransport transport_;
@@ -104,9 +113,10 @@ class Engine::Impl {
   std::unique_ptr<Router> router_;  // after what it uses; none before the first prepare()
   Timer timer_;
   Loop::Source arm_;
-  Loop::Source stopping_;
   std::function<void()> on_change_;
-  std::vector<std::string> no_warnings_;
+  std::vector<std::string> warnings_;
+  std::vector<NotifyFifo::Definition> planned_fifos_;
+  bool resumed_ = false;  // an earlier process's FIFOs go on with us
 };
 
 Engine::Engine(Loop& loop, Ports ports, EngineOptions options) : impl_(std::make_unique<Impl>(loop, std::move(ports), options)) {}
@@ -116,6 +126,7 @@ Status Engine::prepare(const conf::Model& model) { return impl_->prepare(model);
 
 void Engine::commit() {
   if (!impl_->router_) return;
+  impl_->fifos_.become(std::move(impl_->planned_fifos_), !std::exchange(impl_->resumed_, false));
   impl_->router_->commit();
   if (impl_->xdp_) impl_->xdp_->remove_unused();
   impl_->arm();
@@ -123,13 +134,15 @@ void Engine::commit() {
 
 void Engine::abort() {
   if (impl_->router_) impl_->router_->abort();
+  impl_->planned_fifos_.clear();
 }
 
 const std::vector<std::string>& Engine::warnings() const {
-  return impl_->router_ ? impl_->router_->warnings() : impl_->no_warnings_;
+  return impl_->warnings_;
 }
 
 void Engine::resume(const Snapshot& snapshot, TimePoint alive_until) {
+  impl_->resumed_ = true;
   if (impl_->router_) impl_->router_->resume(snapshot, alive_until);
 }
 
@@ -138,7 +151,7 @@ Snapshot Engine::snapshot() const { return impl_->router_ ? impl_->router_->snap
 void Engine::stop(std::function<void()> done) {
   if (impl_->router_) impl_->router_->stop(impl_->options_.release_on_stop);
   if (impl_->xdp_) impl_->xdp_->remove_unused();
-  impl_->stopping_ = impl_->loop_.defer(std::move(done));
+  impl_->fifos_.finish(std::move(done));
 }
 
 std::vector<InstanceStatus> Engine::status() const { return impl_->router_ ? impl_->router_->status() : std::vector<InstanceStatus>{}; }

@@ -16,6 +16,11 @@ namespace {
 constexpr Duration down_timer_guard = 5s;
 constexpr Duration reject_told_again = 60s;
 
+// Of a role that is told about: INIT is not.
+Notification notification_of(Role role) {
+  return role == Role::master ? Notification::master : role == Role::backup ? Notification::backup : Notification::fault;
+}
+
 std::vector<const State*> states_of(const std::vector<Instance*>& members) {
   std::vector<const State*> out;
   for (const Instance* member : members) out.push_back(&member->state);
@@ -99,12 +104,12 @@ struct Router::PlannedInstance {
   Notify notify;
   std::optional<Remembered> remembered;
   std::uint64_t became_master = 0;
+  std::uint32_t ah_sequence = 0;
 };
 
 struct Router::Plan {
   conf::Global global;
   std::vector<PlannedInstance> instances;
-  std::uint32_t ah_sequence = 0;
   std::vector<std::unique_ptr<Group>> groups;   // members not filled in yet
   std::vector<ScriptTracker::Definition> scripts;
 };
@@ -126,21 +131,21 @@ namespace {
 Status check_instance(const conf::VrrpInstance& conf, const netlink::Table& table) {
   const auto refuse = [&](const std::string& why) { return Error{"vrrp_instance " + conf.name + ": " + why}; };
   if (conf.vrid == 0) return refuse("it has no virtual_router_id");
+  if (conf.interface.empty()) return refuse("it has no interface; xdirectord needs one for unicast as well");
   if (table.link(conf.interface) == nullptr) return refuse("interface " + conf.interface + " does not exist");
   return {};
 }
 
-Status check_unique(const std::vector<conf::VrrpInstance>& instances) {
-  if (conf.interface.empty()) return refuse("it has no interface; xdirectord needs one for unicast as well");
-  std::set<std::tuple<std::uint8_t, int, std::string>> seen;
-  for (const auto& conf : instances) {
-    if (seen.insert({conf.vrid, conf.family, conf.interface}).second) continue;
-    return Error{"vrrp_instance " + conf.name + ": virtual_router_id " + std::to_string(conf.vrid) + " is used twice on " + conf.interface};
 IpAddress multicast_group(const conf::Global& global, int family) {
   const IpAddress& configured = family == AF_INET ? global.vrrp_mcast_group4 : global.vrrp_mcast_group6;
   return configured.is_unset() ? *IpAddress::parse(family == AF_INET ? "224.0.0.18" : "ff02::12") : configured;
 }
 
+Status check_unique(const std::vector<conf::VrrpInstance>& instances) {
+  std::set<std::tuple<std::uint8_t, int, std::string>> seen;
+  for (const auto& conf : instances) {
+    if (seen.insert({conf.vrid, conf.family, conf.interface}).second) continue;
+    return Error{"vrrp_instance " + conf.name + ": virtual_router_id " + std::to_string(conf.vrid) + " is used twice on " + conf.interface};
   }
   return {};
 }
@@ -189,17 +194,17 @@ void Router::resume(const Snapshot& snapshot, TimePoint alive_until) {
     });
     if (found == snapshot.instances.end()) continue;
     planned.became_master = found->became_master;
-    const Duration silence = ports_.now() - alive_until;
-    // The most impatient peer, priority 254, has taken over after this.
-    const Duration patience = master_down_interval(conf.version, 254, wire_interval(conf.version, conf.advert_interval), conf.down_timer_adverts);
-    if (found->election.role == Role::master && silence > patience) continue;
-    if (found->election.role == Role::master || found->election.role == Role::backup) planned.remembered = found->election;
     // Adverts went on after the snapshot was taken, and peers believe only higher numbers. Version 2 sends one a second, more only
     // in answer to others.
     if (found->ah_sequence != 0) {
       const auto seconds = (ports_.now() - found->ah_sequence_at) / 1s;
       planned.ah_sequence = found->ah_sequence + static_cast<std::uint32_t>(1000 + 4 * seconds);
     }
+    const Duration silence = ports_.now() - alive_until;
+    // The most impatient peer, priority 254, has taken over after this.
+    const Duration patience = master_down_interval(conf.version, 254, wire_interval(conf.version, conf.advert_interval), conf.down_timer_adverts);
+    if (found->election.role == Role::master && silence > patience) continue;
+    if (found->election.role == Role::master || found->election.role == Role::backup) planned.remembered = found->election;
   }
 }
 
@@ -208,6 +213,7 @@ void Router::commit() {
   Turn turn(*this);
   const auto plan = std::exchange(plan_, nullptr);
   const TimePoint now = ports_.now();
+  const bool is_reload = committed_;
   if (!committed_ && plan->global.vrrp_startup_delay > 0s) start_at_ = now + plan->global.vrrp_startup_delay;
   committed_ = true;
   garp_.set_pace(plan->global.garp_interval, plan->global.gna_interval);
@@ -280,6 +286,7 @@ void Router::commit() {
   link_told_.clear();
   scripts_.define(std::move(plan->scripts));
   scripts_.run();
+  if (is_reload && plan->global.fifo_write_vrrp_states_on_reload) repeat_states();
   reconsider_all();
   for (auto& group : groups_) {
     // Those that go on have been told about by the process before.
@@ -390,7 +397,7 @@ void Router::stop(bool release) {
   for (auto& instance : instances_) {
     if (instance->started) notify(*instance, Notification::stop);
   }
-  for (const auto& group : groups_) fire(group->notify.commands(Notification::stop, "GROUP", group->conf.name, 0), group->conf.name);
+  for (const auto& group : groups_) notify(*group, Notification::stop);
   for (auto& instance : instances_) instance->ear.reset();
 }
 
@@ -467,6 +474,7 @@ bool Router::is_deaf(Instance& instance) const {
 
 void Router::give(Instance& instance, const Event& event) {
   const Role before = instance.state.role;
+  const bool wanted_master = instance.state.wants_master;
   const auto master_before = std::pair(instance.state.master, instance.state.priority);
   const Step step = vrrp::step(instance.election, instance.state, event, ports_.now());
   instance.state = step.next;
@@ -481,7 +489,10 @@ void Router::give(Instance& instance, const Event& event) {
     }
   }
   if (instance.state.role != before || master_before != std::pair(instance.state.master, instance.state.priority)) changed_ = true;
-  if (instance.group != nullptr) instance.group->unsettled = true;
+  if (instance.group != nullptr) {
+    instance.group->unsettled = true;
+    if (instance.state.wants_master && !wanted_master) instance.group->ripe = &instance;
+  }
   follow(instance);
 }
 
@@ -494,6 +505,7 @@ void Router::finish() {
       const Todo todo = todo_.front();
       todo_.pop_front();
       carry_out(todo);
+      tell_settled_group(*todo.instance);
     }
     send_due_announcements();
   } while (!todo_.empty());
@@ -508,7 +520,10 @@ bool Router::settle_groups() {
     if (!std::exchange(group->unsettled, false)) continue;
     member_states_.clear();
     for (const Instance* member : group->members) member_states_.push_back(&member->state);
-    for (const auto& pull : settle(member_states_)) {
+    auto pulls = settle(member_states_);
+    // Its own timer made it so; the others follow in the order of the file.
+    std::stable_partition(pulls.begin(), pulls.end(), [&](const Pull& pull) { return group->members[pull.member] == group->ripe; });
+    for (const auto& pull : pulls) {
       give(*group->members[pull.member], pull.event);
       pulled = true;
     }
@@ -547,6 +562,9 @@ void Router::carry_out(const Todo& todo) {
     }
     case Action::tell_lower_priority: notify(instance, Notification::master_rx_lower_priority); break;
     case Action::tell_priority:
+      if (!instance.conf.notify_priority_changes) break;
+      notify(instance, instance.state.role == Role::master ? Notification::master_priority : Notification::backup_priority);
+      break;
     case Action::send_advert:
     case Action::send_priority_zero: break;
   }
@@ -577,13 +595,23 @@ void Router::leave(Instance& instance, const Todo& todo) {
 void Router::tell_groups() {
   if (stopped_) return;
   for (auto& group : groups_) {
-    if (group->members.empty()) continue;
-    const Role role = group_role(states_of(group->members));
-    if (role == std::exchange(group->told, role) || role == Role::init) continue;
-    log::info("VRRP_Group({}) Syncing instances to {} state", group->conf.name, vrrp::name(role));
-    const auto what = role == Role::master ? Notification::master : role == Role::backup ? Notification::backup : Notification::fault;
-    fire(group->notify.commands(what, "GROUP", group->conf.name, 0), group->conf.name);
+    if (!group->members.empty()) tell_group(*group);
   }
+}
+
+// Right after the last of its members.
+void Router::tell_settled_group(const Instance& member) {
+  Group* group = member.group;
+  if (stopped_ || group == nullptr || group->unsettled) return;
+  if (std::any_of(todo_.begin(), todo_.end(), [group](const Todo& todo) { return todo.instance->group == group; })) return;
+  tell_group(*group);
+}
+
+void Router::tell_group(Group& group) {
+  const Role role = group_role(states_of(group.members));
+  if (role == std::exchange(group.told, role) || role == Role::init) return;
+  log::info("VRRP_Group({}) Syncing instances to {} state", group.conf.name, vrrp::name(role));
+  notify(group, notification_of(role));
 }
 
 void Router::log_problems(const Instance& instance, const std::vector<std::string>& problems) {
@@ -591,7 +619,30 @@ void Router::log_problems(const Instance& instance, const std::vector<std::strin
 }
 
 void Router::notify(Instance& instance, Notification what) {
-  fire(instance.notify.commands(what, "INSTANCE", instance.conf.name, instance.state.priority), instance.conf.name);
+  const auto& name = instance.conf.name;
+  fire(instance.notify.commands(what, "INSTANCE", name, instance.state.priority), name);
+  tell_fifos(what, "INSTANCE", name, instance.state.priority);
+}
+
+void Router::notify(const Group& group, Notification what) {
+  const auto& name = group.conf.name;
+  fire(group.notify.commands(what, "GROUP", name, 0), name);
+  tell_fifos(what, "GROUP", name, 0);
+}
+
+void Router::tell_fifos(Notification what, std::string_view kind, const std::string& who, unsigned priority) {
+  if (ports_.tell_fifos) ports_.tell_fifos(fifo_line(what, kind, who, priority));
+}
+
+// fifo_write_vrrp_states_on_reload: a reader that was started anew learns where things stand.
+void Router::repeat_states() {
+  for (const auto& group : groups_) {
+    const Role role = group_role(states_of(group->members));
+    if (role != Role::init) tell_fifos(notification_of(role), "GROUP", group->conf.name, 0);
+  }
+  for (const auto& instance : instances_) {
+    if (instance->state.role != Role::init) tell_fifos(notification_of(instance->state.role), "INSTANCE", instance->conf.name, instance->state.priority);
+  }
 }
 
 void Router::fire(const std::vector<Command>& commands, const std::string& whose) {
@@ -668,6 +719,10 @@ void Router::start_if_ready(Instance& instance) {
   for (Instance* member : members) {
     if (!std::exchange(member->started, true)) give(*member, Start{});
   }
+  while (settle_groups()) {
+  }
+  // At its beginning, and only then, a group is told about before its members.
+  if (instance.group->told == Role::init) tell_group(*instance.group);
 }
 
 // ---- The kernel's events ----------------------------------------------------------------------------------------------

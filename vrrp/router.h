@@ -34,6 +34,7 @@ struct RouterPorts {
   std::function<TimePoint()> now;
   VirtualAddresses::Gate set_gate;                         // empty: no packet path
   std::function<Status(const IpAddress&)> forget_gate;
+  std::function<void(const std::string& line)> tell_fifos;  // empty: there are none
 };
 
 struct Group {
@@ -41,6 +42,7 @@ struct Group {
   Notify notify;
   std::vector<Instance*> members;
   Role told = Role::init;   // by the last notification
+  Instance* ripe = nullptr; // the member that last came to want to be master: it goes first
   bool unsettled = false;   // a member has changed
 };
 
@@ -89,7 +91,12 @@ class Router {
   void become_master(Instance& instance, Cause cause);
   void leave(Instance& instance, const Todo& todo);
   void tell_groups();
+  void tell_group(Group& group);
+  void tell_settled_group(const Instance& member);
+  void tell_fifos(Notification what, std::string_view kind, const std::string& who, unsigned priority);
+  void repeat_states();
   void notify(Instance& instance, Notification what);
+  void notify(const Group& group, Notification what);
   void fire(const std::vector<Command>& commands, const std::string& whose);
   void send_due_announcements();
   void flush();

@@ -148,6 +148,7 @@ struct World {
   std::map<std::string, bool> gates;
   int gates_closed = 0;
   int changes = 0;
+  std::string fifo;  // what the FIFOs heard
   std::unique_ptr<vrrp::Router> router = make_router();
 
   std::unique_ptr<vrrp::Router> make_router() {
@@ -167,7 +168,8 @@ struct World {
             [this](const IpAddress& ip) {
               gates.erase(ip.str());
               return Status();
-            }});
+            },
+        .tell_fifos = [this](const std::string& line) { fifo += line; }});
     made->on_change([this] { ++changes; });
     return made;
   }

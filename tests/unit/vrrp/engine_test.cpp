@@ -504,6 +504,24 @@ TEST_F(RouterReload, theSameVridTwiceOnAnInterfaceIsRefused) {
   EXPECT_EQ(status.error().message, "vrrp_instance VI_2: virtual_router_id 51 is used twice on eth0");
 }
 
+TEST_F(RouterGroups, fifosHearAGroupBeforeItsMembersAtTheBeginningAndAfterThemLater) {
+  model.vrrp_instances[0].notify_priority_changes = true;
+  world.configure(model);
+  EXPECT_EQ(world.fifo,
+            "GROUP \"G1\" BACKUP 0\n"
+            "INSTANCE \"VI_1\" BACKUP 100\n"
+            "INSTANCE \"VI_IN\" BACKUP 100\n");
+  world.fifo.clear();
+  world.pass(4s);
+  EXPECT_THAT(world.fifo, ::testing::EndsWith("GROUP \"G1\" MASTER 0\n"));
+  world.fifo.clear();
+  world.router->stop(true);
+  EXPECT_EQ(world.fifo,
+            "INSTANCE \"VI_1\" STOP 100\n"
+            "INSTANCE \"VI_IN\" STOP 100\n"
+            "GROUP \"G1\" STOP 0\n");
+}
+
 class RouterRestart : public OneDirector {
  protected:
   // The process dies and another one begins `later`.

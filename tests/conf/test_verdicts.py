@@ -91,8 +91,10 @@ def test_missing_and_extra_braces(tmp_path):
     assert not unexplained, "\n" + "\n".join(unexplained)
 
 
-@pytest.mark.parametrize("sample", sorted((ROOT / "conf/samples").glob("*.conf")), ids=lambda path: path.stem)
+# Not xdirector.conf: keepalived knows nothing of its block.
+SAMPLES = sorted(path for path in (ROOT / "conf/samples").glob("*.conf") if path.name != "xdirector.conf")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_our_samples(sample):
-    if sample.name == "xdirector.conf":
-        pytest.skip("is not for keepalived")
     assert ours([sample])[0][0] == keepalived([sample])[0][0]

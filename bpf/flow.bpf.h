@@ -71,6 +71,16 @@ static __always_inline void forget(void *table, const struct xd_flow_key *key, s
   bpf_map_delete_elem(table, key);
 }
 
+/* NAT keeps the client's port. When a client talks to one real server from one port by two virtual addresses, the server's packets could
+ * belong to either: the first flow keeps them. */
+static __always_inline int reply_is_taken(const struct xd_flow_key *key, const struct xd_flow *flow) {
+  struct xd_flow_key back = reply_key(key, flow);
+  struct xd_flow *reply = find_flow(&back);
+  if (!reply || !(reply->flags & XD_FLOW_REPLY)) return 0;
+  struct xd_flow_key first = forward_key(&back, reply);
+  return (first.daddr != key->daddr || first.dport != key->dport) && find_flow(&first);
+}
+
 /* Puts a flow and, for NAT, its reply's entry into a table. 0, or -EEXIST, -E2BIG, -ENOMEM. */
 static __always_inline long enter(void *table, const struct xd_flow_key *key, const struct xd_flow *flow) {
   long failed = bpf_map_update_elem(table, key, flow, BPF_NOEXIST);
@@ -99,12 +109,18 @@ static __always_inline void promote(const struct packet *packet, struct xd_flow 
   bpf_map_delete_elem(&xd_half_open, &packet->key);
 }
 
+/* A write dirties a line that other CPUs may read; most packets come within the jiffy of the one before. */
+static __always_inline void see(struct xd_flow *flow) {
+  __u32 now = jiffies();
+  if (flow->seen != now) flow->seen = now;
+}
+
 /* A reply of a NAT real server. The state lives in the forward entry; only SYN, FIN and RST can change it from this side. */
 static __always_inline int reply_path(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow) {
   enum xd_reason reason = may_transmit(packet, &flow->hop);
   if (reason != XD_PARSED) return verdict(ctx, reason);
 
-  flow->seen = jiffies();
+  see(flow);
   if (packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) {
     struct xd_flow_key key = forward_key(&packet->key, flow);
     struct xd_flow *forward = find_flow(&key);
@@ -128,7 +144,7 @@ static __always_inline int send_on(struct xdp_md *ctx, struct packet *packet, st
 
 #define XD_SCHEDULE_ANEW (-1)
 
-/* A packet of a flow found in `table`. Verdict, or XD_SCHEDULE_ANEW when the flow is of the past and has been forgotten. */
+/* A packet of a known flow. Verdict, or XD_SCHEDULE_ANEW when the flow is of the past and has been forgotten. */
 static __always_inline int flow_path(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow, int half_open) {
   if (flow->flags & XD_FLOW_REPLY) return reply_path(ctx, packet, flow);
 
@@ -146,13 +162,13 @@ static __always_inline int flow_path(struct xdp_md *ctx, struct packet *packet, 
   enum xd_reason reason = may_transmit(packet, &dest->hop);
   if (reason != XD_PARSED) return verdict(ctx, reason);
 
-  flow->seen = jiffies();
+  see(flow);
   if (flow->method == XD_NAT) keep_way_back(ctx, packet, flow);
   change_state(flow, state, next_state(packet, state, flow->method == XD_NAT ? FROM_CLIENT : CLIENT_ONLY));
   count_in(index, packet->length, 0);
-  if (!half_open) return send_on(ctx, packet, flow, dest, XD_ESTABLISHED);
-  int action = send_on(ctx, packet, flow, dest, XD_HALF_OPEN);
-  if (!(packet->tcp_flags & TCP_SYN)) promote(packet, flow); /* after, because sending notes things in the flow */
+  int action = send_on(ctx, packet, flow, dest, half_open ? XD_HALF_OPEN : XD_ESTABLISHED);
+  /* After, because sending notes things in the flow. */
+  if (half_open && !(packet->tcp_flags & TCP_SYN)) promote(packet, flow);
   return action;
 }
 

@@ -60,7 +60,10 @@ static __always_inline int service_path(struct xdp_md *ctx, struct packet *packe
       .hop = way_back(ctx, packet),
   };
   flow.state = next_state(packet, XD_STATE_NONE, flow.method == XD_NAT ? FROM_CLIENT : CLIENT_ONLY);
-  if (flow.method == XD_NAT) flow.flags = first_checksum(ctx, packet);
+  if (flow.method == XD_NAT) {
+    if (reply_is_taken(&packet->key, &flow)) return verdict(ctx, XD_NAT_CLASH);
+    flow.flags = first_checksum(ctx, packet);
+  }
   long failed = enter(&xd_half_open, &packet->key, &flow);
   if (failed && failed != -EEXIST) {
     note_overflow();

@@ -38,14 +38,12 @@ int xd_entry(struct xdp_md *ctx) {
   if (business & TO_CLOSED && gate_is_closed(packet.key.daddr)) return verdict(ctx, XD_VIP_NOT_OURS);
 
   struct xd_flow *flow = bpf_map_lookup_elem(&xd_flows, &packet.key);
-  int action = XD_SCHEDULE_ANEW;
+  int half_open = !flow;
+  if (half_open) flow = bpf_map_lookup_elem(&xd_half_open, &packet.key);
   if (flow) {
-    action = flow_path(ctx, &packet, flow, 0);
-  } else if ((flow = bpf_map_lookup_elem(&xd_half_open, &packet.key))) {
-    action = flow_path(ctx, &packet, flow, 1);
+    int action = flow_path(ctx, &packet, flow, half_open);
+    if (action != XD_SCHEDULE_ANEW) return action;
   }
-  if (action != XD_SCHEDULE_ANEW) return action;
-
   if (!(business & TO_VIP)) return verdict(ctx, XD_NOT_OURS);
   return service_path(ctx, &packet);
 }

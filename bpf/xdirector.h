@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 2
+#define XD_LAYOUT 3
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -46,6 +46,7 @@
   X(DEST_LOCAL, dest_local, pass, "the real server is this director")                                                       \
   X(TTL, ttl, pass, "TTL is used up: the stack answers with ICMP time exceeded")                                            \
   X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                   \
+  X(NAT_CLASH, nat_clash, pass, "NAT: the client's port is in use at this real server by way of another virtual address")       \
   X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")         \
   X(ADVERT, advert, pass, "VRRP advert, for the stack")
 

@@ -220,6 +220,25 @@ TEST_F(Nat, RepliesFollowTheClientToItsNewRouter) {
   EXPECT_EQ(MacAddress::parse("02:00:00:00:00:bb")->bytes, (std::array<std::uint8_t, 6>{out.frame[0], out.frame[1], out.frame[2], out.frame[3], out.frame[4], out.frame[5]}));
 }
 
+TEST_F(Nat, ASecondVirtualAddressDoesNotTakeTheRepliesOfTheFirst) {
+  serve(service_key(vip, 80), service(Forward::nat, {1}, Scheduler::rr, 8080));
+  serve(service_key("192.0.2.11", 80), service(Forward::nat, {1}, Scheduler::rr, 8080));
+  const auto second = [](std::string_view flags) { return Ethernet{} / Ipv4{.to = "192.0.2.11"} / Tcp{.flags = flags}; };
+  for (const char* table : {"xd_half_open", "xd_flows"}) {
+    EXPECT_THAT(run(from_client(table == std::string("xd_flows") ? "A" : "S")).reason, testing::AnyOf("new_flow", "half_open"));
+    ASSERT_EQ(entries(table), 2u);
+    const Outcome out = run(second("S"));
+    EXPECT_EQ(out.reason, "nat_clash");
+    EXPECT_EQ(out.verdict, XDP_PASS);
+    EXPECT_EQ(out.frame, second("S").bytes());
+    EXPECT_EQ(run(from_server("A")).frame, at_client("A").bytes()) << table;
+  }
+  // Once the first is forgotten, the second may have the port.
+  xd_flow_key first{IpAddress::parse(client)->v4_bits(), IpAddress::parse(vip)->v4_bits(), htons(40000), htons(80), IPPROTO_TCP};
+  bpf_map_delete_elem(datapath().map_fd("xd_flows"), &first);
+  EXPECT_EQ(run(second("S")).reason, "new_flow");
+}
+
 TEST_F(Nat, OtherPacketsOfARealServerPass) {
   serve(service_key(vip, 80), service(Forward::nat, {1}, Scheduler::rr, 8080));
   EXPECT_EQ(run(Ethernet{} / Ipv4{.from = web(1), .to = "203.0.113.1"} / Tcp{.from = 22}).reason, "not_ours");

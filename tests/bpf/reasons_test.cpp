@@ -104,7 +104,7 @@ TEST_F(Reasons, EveryReasonIsReachedBySomeTest) {
   // The words above, and those of the other files; a new reason must be added here and reached there.
   const std::vector<std::string> reached{
       "established", "reply", "half_open", "new_flow", "stateless", "not_ip", "truncated", "not_ours", "ipv6", "fragment", "ip_options", "icmp",
-      "protocol", "vlan", "vip_not_ours", "no_service", "no_flow", "no_dest", "dest_unresolved", "dest_local", "ttl", "table_full", "dest_removed",
+      "protocol", "vlan", "vip_not_ours", "no_service", "no_flow", "no_dest", "dest_unresolved", "dest_local", "ttl", "table_full", "nat_clash", "dest_removed",
       "advert"};
   for (const auto& reason : datapath().reasons()) EXPECT_THAT(reached, testing::Contains(std::string(reason.word)));
 }

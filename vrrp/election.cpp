@@ -138,7 +138,9 @@ class Machine {
       state_.due = heard.at + down_interval(config_, state_);
       return;
     }
-    if (!config_.lower_prio_no_advert) {
+    // Whoever sends lower adverts without end has been told: he gets no more than ten answers an interval.
+    const bool just_told = state_.due && now_ - (*state_.due - config_.interval) < config_.interval / 10;
+    if (!config_.lower_prio_no_advert && !just_told) {
       actions_.add(Action::send_advert);
       next_advert();
     }

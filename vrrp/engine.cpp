@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/notify_fifo.h"
 #include "vrrp/notify.h"
+#include "vrrp/claims.h"
 #include "vrrp/packet_sender.h"
 #include "vrrp/raw_transport.h"
 #include "vrrp/router.h"
@@ -87,6 +88,9 @@ class Engine::Impl {
     router_->on_change([this] {
       if (on_change_) on_change_();
     });
+    auto claims = ClaimListener::open(loop_, [this](const Claim& claim) { router_->hear_claim(claim); });
+    if (!claims) return std::move(claims).error();
+    claims_ = std::move(*claims);
     // Whatever a turn of the loop did, the timer is right before it waits again.
     arm_ = loop_.before_wait([this] { arm(); });
     return {};
@@ -111,6 +115,7 @@ class Engine::Impl {
   EitherTransport transport_;
   std::unique_ptr<PacketSender> sender_;
   std::unique_ptr<Router> router_;  // after what it uses; none before the first prepare()
+  std::unique_ptr<ClaimListener> claims_;
   Timer timer_;
   Loop::Source arm_;
   std::function<void()> on_change_;

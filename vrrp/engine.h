@@ -98,6 +98,8 @@ struct InstanceStatus {
   std::uint64_t priority_zero_received = 0;
   std::uint64_t became_master = 0;
   std::uint64_t released_master = 0;
+  std::uint64_t rival_adverts = 0;            // of others that acted as master while we were: two masters
+  IpAddress rival;                            // the last of them; unset: none in the last three intervals
   std::vector<Rejects> rejects;               // only those above 0
 };
 

@@ -51,6 +51,19 @@ struct Instance {
   std::uint64_t priority_zero_sent = 0;
   std::uint64_t became_master = 0;
   std::uint64_t released_master = 0;
+  // Others that act as master while we are: their adverts, the last of them, and when that was logged.
+  std::uint64_t rival_adverts = 0;
+  IpAddress rival;
+  TimePoint rival_heard;
+  TimePoint rival_told;
+  TimePoint rival_answered;
+  bool answers_rival = true;
+  // Somebody else announced one of our addresses.
+  TimePoint claimed_at;
+  TimePoint claim_told;
+  // We yielded to a better advert: time for a last word (see Router::say_farewell).
+  std::optional<TimePoint> farewell_at;
+  TimePoint yielded_at;
   Remarks last_remarks;
   int last_send_error = 0;
   std::array<TimePoint, reject_count> reject_told{};

@@ -15,6 +15,11 @@ namespace {
 // Where the kernel keeps the down timer, ours only guards against a lost event: it wakes this much later.
 constexpr Duration down_timer_guard = 5s;
 constexpr Duration reject_told_again = 60s;
+constexpr Duration rival_told_again = 60s;
+constexpr Duration rival_answered_again = 500ms;
+// A new master announces its addresses right after its first advert. When it has not by now, it is no new one.
+constexpr Duration farewell_delay = 250ms;
+constexpr Duration claim_may_precede = 1s;
 
 // Of a role that is told about: INIT is not.
 Notification notification_of(Role role) {
@@ -66,9 +71,7 @@ class Router::Ears final : public Listener {
     instance_.last_remarks = remarks;
     router_.give(instance_, AdvertHeard{heard});
     const State& state = instance_.state;
-    if (state.role == Role::master && heard.priority != priority_released && heard.source != state.master) {
-      log::info("({}) Received advert from {} with lower priority {}, ours {}", instance_.conf.name, heard.source.str(), heard.priority, state.priority);
-    }
+    if (state.role == Role::master && heard.priority != priority_released && heard.source != state.master) router_.note_rival(instance_, heard);
   }
 
   void on_rejected(const IpAddress& source, const Rejection& rejection) override {
@@ -417,6 +420,7 @@ std::optional<TimePoint> Router::next() const {
   if (stopped_) return soonest;
   for (const auto& instance : instances_) {
     consider(timeout_at(*instance));
+    consider(instance->farewell_at);
     if (instance->deaf) consider(ports_.now());
   }
   consider(garp_.next());
@@ -444,6 +448,7 @@ void Router::run() {
   if (std::any_of(instances_.begin(), instances_.end(), due)) ports_.transport.drain();
   for (auto& instance : instances_) {
     if (due(instance)) time_out(*instance);
+    if (instance->farewell_at && *instance->farewell_at <= now) say_farewell(*instance);
   }
   scripts_.run();
 }
@@ -462,6 +467,51 @@ void Router::time_out(Instance& instance) {
   const bool late = instance.state.due && ports_.now() - *instance.state.due > instance.election.interval;
   if (instance.ear && (instance.state.role == Role::backup || late)) last = instance.ear->last_heard();
   give(instance, Timeout{last});
+}
+
+// Two masters hear each other: one of them is us. Said once a minute, with what to look at.
+void Router::note_rival(Instance& instance, const Heard& heard) {
+  const TimePoint now = ports_.now();
+  ++instance.rival_adverts;
+  instance.rival = heard.source;
+  instance.rival_heard = now;
+  if (instance.rival_told != TimePoint{} && now - instance.rival_told < rival_told_again) return;
+  instance.rival_told = now;
+  log::info("({}) Received advert from {} with lower priority {}, ours {}", instance.conf.name, heard.source.str(), heard.priority, instance.state.priority);
+  log::warning("({}) two masters: {} sends adverts of virtual router {} on {} as well. If it goes on, it does not hear or believe ours: "
+               "look for filtered {}, another password or interval there, or a foreign router with this virtual_router_id",
+               instance.conf.name, heard.source.str(), instance.conf.vrid, instance.conf.interface,
+               instance.conf.unicast_peers.empty() ? "multicast (" + instance.multicast_group.str() + ")" : "unicast adverts");
+}
+
+// Whoever took over from us has announced the addresses by now. If nobody has, the other was master all along: a split has healed, and
+// it does not know that clients were sending to us. An advert of ours, lower than its own, tells it: it answers and announces again,
+// as keepalived does.
+void Router::say_farewell(Instance& instance) {
+  instance.farewell_at.reset();
+  if (instance.state.role != Role::backup || instance.state.master.is_unset()) return;
+  if (instance.claimed_at + claim_may_precede >= instance.yielded_at) return;
+  log::info("({}) {} was master as well and has not announced the addresses: a last advert makes it do so", instance.conf.name,
+            instance.state.master.str());
+  instance.queue_advert(ports_.sender);
+}
+
+void Router::hear_claim(const Claim& claim) {
+  for (const auto& [index, link] : ports_.netlink.table().links) {
+    if (link.mac == claim.mac) return;  // our own, come back by another port
+  }
+  const TimePoint now = ports_.now();
+  for (auto& instance : instances_) {
+    if (!instance->addresses.contains(claim.address)) continue;
+    const TimePoint before = std::exchange(instance->claimed_at, now);
+    // A new master's announcement can be read before its advert. Only who goes on beside us is worth a word.
+    const bool goes_on = before > instance->state.since && now - before > instance->election.interval;
+    if (instance->state.role != Role::master || !goes_on) continue;
+    if (instance->claim_told != TimePoint{} && now - instance->claim_told < rival_told_again) continue;
+    instance->claim_told = now;
+    log::warning("({}) {} is announced by {} while we are master: another host has this address, or another master does not hear us",
+                 instance->conf.name, claim.address.str(), claim.mac.str());
+  }
 }
 
 // A backup whose transport is not what it would be now: the XDP program was taken off its interface.
@@ -538,6 +588,10 @@ void Router::carry_out(const Todo& todo) {
     case Action::become_master: become_master(instance, todo.cause); break;
     case Action::become_backup:
       if (todo.before == Role::master) log::info("({}) {}", name, in_words(todo.cause, instance));
+      if (todo.before == Role::master && todo.cause == Cause::better_advert && !instance.election.higher_prio_send_advert) {
+        instance.yielded_at = ports_.now();
+        instance.farewell_at = instance.yielded_at + farewell_delay;
+      }
       log::info("({}) Entering BACKUP STATE{}", name, todo.before == Role::init && !instance.waited ? " (init)" : "");
       leave(instance, todo);
       notify(instance, Notification::backup);
@@ -553,6 +607,11 @@ void Router::carry_out(const Todo& todo) {
       if (instance.deleted) notify(instance, Notification::deleted);
       break;
     case Action::announce_again: {
+      // A flood of lower adverts is not to become one of announcements and scripts.
+      const TimePoint now = ports_.now();
+      instance.answers_rival = instance.rival_answered == TimePoint{} || now - instance.rival_answered >= rival_answered_again;
+      if (!instance.answers_rival) break;
+      instance.rival_answered = now;
       const auto again = [&](const Instance& i) {
         garp_.again(i.id, i.announced(ports_.netlink.table()), i.conf.garp, ports_.now());
       };
@@ -560,7 +619,9 @@ void Router::carry_out(const Todo& todo) {
       for (const Instance* member : instance.group->members) again(*member);
       break;
     }
-    case Action::tell_lower_priority: notify(instance, Notification::master_rx_lower_priority); break;
+    case Action::tell_lower_priority:
+      if (instance.answers_rival) notify(instance, Notification::master_rx_lower_priority);
+      break;
     case Action::tell_priority:
       if (!instance.conf.notify_priority_changes) break;
       notify(instance, instance.state.role == Role::master ? Notification::master_priority : Notification::backup_priority);
@@ -867,6 +928,8 @@ std::vector<InstanceStatus> Router::status() const {
     if (i->waiting) s.faults.emplace_back("waits for the first result of its scripts");
     s.adverts_sent = i->adverts_sent;
     s.priority_zero_sent = i->priority_zero_sent;
+    s.rival_adverts = i->rival_adverts;
+    if (!i->rival.is_unset() && ports_.now() - i->rival_heard < 3 * i->election.interval) s.rival = i->rival;
     s.became_master = i->became_master;
     s.released_master = i->released_master;
     const Tally tally = i->ear ? i->ear->tally() : Tally{};

@@ -17,6 +17,7 @@
 
 #include "conf/model.h"
 #include "netlink/netlink.h"
+#include "vrrp/claims.h"
 #include "vrrp/engine.h"
 #include "vrrp/garp.h"
 #include "vrrp/instance.h"
@@ -61,6 +62,9 @@ class Router {
   void stop(bool release);
   std::vector<InstanceStatus> status() const;
   void on_change(std::function<void()> handler) { on_change_ = std::move(handler); }
+
+  // Somebody else announced an address as his (vrrp/claims.h).
+  void hear_claim(const Claim& claim);
 
   // When run() has something to do.
   std::optional<TimePoint> next() const;
@@ -110,6 +114,8 @@ class Router {
   void follow(Instance& instance);
   bool is_deaf(Instance& instance) const;
   void time_out(Instance& instance);
+  void note_rival(Instance& instance, const Heard& heard);
+  void say_farewell(Instance& instance);
   bool is_vip(const IpAddress& address) const;
   void choose_source(Instance& instance);
 

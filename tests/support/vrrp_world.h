@@ -23,7 +23,7 @@
 
 namespace xd::test {
 
-// What left, in words: "advert VRID 51 priority 100", "garp 192.0.2.100".
+// What left, in words: "advert 51 priority 100", "garp 192.0.2.100".
 class FakeSender final : public vrrp::Sender {
  public:
   struct Sent {
@@ -34,11 +34,11 @@ class FakeSender final : public vrrp::Sender {
 
   explicit FakeSender(const TimePoint& clock) : clock_(clock) {}
   void queue_packet(std::uint32_t, int index, const IpAddress& to, std::span<const std::uint8_t> packet) override {
-    EXPECT_EQ(to.str(), "224.0.0.18");
     const auto parsed = vrrp::parse_ipv4_packet(packet);
     const auto* received = std::get_if<vrrp::Received>(&parsed);
     ASSERT_NE(received, nullptr) << std::get<vrrp::Rejection>(parsed).str();
-    packets_.push_back({clock_, index, "advert " + std::to_string(received->advert.vrid) + " priority " + std::to_string(received->advert.priority)});
+    packets_.push_back({clock_, index, "advert " + std::to_string(received->advert.vrid) + " priority " + std::to_string(received->advert.priority) +
+                                            (to.is_multicast() ? "" : " to " + to.str())});
   }
   void queue_frame(std::uint32_t, int index, std::span<const std::uint8_t> frame) override {
     ASSERT_EQ(frame.size(), 42u);

@@ -56,6 +56,8 @@ json describe(const vrrp::InstanceStatus& instance, TimePoint now) {
           {"adverts_received", instance.adverts_received},
           {"priority_zero_sent", instance.priority_zero_sent},
           {"priority_zero_received", instance.priority_zero_received},
+          {"rival_adverts", instance.rival_adverts},
+          {"rival", instance.rival.is_unset() ? "" : instance.rival.str()},
           {"became_master", instance.became_master},
           {"released_master", instance.released_master},
           {"rejected", rejects}};

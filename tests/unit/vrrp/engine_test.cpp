@@ -119,8 +119,87 @@ TEST_F(RouterLife, aBetterAdvertMakesItABackupWithoutTheAddress) {
 TEST_F(RouterLife, announcementsStopWhenItIsNoLongerMaster) {
   become_master();
   world.hear(51, "192.0.2.2", 150);
+  world.router->hear_claim({*IpAddress::parse("192.0.2.100"), *MacAddress::parse("02:00:00:00:00:02")});
   world.pass(3s);
   EXPECT_THAT(world.sent(), IsEmpty());
+}
+
+TEST_F(RouterLife, whoYieldsToOneThatAnnouncesNothingSaysALastWord) {
+  become_master();
+  world.hear(51, "192.0.2.2", 150);
+  world.pass(200ms);
+  EXPECT_THAT(world.sent(), IsEmpty()) << "a new master would announce the address now";
+  world.pass(100ms);
+  EXPECT_THAT(world.sent(), ElementsAre("advert 51 priority 100")) << "it was master all along: it shall announce";
+  world.pass(3s);
+  EXPECT_THAT(world.sent(), IsEmpty()) << "once";
+}
+
+TEST_F(RouterLife, theAnnouncementOfANewMasterMayBeReadBeforeItsAdvert) {
+  become_master();
+  world.router->hear_claim({*IpAddress::parse("192.0.2.100"), *MacAddress::parse("02:00:00:00:00:02")});
+  world.hear(51, "192.0.2.2", 150);
+  world.pass(3s);
+  EXPECT_THAT(world.sent(), IsEmpty());
+}
+
+TEST_F(RouterLife, thereIsNoLastWordOfOneThatIsMasterAgain) {
+  become_master();
+  world.hear(51, "192.0.2.2", 150);
+  world.hear(51, "192.0.2.2", 0);
+  world.pass(700ms);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  EXPECT_THAT(world.sent(), Contains("advert 51 priority 100").Times(2)) << "the last word, then its first advert as master";
+}
+
+TEST_F(RouterLife, aSecondMasterIsNamedAndCounted) {
+  become_master();
+  for (int i = 0; i < 3; ++i) {
+    world.hear(51, "192.0.2.2", 50);
+    world.pass(1s);
+  }
+  EXPECT_EQ(world.status("VI_1").rival_adverts, 3u);
+  EXPECT_EQ(world.status("VI_1").rival.str(), "192.0.2.2");
+  world.pass(5s);
+  EXPECT_TRUE(world.status("VI_1").rival.is_unset()) << "it is gone";
+}
+
+TEST_F(RouterLife, aFloodOfLowerAdvertsIsNotAnsweredOneByOne) {
+  become_master();
+  for (int i = 0; i < 1000; ++i) {
+    world.hear(51, "192.0.2.2", 50);
+    world.pass(1ms);
+  }
+  const auto sent = world.sent();
+  EXPECT_LE(std::ranges::count(sent, "advert 51 priority 100"), 11);
+  EXPECT_LE(std::ranges::count(sent, "garp 192.0.2.100"), 15);
+}
+
+TEST_F(RouterLife, aUnicastInstanceSendsToEachOfItsPeersAndJoinsNoGroup) {
+  auto& conf = model.vrrp_instances[0];
+  conf.unicast_src_ip = *IpAddress::parse("192.0.2.1");
+  conf.unicast_peers = {*IpAddress::parse("192.0.2.2"), *IpAddress::parse("192.0.2.3")};
+  world.configure(model);
+  EXPECT_TRUE(world.wire.ears.at(51)->tuning.group.is_unset());
+  world.pass(3650ms);
+  const auto sent = world.sent();
+  EXPECT_EQ(std::ranges::count(sent, "advert 51 priority 100 to 192.0.2.2"), 1);
+  EXPECT_EQ(std::ranges::count(sent, "advert 51 priority 100 to 192.0.2.3"), 1);
+}
+
+TEST_F(RouterLife, overIpv6ItSendsFromTheLinkLocalAddress) {
+  auto& conf = model.vrrp_instances[0];
+  conf.family = AF_INET6;
+  conf.version = 3;
+  conf.addresses = {vip("fe80::100/64"), vip("2001:db8::100/64")};
+  world.kernel.somebody_adds("eth0", "2001:db8::1/64");
+  world.kernel.deliver();
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::fault) << "it has a global address only";
+  world.kernel.somebody_adds("eth0", "fe80::1/64");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_EQ(world.wire.ears.at(51)->tuning.source.str(), "fe80::1");
 }
 
 TEST_F(RouterLife, aLowerAdvertIsAnsweredAtOnceAndTheAddressAnnouncedAgain) {

@@ -111,6 +111,7 @@ void print_global(Writer& w, const Global& g) {
   print_fifo(w, "vrrp_notify_fifo", g.vrrp_notify_fifo);
   print_fifo(w, "lvs_notify_fifo", g.lvs_notify_fifo);
   w.flag("fifo_write_vrrp_states_on_reload", g.fifo_write_vrrp_states_on_reload);
+  if (g.json_version != 1) w.line("json_version {}", g.json_version);
   w.line("vrrp_version {}", g.vrrp_version);
   w.line("vrrp_strict {}", yes_no(g.vrrp_strict));
   w.line("vrrp_skip_check_adv_addr {}", yes_no(g.vrrp_skip_check_adv_addr));

@@ -97,6 +97,8 @@ const Rule rules[] = {
     {G, "fifo_write_vrrp_states_on_reload",
      [](Builder& b, const Value&) { b.model.global.fifo_write_vrrp_states_on_reload = true; }},
 
+    {G, "json_version", [](Builder& b, const Value& v) { b.model.global.json_version = static_cast<int>(v.number); }},
+
     {G, "script_user", script_user},
     {G, "enable_script_security", [](Builder& b, const Value&) { b.model.global.enable_script_security = true; }},
 

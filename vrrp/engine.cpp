@@ -161,6 +161,12 @@ void Engine::stop(std::function<void()> done) {
 
 std::vector<InstanceStatus> Engine::status() const { return impl_->router_ ? impl_->router_->status() : std::vector<InstanceStatus>{}; }
 
+std::string Engine::dump(Dump what) const { return impl_->router_ ? impl_->router_->dump(what) : std::string(); }
+
+void Engine::clear_statistics() {
+  if (impl_->router_) impl_->router_->clear_statistics();
+}
+
 void Engine::on_change(std::function<void()> handler) { impl_->on_change_ = std::move(handler); }
 
 }  // namespace xd::vrrp

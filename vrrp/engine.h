@@ -103,6 +103,9 @@ struct InstanceStatus {
   std::vector<Rejects> rejects;               // only those above 0
 };
 
+// What the dump signals write, in keepalived's form: its data (SIGUSR1), counters (SIGUSR2), both as JSON.
+enum class Dump { data, statistics, json };
+
 class Engine {
  public:
   // Throws nothing and opens nothing: sockets are opened by the first prepare().
@@ -131,6 +134,8 @@ class Engine {
   void stop(std::function<void()> done);
 
   std::vector<InstanceStatus> status() const;
+  std::string dump(Dump what) const;
+  void clear_statistics();
   // Called, from the loop, after anything in snapshot() that outlives a moment has changed: state, priority, master. Timers moving
   // on do not count. One function; it may call snapshot() and status().
   void on_change(std::function<void()> handler);

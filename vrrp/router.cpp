@@ -219,6 +219,7 @@ void Router::commit() {
   const bool is_reload = committed_;
   if (!committed_ && plan->global.vrrp_startup_delay > 0s) start_at_ = now + plan->global.vrrp_startup_delay;
   committed_ = true;
+  global_ = plan->global;
   garp_.set_pace(plan->global.garp_interval, plan->global.gna_interval);
   for (auto& instance : instances_) instance->group = nullptr;
 

@@ -61,6 +61,8 @@ class Router {
   Snapshot snapshot() const;
   void stop(bool release);
   std::vector<InstanceStatus> status() const;
+  std::string dump(Dump what) const;  // dump.cpp
+  void clear_statistics();
   void on_change(std::function<void()> handler) { on_change_ = std::move(handler); }
 
   // Somebody else announced an address as his (vrrp/claims.h).
@@ -128,7 +130,9 @@ class Router {
   void log_problems(const Instance& instance, const std::vector<std::string>& problems);
 
   RouterPorts ports_;
+  conf::Global global_;  // of the running configuration
   std::vector<std::unique_ptr<Instance>> instances_;
+  std::map<std::uint32_t, Tally> cleared_;  // by instance id: what had been received when statistics were cleared
   std::vector<std::unique_ptr<Group>> groups_;
   ScriptTracker scripts_;
   GarpSchedule garp_;

@@ -78,6 +78,10 @@ class ScriptTracker {
   bool known(const std::string& name) const;
   std::optional<bool> up(const std::string& name) const;
 
+  // For dumps: each script's command, and the section on scripts in keepalived's form.
+  std::vector<std::pair<std::string, Command>> commands() const;
+  std::string dump() const;
+
   std::optional<TimePoint> next() const;
   // Starts what is due. A script whose last run still goes is not started again.
   void run();

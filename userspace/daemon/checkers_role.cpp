@@ -1,6 +1,8 @@
 // The checkers process: checkers::Engine says what should be served, plan::Director makes it so in kernel IPVS and in the packet
 // path.
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <map>
 #include <memory>
@@ -11,6 +13,7 @@
 
 #include "base/log.h"
 #include "checkers/engine.h"
+#include "daemon/dump_files.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
 #include "datapath/nexthop.h"
@@ -131,6 +134,12 @@ class CheckersRole final : public RoleEngine {
   std::string summary() const override;
   std::string status() const override;
 
+  void on_signal(int signo) override {
+    if (signo != SIGUSR1) return;
+    log::info("Printing checker data for process({}) on signal", ::getpid());
+    if (auto written = write_dump_file("keepalived_check.data", dump()); !written) log::error("{}", written.error().message);
+  }
+
   void stop(std::function<void()> done) override {
     engine_.stop();
     if (!keep_services_) serve({});
@@ -142,6 +151,8 @@ class CheckersRole final : public RoleEngine {
     plan::Wanted engines;
     bool flush = false;
   };
+
+  std::string dump() const;
 
   void serve(const lvs::Services& desired) {
     plan::Report report = director_->serve(desired);
@@ -191,6 +202,28 @@ std::string CheckersRole::summary() const {
     for (const auto& server : service.servers) up += server.up ? 1 : 0;
   }
   return fmt::format("{} service{}, {} of {} real server{} up", services.size(), services.size() == 1 ? "" : "s", up, servers, servers == 1 ? "" : "s");
+}
+
+std::string CheckersRole::dump() const {
+  std::string out = "------< LVS Topology >------\n";
+  for (const auto& service : engine_.status().services) {
+    if (service.key.fwmark != 0) {
+      out += fmt::format(" VS FWMARK = {}\n", service.key.fwmark);
+    } else {
+      out += fmt::format(" VIP = {}, VPORT = {}\n   Protocol = {}\n", service.key.address.str(), service.key.port, lvs::name(service.key.protocol));
+    }
+    out += fmt::format("   lvs_sched = {}\n   persistence timeout = {}\n   quorum = {}, hysteresis = {}\n   Quorum {}\n", lvs::name(service.scheduler),
+                       service.persistence_seconds, service.quorum, service.hysteresis, service.quorum_up ? "up" : "down");
+    if (service.sorry) out += fmt::format("   sorry server = {}{}\n", service.sorry->endpoint.str(), service.sorry->in_use ? " (in use)" : "");
+    for (const auto& server : service.servers) {
+      out += fmt::format("   RIP = {}, RPORT = {}, WEIGHT = {}\n     forwarding method = {}\n     Alive = {}\n", server.endpoint.address.str(), server.endpoint.port,
+                         server.weight, lvs::name(server.forward), server.up ? "yes" : "no");
+      for (const auto& checker : server.checkers) {
+        out += fmt::format("     Checker {} to {}: {}, {} runs, {} failures\n", checker.kind, checker.target.str(), checker.up ? "up" : "down", checker.runs, checker.failures);
+      }
+    }
+  }
+  return out;
 }
 
 json describe(const checkers::ServerStatus& server, const std::map<Endpoint, Connections>& connections, TimePoint now) {

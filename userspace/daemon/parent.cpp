@@ -15,6 +15,7 @@
 #include "base/process.h"
 #include "base/words.h"
 #include "conf/print.h"
+#include "daemon/dump_files.h"
 #include "daemon/environment.h"
 #include "daemon/load.h"
 #include "daemon/pid_file.h"
@@ -35,6 +36,16 @@ constexpr Duration child_wait_time = 5s;   // from SIGTERM to SIGKILL, keepalive
 // A child that ends with one of these would end so again: it is not started a second time.
 bool is_permanent(const siginfo_t& death) {
   return death.si_code == CLD_EXITED && (death.si_status == 1 || death.si_status == 2 || death.si_status == 4);
+}
+
+// Passwords stay out of files that may be sent around.
+std::string without_secrets(std::string text) {
+  constexpr std::string_view key = "auth_pass ";
+  for (std::size_t at = text.find(key); at != std::string::npos; at = text.find(key, at + 1)) {
+    const std::size_t begin = at + key.size();
+    text.replace(begin, std::min(text.find('\n', begin), text.size()) - begin, "********");
+  }
+  return text;
 }
 
 void log_lines(const std::string& text) {
@@ -74,11 +85,26 @@ Parent::Parent(Loop& loop, const Options& options, const std::vector<std::string
     signals_.push_back(loop.signal(signo, [this, signo](const signalfd_siginfo&) { stop(0, signo == SIGTERM ? "SIGTERM" : "SIGINT"); }));
   }
   signals_.push_back(loop.signal(SIGHUP, [this](const signalfd_siginfo&) { reload(); }));
-  const std::pair<int, const char*> later[] = {{SIGUSR1, "a dump of data"}, {SIGUSR2, "a dump of statistics"}, {SIGRTMAX - 1, "clearing statistics"}, {SIGRTMIN + 2, "a JSON dump"}, {SIGRTMAX, "a dump of threads"}};
-  for (const auto& [signo, what] : later) {
-    signals_.push_back(loop.signal(signo, [what = what](const signalfd_siginfo&) { log::warning("The signal for {} has no effect in this version: see xdirector status", what); }));
+  for (const int signo : {SIGUSR1, SIGUSR2, SIGRTMAX - 1, SIGRTMIN + 2}) {
+    signals_.push_back(loop.signal(signo, [this, signo](const signalfd_siginfo&) { dump(signo); }));
   }
+  signals_.push_back(loop.signal(SIGRTMAX, [](const signalfd_siginfo&) { log::info("There are no threads of keepalived's kind to dump: see xdirector status"); }));
   signals_.push_back(loop.signal(SIGCHLD, [this](const signalfd_siginfo&) { reap_strangers(); }));
+}
+
+// The children write what they know; ours are the configuration as it was understood, and the processes.
+void Parent::dump(int signo) {
+  for (const auto& m : members_) {
+    if (m->child && m->committed != 0) m->child->kill(signo);
+  }
+  if (signo != SIGUSR1 || !running_) return;
+  std::string text = "------< Processes >------\n";
+  for (const auto& m : members_) {
+    if (m->child) text += fmt::format(" {} = {}\n", name(m->role), m->child->pid());
+  }
+  text += "------< Configuration >------\n" + without_secrets(conf::print(running_->compiled.model));
+  log::info("Printing parent data for process({}) on signal", ::getpid());
+  if (auto written = write_dump_file("keepalived_parent.data", text); !written) log::error("{}", written.error().message);
 }
 
 bool Parent::wanted(RoleName role, const conf::Model& model) const {

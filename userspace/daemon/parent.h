@@ -83,6 +83,9 @@ class Parent {
   void abort_all();
   void changed();
 
+  // Signals for dumps and counters.
+  void dump(int signo);
+
   // The end.
   void stop(int code, const std::string& why);
   void leave_when_alone();

@@ -28,6 +28,8 @@ class RoleEngine {
   virtual std::string summary() const = 0;
   // A JSON object; the parent merges it into `xdirector status -j`.
   virtual std::string status() const = 0;
+  // On a dump signal: writes this role's files, or sets its counters to 0 (daemon/dump_files.h).
+  virtual void on_signal(int signo) = 0;
   // The orderly end; `done` is called once, from the loop.
   virtual void stop(std::function<void()> done) = 0;
 };

@@ -47,7 +47,12 @@ class RoleProcess {
         [this](const std::string&) { orphaned(); });
     listen_for_successor();
     signals_.push_back(loop_.signal(SIGTERM, [this](const signalfd_siginfo&) { stop(false); }));
-    for (const int signo : {SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGRTMAX - 1, SIGRTMIN + 2, SIGRTMAX}) {
+    for (const int signo : {SIGUSR1, SIGUSR2, SIGRTMAX - 1, SIGRTMIN + 2}) {
+      signals_.push_back(loop_.signal(signo, [this, signo](const signalfd_siginfo&) {
+        if (engine_) engine_->on_signal(signo);
+      }));
+    }
+    for (const int signo : {SIGHUP, SIGINT, SIGRTMAX}) {
       signals_.push_back(loop_.signal(signo, [](const signalfd_siginfo&) {}));  // the parent acts on these for all processes
     }
     return {};

@@ -1,5 +1,7 @@
 // The vrrp process: vrrp::Engine with what it needs around it.
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +11,7 @@
 #include <variant>
 
 #include "base/log.h"
+#include "daemon/dump_files.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
 #include "datapath/datapath.h"
@@ -133,6 +136,21 @@ class VrrpRole final : public RoleEngine {
     json instances = json::array();
     for (const auto& instance : engine_.status()) instances.push_back(describe(instance, now));
     return json{{"instances", instances}}.dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+
+  void on_signal(int signo) override {
+    if (signo == SIGRTMAX - 1) {
+      log::info("Clearing statistics");
+      engine_.clear_statistics();
+      return;
+    }
+    const auto write = [this](const char* file, const char* what, vrrp::Dump dump) {
+      log::info("Printing VRRP {} for process({}) on signal", what, ::getpid());
+      if (auto written = write_dump_file(file, engine_.dump(dump)); !written) log::error("{}", written.error().message);
+    };
+    if (signo == SIGUSR1) write("keepalived.data", "data", vrrp::Dump::data);
+    if (signo == SIGUSR2) write("keepalived.stats", "stats", vrrp::Dump::statistics);
+    if (signo == SIGRTMIN + 2) write("keepalived.json", "as json", vrrp::Dump::json);
   }
 
   void stop(std::function<void()> done) override { engine_.stop(std::move(done)); }

@@ -1,7 +1,10 @@
 // Connections: states, counts, the sweep, full tables, and services that change under them.
 #include "director.h"
 
+#include <sched.h>
+
 #include <functional>
+#include <thread>
 
 namespace xd::test {
 namespace {
@@ -205,6 +208,28 @@ TEST_F(Flows, ARestartedDaemonAdoptsServicesAndFlows) {
   EXPECT_EQ(next->services(), datapath().services());
   ASSERT_TRUE(next->put_service(http, service(Forward::dr, {1, 1, 1})));
   EXPECT_EQ(served_by(send("A", 1)), before);
+}
+
+// A director in a container may share the BPF file system with the host's.
+TEST_F(Flows, ADaemonOfAnotherNetworkNamespaceKeepsItsOwnPins) {
+  serve(http, service(Forward::dr, {1}));
+  std::string place, error;
+  std::size_t services = 1;
+  std::thread([&] {
+    if (unshare(CLONE_NEWNET) != 0) return;
+    auto other = datapath::Datapath::create(datapath().pin_dir(), sizes());
+    if (!other) {
+      error = other.error().message;
+      return;
+    }
+    place = other->pin_dir();
+    services = other->services().size();
+    (void)other->unpin();
+  }).join();
+  EXPECT_EQ(error, "");
+  EXPECT_TRUE(place.starts_with(datapath().pin_dir() + "-")) << place;
+  EXPECT_EQ(services, 0u);
+  EXPECT_EQ(send("S").reason, "new_flow") << "ours are as they were";
 }
 
 TEST_F(Flows, WhatItCannotServeItSays) {

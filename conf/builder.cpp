@@ -15,7 +15,7 @@ namespace {
 const std::vector<const Rule*>& rules_by_row() {
   static const std::vector<const Rule*> built = [] {
     std::vector<const Rule*> rows(keywords().size(), nullptr);
-    for (const auto& rules : {global_rules(), vrrp_rules(), lvs_rules(), xdirector_rules()}) {
+    for (const auto& rules : {judged_rules(), global_rules(), vrrp_rules(), lvs_rules(), server_group_rules(), xdirector_rules()}) {
       for (const Rule& rule : rules) {
         for (std::size_t i = 0; i < rows.size(); ++i) {
           if (keywords()[i].block == rule.block && keywords()[i].name == rule.keyword) rows[i] = &rule;
@@ -35,8 +35,27 @@ std::string in_seconds(std::int64_t microseconds) {
 
 // A name alone, where keepalived does not stop reading when it is missing.
 bool goes_on_without_argument(const Keyword& k) {
-  return k.name == "router_id" || k.name == "notification_email_from" || k.name == "virtualhost" ||
-         k.name == "snmp_name" || k.name == "script_user" || k.name == "script";
+  constexpr std::string_view names[] = {
+      "router_id", "notification_email_from", "virtualhost", "snmp_name", "script_user", "script", "net_namespace",
+      "instance", "startup_script", "startup_script_timeout", "shutdown_script", "shutdown_script_timeout",
+      "min_auto_priority_delay", "default_interface", "vrrp_priority", "checker_priority", "bfd_priority",
+      "vrrp_rt_priority", "checker_rt_priority", "bfd_rt_priority", "vrrp_cpu_affinity", "checker_cpu_affinity",
+      "bfd_cpu_affinity", "notify_fifo", "notify_fifo_script", "vrrp_notify_fifo", "vrrp_notify_fifo_script",
+      "lvs_notify_fifo", "lvs_notify_fifo_script", "snmp_socket", "dbus_service_name", "vrrp_netlink_cmd_rcv_bufs",
+      "vrrp_netlink_monitor_rcv_bufs", "process_monitor_rcv_bufs", "lvs_netlink_cmd_rcv_bufs",
+      "lvs_netlink_monitor_rcv_bufs", "vrrp_rx_bufs_policy", "vrrp_rx_bufs_multiplier", "reload_time_file",
+      "tmp_config_directory", "lvs_sync_daemon", "kernel_rx_buf_size", "helo_name", "payload", "http_protocol",
+      "sorry_server_lvs_method", "misc_path", "status_code", "regex", "regex_options", "regex_min_offset",
+      "regex_max_offset", "regex_stack"};
+  switch (k.block) {
+    case Block::ssl:
+    case Block::track_file:
+    case Block::file_check:
+    case Block::bfd_check: return true;
+    case Block::vrrp_track_process: return k.name == "weight";
+    case Block::misc_check: return k.name == "user" || k.name == "misc_path";
+    default: return std::find(std::begin(names), std::end(names), k.name) != std::end(names);
+  }
 }
 
 std::string choices_of(std::string_view form) {
@@ -149,6 +168,13 @@ void Builder::add_enclosing_note(Diagnostic& d) const {
                                                        args.empty() ? "" : args.front().text)});
 }
 
+void Builder::check_account(std::span<const Token> words, std::string_view keyword) {
+  if (!options.account_problem || words.empty()) return;
+  const std::string problem =
+      options.account_problem(std::string(words[0].text), words.size() > 1 ? std::string(words[1].text) : std::string());
+  if (!problem.empty()) warn(words[0], fmt::format("{}: {}", keyword, problem));
+}
+
 bool Builder::interface_exists(const Token& name, std::string_view user) {
   if (!options.interface_exists || options.interface_exists(std::string(name.text))) return true;
   fail(name, fmt::format("interface {} of {} does not exist", name.text, user));
@@ -208,13 +234,14 @@ void Builder::statement(const Tree& tree, const Statement& s, Block block, bool 
     if (block == Block::vrrp_instance && keyword->name == "priority") instance().priority = 100;
     return;
   }
-  if ((!rule || rule->effect == Rule::Effect::stored) && !quiet && !ineffective_said_[row]) {
+  const bool judged = rule && rule->effect == Rule::Effect::judged;
+  if ((!rule || rule->effect != Rule::Effect::obeyed) && !quiet && !ineffective_said_[row]) {
     ineffective_said_[row] = true;
     advise(value.at(), fmt::format("accepted, not in effect yet: {}", keyword->name));
   }
-  if (rule && !quiet) rule->apply(*this, value);
+  if (rule && (!quiet || judged)) rule->apply(*this, value);
   if (std::exchange(skip_, false)) return;
-  if (keyword->argument.opens != Block::none) children(tree, s, keyword->argument.opens, quiet || !rule);
+  if (keyword->argument.opens != Block::none) children(tree, s, keyword->argument.opens, quiet || !rule || judged);
   if (rule && rule->leave && !quiet) rule->leave(*this, value);
 }
 

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,7 +45,9 @@ struct Value {
 class Builder;
 
 struct Rule {
-  enum class Effect : std::uint8_t { obeyed, stored };  // stored: in the model, but no subsystem acts on it yet
+  // stored: in the model, but no subsystem acts on it yet. judged: looked at and said to be wrong when it is, no more; such
+  // a rule also runs in blocks that are not obeyed themselves.
+  enum class Effect : std::uint8_t { obeyed, stored, judged };
   Block block;
   std::string_view keyword;
   void (*apply)(Builder&, const Value&);
@@ -56,6 +59,8 @@ std::span<const Rule> global_rules();
 std::span<const Rule> vrrp_rules();
 std::span<const Rule> lvs_rules();
 std::span<const Rule> xdirector_rules();
+std::span<const Rule> server_group_rules();
+std::span<const Rule> judged_rules();
 
 // Whether the daemon acts on a keyword.
 bool is_obeyed(const Keyword& keyword);
@@ -68,6 +73,8 @@ struct InstanceDraft {
   bool vrid_refused = false, interface_refused = false;  // there is such a line; what is wrong with it has been said
   bool state_given = false;
   bool auth_given = false;
+  bool has_vmac = false;
+  Token vmac_only_at;  // a keyword that makes sense with use_vmac only
   bool has_auth_pass = false;
   bool unicast_given = false;
   std::optional<int> version;
@@ -137,7 +144,20 @@ struct VirtualServerDraft {
   bool sorry_inhibit = false;
   Token sorry_at, quorum_at, hysteresis_at;
   int mark_family = 0;
+  bool is_member = false;  // of a group, with the member's key
   std::vector<RealServerDraft> real_servers;
+};
+
+// A virtual_server_group: each member becomes a virtual server of its own.
+struct ServerGroupDraft {
+  struct Member {
+    lvs::ServiceKey key;
+    int mark_family = 0;  // of a firewall mark; 0: that of the real servers
+  };
+  std::string name;
+  Token at;
+  std::vector<Member> members;
+  bool used = false;
 };
 
 class Builder {
@@ -179,6 +199,10 @@ class Builder {
     Token at;
   };
   std::vector<EngineChoice> engines;
+  std::vector<ServerGroupDraft> server_groups;
+  std::vector<VirtualServerDraft> of_groups;  // virtual_server group NAME, until all groups are known
+  std::set<std::string> defined_track_files, defined_bfds;
+  int bfd_family = 0;  // of the bfd_instance that is being read
 
   InstanceDraft& instance() { return instances.back(); }
   ScriptDraft& script() { return scripts.back(); }
@@ -204,6 +228,8 @@ class Builder {
   Script command(std::span<const Token> args);
   // Notes the program for the check at the end.
   void runs(const Script& script, const Token& at);
+  // "<user> [<group>]": says when there is no such user or group.
+  void check_account(std::span<const Token> words, std::string_view keyword);
   // "does not exist" is said here; true when it exists or nobody can tell.
   bool interface_exists(const Token& name, std::string_view user);
 
@@ -235,5 +261,7 @@ void finish_vrrp(Builder& b);
 void finish_lvs(Builder& b);
 // At the end of each virtual_server.
 void finish_virtual_server(Builder& b);
+// Before the rest of finish_lvs.
+void expand_server_groups(Builder& b);
 
 }  // namespace xd::conf

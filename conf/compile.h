@@ -16,6 +16,8 @@ struct Options {
   std::string xdirector_file;  // one more file, for the xdirector block; empty or not existing: none
   // Whether an interface exists; empty: not checked.
   std::function<bool(const std::string& interface)> interface_exists;
+  // Whether a user (and group, when not empty) exists, with the reason when not; empty: not checked.
+  std::function<std::string(const std::string& user, const std::string& group)> account_problem;
   // Whether a script can be executed, with the reason when not; empty: not checked.
   std::function<std::string(const Script& script)> script_problem;
 };

@@ -28,7 +28,7 @@ constexpr Argument integer(std::int64_t minimum, std::int64_t maximum) {
 constexpr Argument seconds(std::int64_t minimum, std::int64_t maximum) {
   return {Arg::seconds, false, minimum, maximum};
 }
-constexpr Argument milliseconds(std::int64_t minimum) { return {Arg::milliseconds, false, minimum, no_limit}; }
+constexpr Argument milliseconds(std::int64_t minimum) { return {Arg::milliseconds, false, minimum, 4'294'967'000}; }
 constexpr Argument block(Block opens) { return {Arg::block, false, 0, no_limit, opens}; }
 constexpr Argument named_block(Block opens) { return {Arg::named_block, false, 0, no_limit, opens}; }
 constexpr Argument keyed_block(Block opens) { return {Arg::keyed_block, false, 0, no_limit, opens}; }
@@ -227,7 +227,7 @@ constexpr Keyword table[] = {
     {Block::global_defs, "vrrp_cpu_affinity", words, "<cpu>...", "", "", "CPUs of VRRP child"},
     {Block::global_defs, "vrrp_rlimit_rttime", integer(1, 2147483647), "<int us >=1>", "10000", "",
      "RLIMIT_RTTIME of VRRP child"},
-    {Block::global_defs, "vrrp_rlimit_rtime", integer(0, 2147483647), "<int us>", "", "",
+    {Block::global_defs, "vrrp_rlimit_rtime", integer(1, 2147483647), "<int us>", "", "",
      "Deprecated spelling of vrrp_rlimit_rttime"},
     {Block::global_defs, "nftables_ipvs", optional(words), "[<table>]", "keepalived_ipvs", "",
      "Use nftables maps to mark service-group traffic"},
@@ -256,7 +256,7 @@ constexpr Keyword table[] = {
     {Block::global_defs, "checker_cpu_affinity", words, "<cpu>...", "", "", "CPUs of checker child"},
     {Block::global_defs, "checker_rlimit_rttime", integer(1, 2147483647), "<int us >=1>", "10000", "",
      "RLIMIT_RTTIME of checker child"},
-    {Block::global_defs, "checker_rlimit_rtime", integer(0, 2147483647), "<int us>", "", "", "Deprecated spelling"},
+    {Block::global_defs, "checker_rlimit_rtime", integer(1, 2147483647), "<int us>", "", "", "Deprecated spelling"},
     {Block::global_defs, "bfd_priority", integer(-20, 19), "<int -20..19>", "0", "", "Nice value of BFD child"},
     {Block::global_defs, "bfd_no_swap", flag, "", "off", "", "Lock BFD child memory"},
     {Block::global_defs, "bfd_rt_priority", integer(1, 99), "<int 1-99, clamped>", "0", "",
@@ -264,7 +264,7 @@ constexpr Keyword table[] = {
     {Block::global_defs, "bfd_cpu_affinity", words, "<cpu>...", "", "", "CPUs of BFD child"},
     {Block::global_defs, "bfd_rlimit_rttime", integer(1, 2147483647), "<int us >=1>", "10000", "",
      "RLIMIT_RTTIME of BFD child"},
-    {Block::global_defs, "bfd_rlimit_rtime", integer(0, 2147483647), "<int us>", "", "", "Deprecated spelling"},
+    {Block::global_defs, "bfd_rlimit_rtime", integer(1, 2147483647), "<int us>", "", "", "Deprecated spelling"},
     {Block::global_defs, "snmp_socket", text, "<transport:address>", "unix:/var/agentx/master", "build:snmp",
      "AgentX master; udp:localhost:705 inside a network namespace"},
     {Block::global_defs, "enable_traps", flag, "", "off", "build:snmp", "Send SNMP notifications"},
@@ -375,8 +375,8 @@ constexpr Keyword table[] = {
     {Block::vrrp_sync_group, "notify_priority_changes", boolean, "<bool>", "global", "",
      "FIFO priority events for the group"},
     // ---- garp_group
-    {Block::garp_group, "garp_interval", seconds(1, longest), "<dec s >0>", "0", "", "Gap between GARPs across the group"},
-    {Block::garp_group, "gna_interval", seconds(1, longest), "<dec s >0>", "0", "", "Gap between NAs across the group"},
+    {Block::garp_group, "garp_interval", seconds(0, longest), "<dec s>", "0", "", "Gap between GARPs across the group"},
+    {Block::garp_group, "gna_interval", seconds(0, longest), "<dec s>", "0", "", "Gap between NAs across the group"},
     {Block::garp_group, "interface", interface, "<if>", "", "", "Single member interface"},
     {Block::garp_group, "interfaces", values, "", "", "", "Several member interfaces"},
     // ---- vrrp_instance
@@ -519,11 +519,11 @@ constexpr Keyword table[] = {
     {Block::vrrp_track_process, "quorum", integer(1, 65535), "<int 1-65535>", "1", "", "Minimum matching processes"},
     {Block::vrrp_track_process, "quorum_max", integer(0, 65535), "<int 0-65535>", "unlimited", "",
      "Maximum matching; 0 means must not run"},
-    {Block::vrrp_track_process, "delay", seconds(0, 3600000000), "<dec s <=3600>", "0", "",
+    {Block::vrrp_track_process, "delay", seconds(1, 3600000000), "<dec s >0, <=3600>", "0", "",
      "Sets both fork_delay and terminate_delay"},
-    {Block::vrrp_track_process, "terminate_delay", seconds(0, 3600000000), "<dec s <=3600>", "0", "",
+    {Block::vrrp_track_process, "terminate_delay", seconds(1, 3600000000), "<dec s >0, <=3600>", "0", "",
      "Wait before acting on lost quorum"},
-    {Block::vrrp_track_process, "fork_delay", seconds(0, 3600000000), "<dec s <=3600>", "0", "",
+    {Block::vrrp_track_process, "fork_delay", seconds(1, 3600000000), "<dec s >0, <=3600>", "0", "",
      "Wait before acting on gained quorum"},
     {Block::vrrp_track_process, "full_command", flag, "", "off; on with args or param_match", "",
      "Match /proc cmdline rather than comm"},

@@ -308,6 +308,9 @@ enum class Engine { automatic, ipvs, xdp };
 
 struct VirtualServer {
   lvs::ServiceKey key;
+  // Of a virtual_server_group: one VirtualServer for each member, next to one another, alike but for the key (and the ports
+  // that follow it). Each has checkers of its own.
+  std::string group;
   lvs::Scheduler scheduler = lvs::Scheduler::wlc;
   std::uint32_t scheduler_flags = 0;  // lvs::SchedulerFlag
   lvs::Forward forward = lvs::Forward::nat;

@@ -4,6 +4,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
+#include <span>
 #include <string_view>
 
 #include "conf/values.h"
@@ -281,8 +284,8 @@ void print_checker(Writer& w, const Checker& c) {
   w.close();
 }
 
-void print_real_server(Writer& w, const RealServer& r) {
-  w.open("real_server {}{}", r.endpoint.address.str(), r.endpoint.port == 0 ? "" : fmt::format(" {}", r.endpoint.port));
+void print_real_server(Writer& w, const RealServer& r, std::uint16_t port) {
+  w.open("real_server {}{}", r.endpoint.address.str(), port == 0 ? "" : fmt::format(" {}", port));
   w.line("weight {}", r.weight);
   w.line("lvs_method {}", lvs::name(r.forward));
   if (r.upper_threshold) w.line("uthreshold {}", r.upper_threshold);
@@ -314,15 +317,27 @@ std::string dotted_mask(std::uint32_t length) {
   return IpAddress::v4(htonl(bits)).str();
 }
 
-void print_virtual_server(Writer& w, const VirtualServer& v) {
-  w.open("virtual_server {}", service_words(v.key));
-  if (v.key.fwmark != 0) w.line("ip_family {}", v.key.mark_family == AF_INET6 ? "inet6" : "inet");
+// A real server's port, or 0 when it is that of each member of the group.
+std::uint16_t own_port(std::span<const VirtualServer> members, std::size_t real_server) {
+  const bool follows = std::all_of(members.begin(), members.end(), [&](const VirtualServer& v) {
+    return v.real_servers[real_server].endpoint.port == v.key.port;
+  });
+  return follows ? std::uint16_t{0} : members.front().real_servers[real_server].endpoint.port;
+}
+
+// `members`: one, or all of a group.
+void print_virtual_server(Writer& w, std::span<const VirtualServer> members) {
+  const VirtualServer& v = members.front();
+  const bool grouped = !v.group.empty();
+  w.open("virtual_server {}", grouped ? "group " + word(v.group) : service_words(v.key));
+  if (!grouped && v.key.fwmark != 0) w.line("ip_family {}", v.key.mark_family == AF_INET6 ? "inet6" : "inet");
   w.line("lb_algo {}", lvs::name(v.scheduler));
   w.flag("flag-1", v.scheduler_flags & lvs::sched_1);
   w.flag("flag-2", v.scheduler_flags & lvs::sched_2);
   w.flag("flag-3", v.scheduler_flags & lvs::sched_3);
   w.line("lb_kind {}", lvs::name(v.forward));
-  if (v.key.fwmark == 0) w.line("protocol {}", protocol_word(v.key.protocol));
+  const auto by_address = std::find_if(members.begin(), members.end(), [](const VirtualServer& m) { return m.key.fwmark == 0; });
+  if (by_address != members.end()) w.line("protocol {}", protocol_word(by_address->key.protocol));
   if (v.persistence_seconds) w.line("persistence_timeout {}", v.persistence_seconds);
   const bool v6 = v.key.family() == AF_INET6;
   if (v.persistence_mask != (v6 ? 128u : 32u))
@@ -337,13 +352,50 @@ void print_virtual_server(Writer& w, const VirtualServer& v) {
   if (!v.virtualhost.empty()) w.line("virtualhost {}", word(v.virtualhost));
   w.line("smtp_alert {}", yes_no(v.smtp_alert));
   if (v.sorry_server) {
-    w.line("sorry_server {}{}", v.sorry_server->endpoint.address.str(),
-           v.sorry_server->endpoint.port == 0 ? "" : fmt::format(" {}", v.sorry_server->endpoint.port));
+    const bool follows = grouped && std::all_of(members.begin(), members.end(), [](const VirtualServer& m) {
+      return m.sorry_server && m.sorry_server->endpoint.port == m.key.port;
+    });
+    const std::uint16_t port = follows ? std::uint16_t{0} : v.sorry_server->endpoint.port;
+    w.line("sorry_server {}{}", v.sorry_server->endpoint.address.str(), port == 0 ? "" : fmt::format(" {}", port));
     w.line("sorry_server_lvs_method {}", lvs::name(v.sorry_server->forward));
     w.flag("sorry_server_inhibit", v.sorry_server->inhibit);
   }
-  for (const RealServer& r : v.real_servers) print_real_server(w, r);
+  for (std::size_t i = 0; i < v.real_servers.size(); ++i)
+    print_real_server(w, v.real_servers[i], grouped ? own_port(members, i) : v.real_servers[i].endpoint.port);
   w.close();
+}
+
+// The members of a group stand next to one another; the same group may serve several protocols.
+std::size_t size_of_group(std::span<const VirtualServer> servers) {
+  if (servers.front().group.empty()) return 1;
+  std::optional<lvs::Protocol> protocol;
+  std::size_t n = 0;
+  for (; n < servers.size() && servers[n].group == servers.front().group; ++n) {
+    if (servers[n].key.fwmark != 0) continue;
+    if (protocol && *protocol != servers[n].key.protocol) break;
+    protocol = servers[n].key.protocol;
+  }
+  return n;
+}
+
+void print_virtual_servers(Writer& w, std::span<const VirtualServer> servers) {
+  std::set<std::string_view> groups;
+  for (std::size_t i = 0, n = 0; i < servers.size(); i += n) {
+    n = size_of_group(servers.subspan(i));
+    const auto members = servers.subspan(i, n);
+    if (const std::string& group = members.front().group; !group.empty() && groups.insert(group).second) {
+      w.open("virtual_server_group {}", word(group));
+      for (const VirtualServer& v : members) {
+        if (v.key.fwmark != 0) {
+          w.line("fwmark {} {}", v.key.fwmark, v.key.mark_family == AF_INET6 ? "inet6" : "inet");
+        } else {
+          w.line("{}", service_words(v.key));
+        }
+      }
+      w.close();
+    }
+    print_virtual_server(w, members);
+  }
 }
 
 void print_xdirector(Writer& w, const Model& model) {
@@ -376,7 +428,7 @@ std::string print(const Model& model) {
   for (const VrrpScript& s : model.vrrp_scripts) print_script(w, s);
   for (const VrrpInstance& i : model.vrrp_instances) print_instance(w, i);
   for (const VrrpSyncGroup& g : model.vrrp_sync_groups) print_group(w, g);
-  for (const VirtualServer& v : model.virtual_servers) print_virtual_server(w, v);
+  print_virtual_servers(w, model.virtual_servers);
   print_xdirector(w, model);
   return w.take();
 }

@@ -56,6 +56,10 @@ void script_user(Builder& b, const Value& v) {
   }
   if (group == ":" && v.args.size() > 2) group = v.args[2].text;
   if (group.starts_with(':')) group.remove_prefix(1);
+  if (b.options.account_problem) {
+    const std::string problem = b.options.account_problem(std::string(user), std::string(group));
+    if (!problem.empty()) b.warn(v.where(), fmt::format("script_user: {}", problem));
+  }
   b.model.global.script_user = user;
   b.model.global.script_group = group;
 }

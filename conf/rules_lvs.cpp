@@ -83,9 +83,9 @@ void begin_virtual_server(Builder& b, const Value& v) {
   VirtualServerDraft& d = b.virtual_server;
   d.at = v.where();
   if (v.word() == "group") {
-    b.fail(v.where(),
-           "virtual_server group is not supported yet: write one virtual_server for each member of the group");
-    return b.skip_block();
+    if (v.args.size() < 2) return b.fail(v.where(), "group needs the name of a virtual_server_group");
+    d.out.group = v.args[1].text;
+    return;
   }
   if (v.word() == "fwmark") {
     const Number mark = v.args.size() > 1 ? parse_integer(v.args[1].text) : Number{};
@@ -501,11 +501,15 @@ void check_quorum(Builder& b, VirtualServerDraft& d, const std::string& name) {
 void finish_virtual_server(Builder& b) {
   VirtualServerDraft& d = b.virtual_server;
   VirtualServer& out = d.out;
+  if (!out.group.empty() && !d.is_member) {
+    b.of_groups.push_back(std::move(d));
+    return;
+  }
   if (!d.protocol_given && out.key.fwmark == 0) {
     b.warn(d.at, "virtual_server has no protocol; UDP is used", {}, "write protocol TCP or protocol UDP");
     out.key.protocol = lvs::Protocol::udp;
   }
-  const std::string name = out.key.str();
+  const std::string name = out.group.empty() ? out.key.str() : "group " + out.group;
   if (!d.scheduler_given) b.warn(d.at, fmt::format("virtual server {} has no lb_algo; wlc is used", name));
   if (!d.forward_given) b.warn(d.at, fmt::format("virtual server {} has no lb_kind; NAT is used", name));
   check_families(b, d);
@@ -519,6 +523,12 @@ void finish_virtual_server(Builder& b) {
     out.persistence_seconds = default_persistence;
   }
   if (out.key.family() == AF_INET6 && out.persistence_mask == 32) out.persistence_mask = 128;
+  if (out.sorry_server && out.sorry_server->endpoint.address.family() != out.key.family() &&
+      d.sorry_forward.value_or(out.forward) != lvs::Forward::tun) {
+    b.warn(d.sorry_at, fmt::format("sorry server {} and its virtual server are of different families; it is ignored",
+                                   out.sorry_server->endpoint.address.str()));
+    out.sorry_server.reset();
+  }
   if (out.sorry_server) {
     SorryServer& s = *out.sorry_server;
     s.forward = d.sorry_forward.value_or(out.forward);
@@ -554,6 +564,7 @@ void finish_virtual_server(Builder& b) {
 }
 
 void finish_lvs(Builder& b) {
+  expand_server_groups(b);
   auto& servers = b.model.virtual_servers;
   const bool alert = b.smtp_alert_checker.value_or(b.smtp_alert.value_or(true));
   const bool log_all = b.checker_log_all_failures.value_or(false);

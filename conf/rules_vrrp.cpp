@@ -469,6 +469,7 @@ const Rule rules[] = {
     {S, "init_fail", [](Builder& b, const Value&) { b.script().out.init_fail = true; }},
     {S, "user",
      [](Builder& b, const Value& v) {
+       b.check_account(v.args, "user");
        b.script().out.script.user = v.word();
        if (v.args.size() > 1) b.script().out.script.group = v.args[1].text;
      }},

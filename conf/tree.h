@@ -33,6 +33,8 @@ class Tree {
     if (s.token_count < 2) return {};
     return {tokens_.data() + s.first_token + 1, s.token_count - 1};
   }
+  // Keyword and arguments, of a line in a list.
+  std::span<const Token> words(const Statement& s) const { return {tokens_.data() + s.first_token, s.token_count}; }
   // The children in order: for (auto* c = tree.first(s); c; c = tree.after(*c)).
   const Statement* first(const Statement& s) const { return s.first_child ? &statements_[s.first_child] : nullptr; }
   const Statement* after(const Statement& s) const { return s.next ? &statements_[s.next] : nullptr; }

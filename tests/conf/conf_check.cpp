@@ -5,9 +5,11 @@
 //
 // -i  configuration id of @id lines      -I  the interfaces that exist; without it none is checked
 // -p  print the model                    -m  compile again from the bundle and from the printed model: all must agree
-// -s  look whether scripts can be run    -k  the keyword table: block path, keyword, argument, release, obeyed
+// -s  look at scripts and accounts       -k  the keyword table: block path, keyword, argument, release, obeyed
 //
 // Exits with config_test_exit_code.
+#include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +28,11 @@ std::string script_problem(const xd::conf::Script& script) {
   const std::string& program = script.words.front();
   const std::string path = program.find('/') != std::string::npos ? program : "/usr/bin/" + program;
   return access(path.c_str(), X_OK) == 0 ? "" : program + " cannot be executed";
+}
+
+std::string account_problem(const std::string& user, const std::string& group) {
+  if (getpwnam(user.c_str()) == nullptr) return "there is no user " + user;
+  return group.empty() || getgrnam(group.c_str()) != nullptr ? "" : "there is no group " + group;
 }
 
 int list_keywords() {
@@ -51,7 +58,10 @@ int main(int argc, char** argv) {
       std::istringstream list(optarg);
       for (std::string one; std::getline(list, one, ',');) interfaces.push_back(one);
     }
-    if (c == 's') options.script_problem = script_problem;
+    if (c == 's') {
+      options.script_problem = script_problem;
+      options.account_problem = account_problem;
+    }
     if (c == 'k') return list_keywords();
     if (c == '?') return 1;
   }

@@ -1,7 +1,9 @@
 #include "daemon/load.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <net/if.h>
+#include <pwd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,12 +41,18 @@ std::string script_problem(const conf::Script& script) {
   return program + " is not found in PATH";
 }
 
+std::string account_problem(const std::string& user, const std::string& group) {
+  if (::getpwnam(user.c_str()) == nullptr) return "there is no user " + user;
+  return group.empty() || ::getgrnam(group.c_str()) != nullptr ? "" : "there is no group " + group;
+}
+
 conf::Options compile_options(const Options& options) {
   conf::Options out;
   out.config_id = options.config_id;
   out.xdirector_file = options.xdirector_file;
   out.interface_exists = [](const std::string& interface) { return ::if_nametoindex(interface.c_str()) != 0; };
   out.script_problem = script_problem;
+  out.account_problem = account_problem;
   return out;
 }
 

@@ -50,8 +50,8 @@ bool goes_on_without_argument(const Keyword& k) {
   switch (k.block) {
     case Block::ssl:
     case Block::track_file:
-    case Block::file_check:
     case Block::bfd_check: return true;
+    case Block::file_check: return k.name == "weight";
     case Block::vrrp_track_process: return k.name == "weight";
     case Block::misc_check: return k.name == "user" || k.name == "misc_path";
     default: return std::find(std::begin(names), std::end(names), k.name) != std::end(names);
@@ -117,6 +117,14 @@ void Builder::fail(const Token& at, std::string message, std::string expected) {
   d.severity = Severity::error;
   d.message = std::move(message);
   d.expected = std::move(expected);
+  report(std::move(d), at);
+}
+
+void Builder::lacks(const Token& at, std::string message) {
+  Diagnostic d;
+  d.severity = Severity::error;
+  d.verdict = TestVerdict::unusable;
+  d.message = std::move(message);
   report(std::move(d), at);
 }
 

@@ -220,6 +220,8 @@ class Builder {
   void advise(const Token& at, std::string message);
   // The configuration cannot be used.
   void fail(const Token& at, std::string message, std::string expected = {});
+  // The same because an argument is missing, which the configuration test tells apart.
+  void lacks(const Token& at, std::string message);
   void report(Diagnostic diagnostic, const Token& at);
   Place place(const Token& token) const { return text_.place(token); }
   void not_in_effect(const Token& at, std::string_view what);

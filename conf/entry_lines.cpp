@@ -55,7 +55,7 @@ constexpr Option route_options[] = {
     {"src", Takes::address},
     {"via", Takes::address},
     {"gw", Takes::address, u32, false, 0, "gw is an old name: write via"},
-    {"from", Takes::prefix},
+    {"from", Takes::prefix, u32, false, AF_INET6},
     {"tos", Takes::ds_field},
     {"dsfield", Takes::ds_field},
     {"table", Takes::table},
@@ -163,15 +163,10 @@ bool is_prefix(std::string_view word, int& family) {
 
 bool is_time(std::string_view word, std::int64_t most_ms) {
   bool rounded = false;
-  std::int64_t scale = 1000;  // seconds when a unit says so; the kernel's own unit is a millisecond
-  if (word.ends_with("ms")) {
-    word.remove_suffix(2);
-    scale = 1;
-  } else if (word.ends_with("s")) {
-    word.remove_suffix(1);
-  } else {
-    scale = 1;
-  }
+  const bool in_seconds = word.ends_with('s') && !word.ends_with("ms");  // milliseconds otherwise
+  if (word.ends_with('s')) word.remove_suffix(in_seconds ? 1 : 2);
+  if (!in_seconds && word.find('.') != std::string_view::npos) return false;
+  const std::int64_t scale = in_seconds ? 1000 : 1;
   const Number n = parse_decimal(word, scale * 1000, rounded);
   return n.written == Written::good && n.value >= 0 && n.value / 1000 <= most_ms && !word.starts_with('-');
 }
@@ -217,13 +212,13 @@ class Line {
     if (o.name == "inet6") of_family(name, AF_INET6);
     if (done() && o.takes != Takes::nothing && o.takes != Takes::hops) {
       if (o.takes == Takes::encapsulation) return wrong(name, "encap needs a type", "ip, ip6, mpls or ila");
-      return b_.fail(name, fmt::format("{} needs an argument", name.text));
+      return b_.lacks(name, fmt::format("{} needs an argument", name.text));
     }
     if (o.family != 0 && family_ != 0 && o.family != family_)
       return wrong(name, fmt::format("{} is for {} only", name.text, o.family == AF_INET6 ? "IPv6" : "IPv4"));
     if (o.may_lock && word() == "lock") {
       next();
-      if (done()) return b_.fail(name, fmt::format("{} lock needs a value", name.text));
+      if (done()) return b_.lacks(name, fmt::format("{} lock needs a value", name.text));
     }
     if (o.takes == Takes::nothing || o.takes == Takes::hops) return;
     if ((word() == "inet" || word() == "inet6") && o.takes == Takes::address && at_ + 1 < words_.size()) next();
@@ -241,11 +236,13 @@ class Line {
         int family = 0;
         if (o.takes == Takes::prefix && (w == "all" || w == "any" || w == "default")) return true;
         if (!is_prefix(w, family) || (o.takes == Takes::address && w.find('/') != std::string_view::npos)) return false;
-        // A gateway may be of the other family (RFC 5549).
-        if (o.name != "via") of_family(value, family);
+        of_family(value, family);
         return true;
       }
-      case Takes::number: return is_number(w, o.maximum);
+      case Takes::number:
+        if (o.name == "protocol" && w != "18")
+          b_.warn(value, fmt::format("a tracked {} has protocol keepalived (18), not {}", what_, w));
+        return is_number(w, o.maximum);
       case Takes::time: return is_time(w, o.maximum);
       case Takes::interface:
         if (b_.options.interface_exists && !b_.options.interface_exists(std::string(w))) return false;
@@ -303,7 +300,7 @@ bool track_group(Builder& b, Line& line, bool is_static) {
   const Token& name = line.here();
   line.next();
   if (line.done()) {
-    b.fail(name, "track_group needs an argument");
+    b.lacks(name, "track_group needs an argument");
   } else {
     line.next();
   }
@@ -337,7 +334,7 @@ void check_route_line(Builder& b, std::span<const Token> words, bool is_static) 
     if (!line.done() && (std::find(std::begin(route_types), std::end(route_types), line.word()) != std::end(route_types) ||
                          is_number(line.word(), 11)))
       line.next();
-    if (line.done()) return b.fail(first, "a route needs a destination", "<address>/<length> or default");
+    if (line.done()) return b.lacks(first, "a route needs a destination");
     int family = AF_INET;
     const Token destination = line.here();
     if (destination.text == "default6") {
@@ -377,13 +374,13 @@ void check_rule_line(Builder& b, std::span<const Token> words, bool is_static) {
     }
     if (name.text == "type") {
       line.next();
-      if (line.done()) return b.fail(name, "type needs an argument");
+      if (line.done()) return b.lacks(name, "type needs an argument");
       continue;
     }
     if (name.text == "goto") {
       act(name);
       line.next();
-      if (line.done()) return b.fail(name, "goto needs the number of a rule");
+      if (line.done()) return b.lacks(name, "goto needs the number of a rule");
       if (!is_number(line.word(), u32)) return line.wrong(line.here(), fmt::format("goto '{}' is no number", line.word()));
       line.next();
       continue;

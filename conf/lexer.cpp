@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "conf/values.h"
+
 namespace xd::conf {
 
 namespace {
@@ -32,7 +34,9 @@ bool is_include(std::string_view word) {
 }  // namespace
 
 Lexer::Lexer(Text& text, Reader& reader, Sources& sources, Diagnostics& diagnostics, std::string config_id)
-    : text_(text), reader_(reader), sources_(sources), diagnostics_(diagnostics), config_id_(std::move(config_id)) {}
+    : text_(text), reader_(reader), sources_(sources), diagnostics_(diagnostics), config_id_(std::move(config_id)) {
+  for (const char c : config_id_) random_ = (random_ ^ static_cast<unsigned char>(c)) * 0x100000001b3;  // FNV-1a
+}
 
 void Lexer::report(Severity severity, const Token& token, std::string message, std::string hint) {
   Diagnostic d;
@@ -185,11 +189,33 @@ std::string Lexer::directory_of(std::uint32_t buffer) const {
   return slash == std::string::npos ? "." : name.substr(0, slash);
 }
 
+// "[<low> [<high>]]". The same numbers at each reading on one node, since every process compiles the text for itself, and
+// others on other nodes: the configuration id seeds them (splitmix64).
+const std::string* Lexer::random_number(std::string_view limits) {
+  std::int64_t low = 0, high = 32767;
+  limits = trimmed(limits);
+  const auto blank = std::min(limits.find_first_of(" \t"), limits.size());
+  const auto read = [](std::string_view word, std::int64_t& value) {
+    const Number n = parse_integer(trimmed(word));
+    if (n.written == Written::good) value = std::clamp<std::int64_t>(n.value, INT32_MIN, INT32_MAX);
+  };
+  read(limits.substr(0, blank), low);
+  read(limits.substr(blank), high);
+  random_ += 0x9e3779b97f4a7c15;
+  std::uint64_t z = random_;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  z ^= z >> 31;
+  const std::uint64_t span = high > low ? static_cast<std::uint64_t>(high - low) + 1 : 1;
+  return &(computed_ = std::to_string(low + static_cast<std::int64_t>(z % span)));
+}
+
 const std::string* Lexer::value_of(std::string_view name, const Line& line) {
   if (name == "_PWD") return &(computed_ = directory_of(line.buffer));
   if (name == "_INSTANCE") return &config_id_;
   if (name == "_HASH") return &(computed_ = "\\#");
   if (name == "_BANG") return &(computed_ = "\\!");
+  if (name == "_RANDOM" || name.starts_with("_RANDOM ")) return random_number(name.substr(7));
   if (name.starts_with("_ENV ")) {
     const char* value = std::getenv(std::string(trimmed(name.substr(5))).c_str());
     return &(computed_ = value ? value : "");
@@ -248,19 +274,153 @@ bool Lexer::replace(const Line& line) {
         {static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
     out += line.text.substr(copied);
   }
+  queue_expansion(line, std::move(out), std::move(segments));
+  return true;
+}
+
+bool Lexer::queue_expansion(const Line& line, std::string out, std::vector<Text::Segment> segments) {
   expanded_ += out.size();
   std::size_t depth = 0;
   for (auto in = inputs_.rbegin(); in != inputs_.rend() && in->file.empty(); ++in) ++depth;
   if (depth >= deepest_replacement || expanded_ > most_expanded) {
-    const std::size_t dollar = line.text.find('$');
+    const std::size_t mark = std::min(line.text.find_first_of("$~"), line.text.size() - 1);
     report(
-        Severity::error, token_at(line, dollar, 1),
+        Severity::error, token_at(line, mark, 1),
         depth >= deepest_replacement ? "a definition that contains itself" : "definitions expand to more than 64 MiB");
-    return true;
+    return false;
   }
   const std::uint32_t buffer =
       text_.add_expansion(std::move(out), std::move(segments), token_at(line, 0, line.text.size()));
   inputs_.push_back({buffer, 0, {}});
+  return true;
+}
+
+namespace {
+
+// "a, {b, c}, d" → its parts at the top; braces hold together.
+std::vector<std::string_view> split_list(std::string_view text) {
+  std::vector<std::string_view> out;
+  std::size_t from = 0;
+  int depth = 0;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    if (i == text.size() || (text[i] == ',' && depth == 0)) {
+      out.push_back(trimmed(text.substr(from, i - from)));
+      from = i + 1;
+    } else if (text[i] == '{') {
+      ++depth;
+    } else if (text[i] == '}') {
+      --depth;
+    }
+  }
+  return out;
+}
+
+std::vector<std::string_view> tuple(std::string_view text) {
+  if (text.size() >= 2 && text.front() == '{' && text.back() == '}') return split_list(text.substr(1, text.size() - 2));
+  return {text};
+}
+
+// Puts the values of one round in the place of their variables.
+std::string with_values(std::string_view text, const std::vector<std::string_view>& names,
+                        const std::vector<std::string>& values) {
+  std::string out;
+  std::size_t copied = 0;
+  for (std::size_t i = text.find('$'); i != std::string_view::npos; i = text.find('$', i + 1)) {
+    const bool braced = i + 1 < text.size() && text[i + 1] == '{';
+    const std::string_view rest = text.substr(i + (braced ? 2 : 1));
+    const std::size_t n = name_length(rest);
+    const auto name = std::find(names.begin(), names.end(), rest.substr(0, n));
+    if (n == 0 || name == names.end()) continue;
+    if (braced ? n >= rest.size() || rest[n] != '}'
+               : n < rest.size() && !is_blank(rest[n]) && rest[n] != ',' && rest[n] != ')')
+      continue;
+    out += text.substr(copied, i - copied);
+    out += values[static_cast<std::size_t>(name - names.begin())];
+    copied = i + n + (braced ? 3 : 1);
+  }
+  out += text.substr(copied);
+  return out;
+}
+
+}  // namespace
+
+bool Lexer::repeat(const Line& line) {
+  const std::size_t first = line.text.find_first_not_of(" \t");
+  if (first == std::string_view::npos || line.text[first] != '~') return false;
+  std::string_view rest = line.text.substr(first + 1);
+  const bool sequence = rest.starts_with("SEQ");
+  if (!sequence && !rest.starts_with("LST")) return false;
+  rest.remove_prefix(3);
+  const bool hexadecimal = sequence && rest.starts_with("x");
+  if (hexadecimal) rest.remove_prefix(1);
+  const Token at = token_at(line, first, line.text.size() - first);
+  const auto wrong = [&](std::string why, std::string form) {
+    Diagnostic d;
+    d.place = text_.place(at);
+    d.message = std::move(why) + "; the line is ignored";
+    d.expected = std::move(form);
+    text_.add_origin_notes(at, d.notes);
+    diagnostics_.add(std::move(d));
+    return true;
+  };
+  const std::string form =
+      sequence ? "~SEQ(<name>, [<first>, [<step>,]] <last>) <text>" : "~LST(<name>, <value>, ...) <text>";
+  const std::size_t open = rest.find_first_not_of(" \t");
+  const std::size_t close = rest.find(')');
+  if (open == std::string_view::npos || rest[open] != '(' || close == std::string_view::npos)
+    return wrong("the list behind it is not in parentheses", form);
+  const auto parts = split_list(rest.substr(open + 1, close - open - 1));
+  const std::string_view body = trimmed(rest.substr(close + 1));
+  const auto names = tuple(parts.front());
+  const bool named = std::all_of(names.begin(), names.end(), [](auto n) { return !n.empty() && name_length(n) == n.size(); });
+  if (!named || parts.size() < 2) return wrong("it needs a name and values", form);
+  std::vector<std::string> arguments;
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    std::string_view name = parts[i];
+    if (name.starts_with("${") && name.ends_with("}")) {
+      name = name.substr(2, name.size() - 3);
+    } else if (name.starts_with("$")) {
+      name.remove_prefix(1);
+    }
+    const std::string* value = name.size() < parts[i].size() ? value_of(name, line) : nullptr;
+    arguments.push_back(value ? *value : std::string(parts[i]));
+  }
+
+  std::string out;
+  const auto add_round = [&](const std::vector<std::string>& values) {
+    out += with_values(body, names, values);
+    out += '\n';
+    return out.size() <= most_expanded;
+  };
+  if (sequence) {
+    std::vector<std::int64_t> numbers;
+    for (const std::string& a : arguments) {
+      const Number n = parse_integer(a);
+      if (n.written != Written::good || n.value < INT32_MIN || n.value > INT32_MAX)
+        return wrong(fmt::format("'{}' is no number", a), form);
+      numbers.push_back(n.value);
+    }
+    if (names.size() != 1 || numbers.size() > 3) return wrong("it takes one name and at most three numbers", form);
+    const std::int64_t low = numbers.size() > 1 ? numbers.front() : 1;
+    const std::int64_t last = numbers.back();
+    const std::int64_t step = numbers.size() == 3 ? numbers[1] : last >= low ? 1 : -1;
+    if (step == 0 || (last - low) / step < 0) return wrong(fmt::format("step {} never comes from {} to {}", step, low, last), form);
+    if (static_cast<std::uint64_t>((last - low) / step) >= most_repetitions)
+      return wrong(fmt::format("that is more than {} lines", most_repetitions), form);
+    for (std::int64_t n = low; step > 0 ? n <= last : n >= last; n += step) {
+      if (!add_round({hexadecimal ? fmt::format("{:x}", n) : std::to_string(n)})) break;
+    }
+  } else {
+    for (const std::string& a : arguments) {
+      std::vector<std::string> values;
+      for (const std::string_view v : names.size() == 1 ? std::vector<std::string_view>{a} : tuple(a)) values.emplace_back(v);
+      if (values.size() != names.size())
+        return wrong(fmt::format("'{}' has {} values for {} names", a, values.size(), names.size()), form);
+      if (!add_round(values)) break;
+    }
+  }
+  queue_expansion(line, std::move(out),
+                  {{0, line.offset + static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(at.length), false}});
   return true;
 }
 
@@ -369,7 +529,7 @@ bool Lexer::next_line(std::vector<Token>& tokens) {
     line.text = without_comment(line);
     const bool active = condition_holds(line);
     if (active && skipped_depth_ == 0) {
-      if (define(line)) continue;
+      if (define(line) || repeat(line)) continue;
       if (line.text.find('$') != std::string_view::npos && replace(line)) continue;
     }
     tokenize(line, tokens);
@@ -387,11 +547,6 @@ bool Lexer::next_line(std::vector<Token>& tokens) {
       continue;
     }
     const Token& first = tokens.front();
-    if (first.kind == Token::Kind::word && first.text.front() == '~' &&
-        (first.text.starts_with("~SEQ") || first.text.starts_with("~LST"))) {
-      report(Severity::error, first, fmt::format("{} is not supported: write the lines out", first.text.substr(0, 4)));
-      continue;
-    }
     if (first.kind == Token::Kind::word && first.text.size() >= 7 && is_include(first.text)) {
       include(line, tokens);
       continue;

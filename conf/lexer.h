@@ -6,6 +6,7 @@
 // they name. What is left is split into words at blanks, quotes and braces.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,6 +32,7 @@ class Lexer {
   static constexpr std::size_t longest_line = 64 << 10;
   static constexpr std::size_t deepest_include = 32;
   static constexpr std::size_t deepest_replacement = 32;
+  static constexpr std::size_t most_repetitions = 1u << 20;
   static constexpr std::size_t most_expanded = 64u << 20;  // bytes, over the whole configuration
   static constexpr std::size_t most_included = 10'000;     // files
 
@@ -52,9 +54,14 @@ class Lexer {
   bool condition_holds(Line& line);
   bool define(const Line& line);
   bool replace(const Line& line);
+  // ~SEQ and ~LST lines: the rest of the line, once for each value, is queued as an input of its own.
+  bool repeat(const Line& line);
+  // A queued input for what a line has become. False: too much, and that has been said.
+  bool queue_expansion(const Line& line, std::string out, std::vector<Text::Segment> segments);
   void include(const Line& line, const std::vector<Token>& tokens);
   void tokenize(const Line& line, std::vector<Token>& tokens);
   std::string_view without_comment(const Line& line);
+  const std::string* random_number(std::string_view limits);
   // The value of a definition or predefined name; nullptr when there is none.
   const std::string* value_of(std::string_view name, const Line& line);
   Token token_at(const Line& line, std::size_t begin, std::size_t length) const;
@@ -68,6 +75,7 @@ class Lexer {
   std::string config_id_;
   std::vector<Input> inputs_;  // innermost last
   std::unordered_map<std::string, std::string> definitions_;
+  std::uint64_t random_ = 0;  // of ${_RANDOM}
   std::string computed_;  // of a predefined name, until the next one
   std::size_t expanded_ = 0;
   std::size_t included_ = 0;

@@ -422,6 +422,36 @@ void print_xdirector(Writer& w, const Model& model) {
 
 }  // namespace
 
+namespace {
+
+template <typename Print>
+std::string text_of(Print&& print_to) {
+  Writer w;
+  print_to(w);
+  return w.take();
+}
+
+}  // namespace
+
+std::string print(const Global& global) {
+  return text_of([&](Writer& w) { print_global(w, global); });
+}
+std::string print(const VrrpScript& script) {
+  return text_of([&](Writer& w) { print_script(w, script); });
+}
+std::string print(const VrrpInstance& instance) {
+  return text_of([&](Writer& w) { print_instance(w, instance); });
+}
+std::string print(const VrrpSyncGroup& group) {
+  return text_of([&](Writer& w) { print_group(w, group); });
+}
+std::string print(const VirtualServer& server) {
+  return text_of([&](Writer& w) { print_virtual_server(w, {&server, 1}); });
+}
+std::string print(const RealServer& server) {
+  return text_of([&](Writer& w) { print_real_server(w, server, server.endpoint.port); });
+}
+
 std::string print(const Model& model) {
   Writer w;
   print_global(w, model.global);

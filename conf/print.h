@@ -9,5 +9,12 @@
 namespace xd::conf {
 
 std::string print(const Model& model);
+// One part of it.
+std::string print(const Global& global);
+std::string print(const VrrpScript& script);
+std::string print(const VrrpInstance& instance);
+std::string print(const VrrpSyncGroup& group);
+std::string print(const VirtualServer& server);
+std::string print(const RealServer& server);
 
 }  // namespace xd::conf

@@ -66,7 +66,6 @@ void lvs_flush_on_stop(Builder& b, const Value& v) {
 }
 
 void lvs_sync_daemon(Builder& b, const Value& v) {
-  b.interface_exists(v.where(), "lvs_sync_daemon");
   for (std::size_t i = 1; i < v.args.size(); ++i) {
     const std::string_view option = v.args[i].text;
     const bool known = option == "inst" || option == "id" || option == "maxlen" || option == "port" || option == "ttl" ||

@@ -89,7 +89,8 @@ std::optional<Range> read_range(std::string_view word, std::string& why) {
 }
 
 bool read_mark(Builder& b, std::span<const Token> words, ServerGroupDraft& group) {
-  const Number mark = words.size() > 1 ? parse_integer(words[1].text) : Number{};
+  if (words.size() < 2) return b.lacks(words[0], "fwmark needs a number"), false;
+  const Number mark = parse_integer(words[1].text);
   if (mark.written != Written::good || mark.value < 1 || mark.value > UINT32_MAX) {
     b.warn(words[0], "fwmark needs a number from 1 to 4294967295; the line is ignored", "fwmark <mark> [inet|inet6]");
     return false;

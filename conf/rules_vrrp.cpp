@@ -162,9 +162,32 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
     out.no_track = true;
     return true;
   }
+  if (option.text == "peer" || option.text == "preferred_lft") {
+    const Token* word = argument();
+    if (!word) return true;
+    b.not_in_effect(option, fmt::format("{} of an address", option.text));
+    const Number n = parse_integer(word->text);
+    const auto peer = IpAddress::parse(word->text.substr(0, word->text.find('/')));
+    if (option.text == "peer" && !peer) {
+      b.warn(*word, fmt::format("peer '{}' is not an IP address; the address is left out", word->text));
+      return false;
+    }
+    if (option.text == "peer" && peer->family() != out.prefix.address.family()) {
+      b.warn(*word, fmt::format("peer {} is of another family; the address is left out", word->text));
+      return false;
+    }
+    if (option.text == "preferred_lft" && word->text != "forever" &&
+        (n.written != Written::good || n.value < 0 || n.value > UINT32_MAX))
+      b.warn(*word, fmt::format("preferred_lft '{}' is neither seconds nor forever; it is ignored", word->text));
+    return true;
+  }
+  if (option.text == "track_group") {
+    b.warn(option, "track_group is for addresses in static_ipaddress; it is ignored");
+    if (i + 1 < words.size()) ++i;
+    return true;
+  }
   if (find_keyword(Block::address_entry, option.text)) {
     b.not_in_effect(option, fmt::format("{} of an address", option.text));
-    if (option.text == "peer" || option.text == "preferred_lft" || option.text == "track_group") ++i;
     return true;
   }
   std::vector<std::string_view> names;

@@ -1,11 +1,13 @@
 // Compiles a file and says what the compiler says: the tests' window on conf/, beside keepalived -t.
 //
 //   conf_check [-i ID] [-I IF,IF...] [-p] [-m] [-s] FILE
-//   conf_check -k
+//   conf_check -k | -d
 //
 // -i  configuration id of @id lines      -I  the interfaces that exist; without it none is checked
 // -p  print the model                    -m  compile again from the bundle and from the printed model: all must agree
 // -s  look at scripts and accounts       -k  the keyword table: block path, keyword, argument, release, obeyed
+//
+// -d  docs/configuration.md
 //
 // Exits with config_test_exit_code.
 #include <grp.h>
@@ -20,6 +22,7 @@
 
 #include "conf/builder.h"
 #include "conf/compile.h"
+#include "conf/manual.h"
 #include "conf/print.h"
 
 namespace {
@@ -50,7 +53,7 @@ int main(int argc, char** argv) {
   options.host_name = "director";
   bool print = false, again = false;
   std::vector<std::string> interfaces;
-  for (int c; (c = getopt(argc, argv, "i:I:pmsk")) != -1;) {
+  for (int c; (c = getopt(argc, argv, "i:I:pmskd")) != -1;) {
     if (c == 'i') options.config_id = optarg;
     if (c == 'p') print = true;
     if (c == 'm') again = true;
@@ -63,6 +66,7 @@ int main(int argc, char** argv) {
       options.account_problem = account_problem;
     }
     if (c == 'k') return list_keywords();
+    if (c == 'd') return std::fputs(xd::conf::manual_markdown().c_str(), stdout) < 0;
     if (c == '?') return 1;
   }
   if (optind + 1 != argc) return 1;

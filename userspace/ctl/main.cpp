@@ -23,11 +23,23 @@ int main(int argc, char** argv) try {
   app.add_option("--socket", socket, "the daemon's control socket (default: by network namespace, under /run/xdirector)");
   app.footer(
       "Exit status: 0 fine; 1 failed, or a wrong command line; 3 the daemon is not running;\n"
-      "check: 0 good, 2 unusable, 5 problems, 6 script security.");
+      "check: 0 good, 2 unusable, 5 problems, 6 script security;\n"
+      "plan: 0 nothing would change, 2 something would, 1 the file has errors.");
   std::map<const CLI::App*, const Verb*> rows;
+  CLI::App* conf = app.add_subcommand("conf", "what the language has, and what a file means");
+  conf->require_subcommand(1);
+  conf->fallthrough();
   for (const Verb& verb : verbs()) {
-    CLI::App* command = app.add_subcommand(verb.name, verb.help);
-    if (verb.operand != nullptr) command->add_option(verb.operand, context.file, "file or glob")->required();
+    const std::string name = verb.name;
+    const bool below = name.starts_with("conf ");
+    CLI::App* command = (below ? conf : &app)->add_subcommand(below ? name.substr(5) : name, verb.help);
+    const std::string operand = verb.operand == nullptr ? "" : verb.operand;
+    if (operand.starts_with('[')) {
+      command->add_option(operand.substr(1, operand.size() - 2), context.file, "virtual_server/real_server, say; root: the top level");
+      command->add_flag("--markdown", context.markdown, "the page docs/configuration.md");
+    } else if (!operand.empty()) {
+      command->add_option(operand, context.file, "file or glob")->required();
+    }
     rows[command] = &verb;
   }
   try {
@@ -36,7 +48,9 @@ int main(int argc, char** argv) try {
     return app.exit(stop) == 0 ? fine : failed;
   }
   context.sockets = socket.empty() ? xd::ipc::possible_control_sockets() : std::vector<std::string>{socket};
-  return rows.at(app.get_subcommands().front())->run(context);
+  const CLI::App* chosen = app.get_subcommands().front();
+  if (chosen == conf) chosen = conf->get_subcommands().front();
+  return rows.at(chosen)->run(context);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "xdirector: %s\n", error.what());
   return 1;

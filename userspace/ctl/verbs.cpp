@@ -5,8 +5,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
+#include "conf/builder.h"
 #include "conf/compile.h"
+#include "conf/difference.h"
+#include "conf/manual.h"
+#include "conf/print.h"
 #include "ctl/print.h"
 #include "ipc/socket.h"
 
@@ -23,8 +29,12 @@ int complain(int code, const std::string& why) {
   return code;
 }
 
-// Puts a question to the daemon and prints the answer by `print`, or as it is with -j.
-int ask_and_print(const Context& context, const char* question, std::string (*print)(const json&)) {
+// Puts a question to the daemon; the answer is given when it is a good one, else `code` is what to exit with.
+std::optional<json> ask(const Context& context, const char* question, int& exit_code) {
+  const auto failed_with = [&](int code, const std::string& why) {
+    exit_code = complain(code, why);
+    return std::nullopt;
+  };
   const auto nobody = [](const Error& error) { return error.code == ENOENT || error.code == ECONNREFUSED; };
   Result<std::string> raw = Error{"nobody was asked"};
   for (const auto& socket : context.sockets) {
@@ -34,15 +44,23 @@ int ask_and_print(const Context& context, const char* question, std::string (*pr
   if (!raw) {
     const int code = raw.error().code;
     if (nobody(raw.error())) {
-      return complain(not_running, fmt::format("no daemon listens on {}: xdirectord is not running in this network namespace", fmt::join(context.sockets, " or ")));
+      return failed_with(not_running, fmt::format("no daemon listens on {}: xdirectord is not running in this network namespace", fmt::join(context.sockets, " or ")));
     }
-    if (code == EACCES) return complain(failed, fmt::format("{}: only root may ask the daemon", raw.error().message));
-    return complain(failed, raw.error().message);
+    if (code == EACCES) return failed_with(failed, fmt::format("{}: only root may ask the daemon", raw.error().message));
+    return failed_with(failed, raw.error().message);
   }
-  const json answer = json::parse(*raw, nullptr, false);
-  if (!answer.is_object()) return complain(failed, "the daemon's answer is no JSON object");
-  if (!answer.value("ok", false)) return complain(failed, answer.value("error", "the daemon gives no reason"));
-  fmt::print("{}", context.json ? answer.dump(2) + "\n" : print(answer));
+  json answer = json::parse(*raw, nullptr, false);
+  if (!answer.is_object()) return failed_with(failed, "the daemon's answer is no JSON object");
+  if (!answer.value("ok", false)) return failed_with(failed, answer.value("error", "the daemon gives no reason"));
+  return answer;
+}
+
+// ... and prints the answer by `print`, or as it is with -j.
+int ask_and_print(const Context& context, const char* question, std::string (*print)(const json&)) {
+  int exit_code = failed;
+  const auto answer = ask(context, question, exit_code);
+  if (!answer) return exit_code;
+  fmt::print("{}", context.json ? answer->dump(2) + "\n" : print(*answer));
   return fine;
 }
 
@@ -78,10 +96,90 @@ int check(const Context& context) {
   return conf::config_test_exit_code(compiled);
 }
 
+int conf_keywords(const Context& context) {
+  if (context.markdown) {
+    fmt::print("{}", conf::manual_markdown());
+    return fine;
+  }
+  const conf::Block block = context.file.empty()     ? conf::Block::none
+                            : context.file == "root" ? conf::Block::root
+                                                     : conf::block_by_path(context.file);
+  if (block == conf::Block::none && !context.file.empty()) {
+    std::vector<std::string_view> paths;
+    for (std::size_t i = 1; i < static_cast<std::size_t>(conf::Block::count); ++i) paths.push_back(conf::info(static_cast<conf::Block>(i)).path);
+    const std::string_view close = conf::nearest(context.file, paths);
+    return complain(failed, fmt::format("there is no block {}{}", context.file, close.empty() ? "" : fmt::format("; did you mean {}?", close)));
+  }
+  if (!context.json) {
+    fmt::print("{}", conf::manual_text(block));
+    return fine;
+  }
+  json list = json::array();
+  for (const conf::Keyword& k : conf::keywords()) {
+    if (block != conf::Block::none && conf::find_keyword(block, k.name) != &k) continue;
+    list.push_back({{"block", conf::info(k.block).path}, {"keyword", k.name}, {"argument", k.form},  {"default", k.fallback},
+                    {"since", k.since},                  {"help", k.help},    {"in_effect", conf::is_obeyed(k)}});
+  }
+  fmt::print("{}\n", list.dump(2));
+  return fine;
+}
+
+// False: the file cannot be used, and that has been said.
+bool compile_file(const Context& context, const conf::Options& options, conf::Compiled& out) {
+  conf::DiskReader disk;
+  out = conf::compile(context.file, disk, options);
+  if (out.usable()) return true;
+  if (!out.found) {
+    complain(failed, fmt::format("there is no file {}", context.file));
+  } else {
+    fmt::print(stderr, "{}", out.diagnostics.render());
+  }
+  return false;
+}
+
+int conf_print(const Context& context) {
+  conf::Compiled compiled;
+  if (!compile_file(context, {}, compiled)) return failed;
+  fmt::print("{}", conf::print(compiled.model));
+  return fine;
+}
+
+// The running daemon's text, compiled here: the daemon itself has better things to do.
+int plan(const Context& context) {
+  int exit_code = failed;
+  const auto answer = ask(context, "configuration", exit_code);
+  if (!answer) return exit_code;
+  conf::Options options;
+  options.config_id = answer->value("config_id", "");
+  options.xdirector_file = answer->value("xdirector_file", "");
+  conf::Sources sources;
+  for (const json& file : answer->value("files", json::array())) sources.files.push_back({file.value("name", ""), file.value("text", "")});
+  for (const json& pattern : answer->value("patterns", json::array()))
+    sources.patterns.emplace_back(pattern.value("pattern", ""), pattern.value("names", std::vector<std::string>()));
+  conf::BundleReader reader(std::move(sources));
+  const conf::Compiled running = conf::compile(reader.root(), reader, options);
+  conf::Compiled wanted;
+  if (!compile_file(context, options, wanted)) return failed;
+
+  const auto changes_found = conf::difference(running.model, wanted.model);
+  if (context.json) {
+    json list = json::array();
+    for (const conf::Change& c : changes_found)
+      list.push_back({{"kind", conf::name(c.kind)}, {"object", c.object}, {"before", c.before}, {"after", c.after}, {"effect", c.effect}});
+    fmt::print("{}\n", json{{"ok", true}, {"changes", list}}.dump(2, ' ', false, json::error_handler_t::replace));
+  } else {
+    fmt::print("{}", conf::render(changes_found));
+  }
+  return changes_found.empty() ? fine : changes;
+}
+
 constexpr Verb table[] = {
     {"status", "instances, services, interfaces and processes of the running daemon", nullptr, status},
     {"reasons", "what the packet path did with packets, and why", nullptr, reasons},
     {"check", "compile a configuration and show what is wrong with it; exits as keepalived -t does", "FILE", check},
+    {"plan", "what a reload to this file would change in the running daemon; nothing is applied", "FILE", plan},
+    {"conf keywords", "every keyword of the language, or those of one block", "[BLOCK]", conf_keywords},
+    {"conf print", "what a file means: the compiled configuration as canonical keepalived.conf", "FILE", conf_print},
 };
 
 }  // namespace

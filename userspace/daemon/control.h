@@ -2,6 +2,8 @@
 //
 //   {"question": "status"}   → {"ok": true, "daemon": {...}, "processes": [...], "instances": [...], "services": [...], ...}
 //   {"question": "reasons"}  → {"ok": true, "reasons": [{"name": "...", "packets": N}, ...]}
+//   {"question": "configuration"} → {"ok": true, "files": [{"name", "text"}], "patterns": [{"pattern", "names"}], "config_id",
+//                                   "xdirector_file"}: all that was read for what runs now
 //   anything else            → {"ok": false, "error": "..."}
 #pragma once
 

@@ -59,7 +59,15 @@ void Parent::answer(const std::string& question, Control::Reply reply) {
     }
     return reply(text_of({{"ok", true}, {"reasons", list}}));
   }
-  reply(refusal("unknown question '" + what + "': status, reasons"));
+  if (what == "configuration") {
+    if (!running_) return reply(refusal("no configuration is in effect yet"));
+    const conf::Sources& sources = running_->compiled.sources;
+    json found_all{{"ok", true}, {"config_id", options_.config_id}, {"xdirector_file", options_.xdirector_file}, {"files", json::array()}, {"patterns", json::array()}};
+    for (const auto& file : sources.files) found_all["files"].push_back({{"name", file.name}, {"text", file.text}});
+    for (const auto& [pattern, names] : sources.patterns) found_all["patterns"].push_back({{"pattern", pattern}, {"names", names}});
+    return reply(text_of(found_all));
+  }
+  reply(refusal("unknown question '" + what + "': status, reasons, configuration"));
 }
 
 void Parent::ask_children(Control::Reply reply) {

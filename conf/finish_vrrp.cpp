@@ -243,6 +243,11 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
   i.notify_priority_changes = d.notify_priority_changes.value_or(b.notify_priority_changes);
   if (d.vmac_only_at.length && !d.has_vmac)
     b.warn(d.vmac_only_at, fmt::format("{}: {} has no effect without use_vmac", i.name, d.vmac_only_at.text));
+  for (const UnicastPeer& peer : i.unicast_peers) {
+    if (i.unicast_src_ip && *i.unicast_src_ip == peer.address)
+      b.advise(d.at, fmt::format("{}: unicast peer {} is its own unicast_src_ip: it would hear itself; name the other routers only",
+                                 i.name, peer.address.str()));
+  }
   apply_priority(b, d);
   apply_advert_interval(b, d);
   apply_authentication(b, d);

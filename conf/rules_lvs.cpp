@@ -557,6 +557,11 @@ void finish_virtual_server(Builder& b) {
       if (!r.checkers[c].own.log_all_failures) b.undecided.push_back({index, place, static_cast<std::int32_t>(c)});
     }
     out.real_servers.push_back(finished(b, r, d));
+    const RealServer& done = out.real_servers.back();
+    if (out.key.fwmark == 0 && done.forward == lvs::Forward::dr && done.endpoint.address == out.key.address)
+      b.advise(r.at, fmt::format("real server {} is the virtual server itself: DR would send its packets to this host for ever; "
+                                 "write the real server's own address",
+                                 done.endpoint.str()));
   }
   check_quorum(b, d, name);
   b.service_places.emplace_back(out.key, d.at);

@@ -313,5 +313,17 @@ TEST(Interfaces, AreAskedForOnlyWhenSomebodyKnows) {
   EXPECT_THAT(c.diagnostics.render(), HasSubstr("keepalived.conf:2:12: error: interface eth0 of VI_1 does not exist"));
 }
 
+TEST(Lint, RealServerThatIsTheVirtualServer) {
+  const Compiled c = compiled("virtual_server 10.0.0.1 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.0.0.1 80 {\n }\n}\n");
+  EXPECT_THAT(c.diagnostics.render(), HasSubstr("is the virtual server itself"));
+}
+
+TEST(Lint, UnicastPeerThatIsOurself) {
+  const Compiled c = compiled(
+      "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n unicast_src_ip 10.0.0.1\n unicast_peer {\n 10.0.0.1\n }\n"
+      " virtual_ipaddress {\n 10.0.0.9\n }\n}\n");
+  EXPECT_THAT(c.diagnostics.render(), HasSubstr("it would hear itself"));
+}
+
 }  // namespace
 }  // namespace xd::conf

@@ -52,7 +52,7 @@ std::vector<Change> between(const std::string& running, const std::string& wante
 
 TEST(Difference, OfTheSameTextIsNothing) {
   EXPECT_THAT(between(instance + service, instance + service), IsEmpty());
-  EXPECT_EQ(render({}), "nothing to do\n");
+  EXPECT_EQ(render(std::vector<Change>{}), "nothing to do\n");
 }
 
 TEST(Difference, NamesTheStatementAndTheElectionItTouches) {

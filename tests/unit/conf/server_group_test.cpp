@@ -17,7 +17,9 @@ std::string server(const std::string& kind, const std::string& more = "") {
 
 Compiled compiled(const std::string& text) {
   Compiled c = compile_text("/keepalived.conf", text);
-  if (c.usable()) EXPECT_EQ(compile_text("/printed.conf", print(c.model)).model, c.model) << print(c.model);
+  if (c.usable()) {
+    EXPECT_EQ(compile_text("/printed.conf", print(c.model)).model, c.model) << print(c.model);
+  }
   return c;
 }
 

@@ -1,0 +1,52 @@
+"""A large configuration: compiled in at most half of keepalived -t's time, in 60 MB, and in time that grows as the file does."""
+
+import resource
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lib.compilers import CONF_CHECK, ROOT
+
+
+def written(path, services, servers):
+    with path.open("w") as out:
+        subprocess.run([sys.executable, ROOT / "tests/bench/make_config.py", str(services), str(servers)], stdout=out, check=True)
+    return path
+
+
+def best_time(run, times=3):
+    def one():
+        begin = time.monotonic()
+        run()
+        return time.monotonic() - begin
+
+    return min(one() for _ in range(times))
+
+
+def compile_it(path):
+    subprocess.run([CONF_CHECK, path], capture_output=True, check=True)
+
+
+@pytest.mark.skipif(shutil.which("keepalived") is None, reason="keepalived is not installed")
+def test_half_of_keepalived(tmp_path):
+    path = written(tmp_path / "large.conf", 2284, 37298)
+    theirs = best_time(lambda: subprocess.run(["unshare", "--net", "keepalived", "-t", "-f", path], capture_output=True, check=True))
+    ours = best_time(lambda: compile_it(path))
+    assert ours <= theirs / 2, f"{ours:.2f} s, keepalived {theirs:.2f} s"
+
+
+def test_memory(tmp_path):
+    path = written(tmp_path / "large.conf", 2284, 37298)
+    subprocess.run([CONF_CHECK, path], capture_output=True, check=True,
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (60 << 20, 60 << 20)))
+
+
+def test_ten_times_the_size_takes_ten_times_as_long(tmp_path):
+    small = written(tmp_path / "small.conf", 2284, 37298)
+    large = written(tmp_path / "large.conf", 22840, 372980)
+    once = best_time(lambda: compile_it(small))
+    tenfold = best_time(lambda: compile_it(large), 1)
+    assert tenfold <= once * 15, f"{once:.2f} s and {tenfold:.2f} s"

@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
+#include "base/notify_fifo.h"
 #include "base/process.h"
+#include "base/script.h"
 #include "checkers/generation.h"
 #include "checkers/network_prober.h"
 #include "checkers/wording.h"
@@ -38,12 +42,20 @@ class Engine::Impl {
     auto built = Generation::build(loop_, model, [this](CheckerRun& run) { begin_attempt(run); });
     if (!built) return std::move(built).error();
     prepared_ = std::move(*built);
+    plan_fifos(model);
     return {};
   }
 
-  void abort() { prepared_.reset(); }
+  void abort() {
+    prepared_.reset();
+    planned_fifos_ = {};
+  }
 
   void commit() {
+    // Who goes on for another process goes on with its FIFOs; one that VRRP writes to as well is made by the VRRP process.
+    const bool resumed = past_.has_value();
+    common_fifo_.become(std::exchange(planned_fifos_.common, {}), planned_fifos_.common_is_ours && !resumed);
+    own_fifo_.become(std::exchange(planned_fifos_.own, {}), !resumed);
     const auto past = past_ ? *std::exchange(past_, std::nullopt) : current_->snapshot();
     const auto old = std::exchange(current_, std::move(prepared_));
     for (const auto& warning : current_->warnings) log::warning("{}", warning);
@@ -84,6 +96,8 @@ class Engine::Impl {
     }
     publish_later_.reset();
     run_queued();
+    common_fifo_.become({}, false);
+    own_fifo_.become({}, false);
   }
 
   void resume(Snapshot snapshot) { past_ = std::move(snapshot); }
@@ -148,6 +162,7 @@ class Engine::Impl {
     log::info("{}", server_changed(names_of(server), up, member.inhibit_on_failure));
     member.up = up;
     server.since = Clock::now();
+    tell_server(server, up);
     queue(up ? server.notify_up : server.notify_down);
     recount(service);
     service.refill();
@@ -162,6 +177,7 @@ class Engine::Impl {
     log::info("{}", quorum_line(gained ? QuorumEvent::gained : QuorumEvent::lost, service.pool, threshold,
                                 name_of(service.config->key)));
     if (service.pool.sorry) tell_sorry(service, !gained);
+    tell_fifos(fifo_line_of_service(name_of(service.config->key), gained));
     queue(gained ? service.quorum_up : service.quorum_down);
     return change;
   }
@@ -216,6 +232,7 @@ class Engine::Impl {
       log::info("{}",
                 quorum_line(QuorumEvent::absent_at_start, pool, quorum_threshold(pool), name_of(service.config->key)));
       tell_sorry(service, true);
+      tell_fifos(fifo_line_of_service(name_of(service.config->key), false));
       queue(service.quorum_down);
     }
     service.refill();
@@ -231,6 +248,7 @@ class Engine::Impl {
       }
       if (before.up != member.up) {
         log::info("{}", server_changed(names_of(server), member.up, member.inhibit_on_failure));
+        tell_server(server, member.up);
         queue(member.up ? server.notify_up : server.notify_down);
       }
       return;
@@ -254,7 +272,44 @@ class Engine::Impl {
     if (script) scripts_.push_back(*script);
   }
 
+  void tell_server(const Server& server, bool up) { tell_fifos(fifo_line_of_server(names_of(server), up)); }
+  void tell_fifos(std::string line) { lines_.push_back(std::move(line)); }
+
+  struct PlannedFifos {
+    std::vector<NotifyFifo::Definition> common, own;  // notify_fifo, lvs_notify_fifo
+    bool common_is_ours = false;
+  };
+
+  void plan_fifos(const conf::Model& model) {
+    planned_fifos_ = {};
+    planned_fifos_.common_is_ours = model.vrrp_instances.empty();
+    plan_fifo(model.global, model.global.notify_fifo, planned_fifos_.common);
+    plan_fifo(model.global, model.global.lvs_notify_fifo, planned_fifos_.own);
+  }
+
+  void plan_fifo(const conf::Global& global, const conf::Fifo& fifo, std::vector<NotifyFifo::Definition>& to) {
+    if (!fifo) return;
+    NotifyFifo::Definition definition{.path = fifo.path, .uid = {}, .gid = {}, .reader = {}};
+    if (auto owner = fifo_owner(fifo.user, fifo.group)) {
+      std::tie(definition.uid, definition.gid) = *owner;
+    } else {
+      prepared_->warnings.push_back("FIFO " + fifo.path + " stays ours: " + owner.error().message);
+    }
+    if (fifo.reader) {
+      if (auto reader = script_command(fifo.reader.words, fifo.reader.user, fifo.reader.group, global.script_user, global.script_group)) {
+        definition.reader = std::move(*reader);
+      } else {
+        prepared_->warnings.push_back("FIFO " + fifo.path + " gets no reader: " + reader.error().message);
+      }
+    }
+    to.push_back(std::move(definition));
+  }
+
   void run_queued() {
+    for (const auto& line : std::exchange(lines_, {})) {
+      common_fifo_.write(line);
+      own_fifo_.write(line);
+    }
     for (const auto& command : std::exchange(scripts_, {})) {
       const auto pid = spawn(command);
       if (!pid) {
@@ -277,6 +332,10 @@ class Engine::Impl {
   lvs::Services desired_;
   Loop::Source publish_later_;
   std::deque<Command> scripts_;
+  std::vector<std::string> lines_;  // for the FIFOs
+  PlannedFifos planned_fifos_;
+  NotifyFifos common_fifo_{loop_, [](const std::string& problem) { log::warning("{}", problem); }};
+  NotifyFifos own_fifo_{loop_, [](const std::string& problem) { log::warning("{}", problem); }};
   std::map<pid_t, Loop::Source> running_;
 };
 

@@ -107,4 +107,12 @@ std::string pool_changed(const std::string& service, bool added) {
                      service);
 }
 
+std::string fifo_line_of_server(const ServerNames& names, bool up) {
+  return fmt::format("RS {} {} {}\n", names.server, names.service, up ? "UP" : "DOWN");
+}
+
+std::string fifo_line_of_service(const std::string& service, bool up) {
+  return fmt::format("VS {} {}\n", service, up ? "UP" : "DOWN");
+}
+
 }  // namespace xd::checkers

@@ -41,4 +41,8 @@ std::string quorum_line(QuorumEvent event, const Pool& pool, std::int64_t thresh
 std::string sorry_changed(const ServerNames& names, bool in_use, bool inhibit);
 std::string pool_changed(const std::string& service, bool added);  // the servers that are up, all together
 
+// Lines of the FIFOs: "RS [192.0.2.10]:tcp:80 [192.0.2.1]:tcp:80 UP" and "VS [192.0.2.1]:tcp:80 DOWN", with a newline.
+std::string fifo_line_of_server(const ServerNames& names, bool up);
+std::string fifo_line_of_service(const std::string& service, bool up);
+
 }  // namespace xd::checkers

@@ -101,6 +101,7 @@ const Rule rules[] = {
     {G, "fifo_write_vrrp_states_on_reload",
      [](Builder& b, const Value&) { b.model.global.fifo_write_vrrp_states_on_reload = true; }},
 
+    {Block::root, "child_wait_time", [](Builder& b, const Value& v) { b.model.global.child_wait_time = seconds(v); }},
     {G, "json_version", [](Builder& b, const Value& v) { b.model.global.json_version = static_cast<int>(v.number); }},
 
     {G, "script_user", script_user},

@@ -28,7 +28,12 @@ def test_sorry_server_and_quorum(lab):
              f"    sorry_server {servers[2]} 80\n")
     notify = f'notify_up "{script} server up"\n        notify_down "{script} server down"'
     conf = director_conf("NAT", servers=servers[:2], extra=extra, server_extra=notify)
-    site.start(lambda name: conf(name).replace("global_defs {", "global_defs {\n    script_user root"))
+    # Both FIFOs have the same reader; the one of VRRP and LVS together hears the instance as well.
+    reader = d1.directory / "reader"
+    reader.write_text(f'#!/bin/sh\nexec cat "$1" >> "{d1.directory}/lines_${{1##*/}}"\n')
+    reader.chmod(0o700)
+    fifos = "".join(f"\n    {which}notify_fifo {d1.directory}/{which}fifo\n    {which}notify_fifo_script {reader}" for which in ("", "lvs_"))
+    site.start(lambda name: conf(name).replace("global_defs {", "global_defs {\n    script_user root" + fifos))
     site.wait_master("d1")
     wait_for(lambda: set(ask(site.client, VIP, count=4)) == {"web1", "web2"}, "both servers to answer", 20)
 
@@ -41,3 +46,13 @@ def test_sorry_server_and_quorum(lab):
     wait_for(lambda: set(ask(site.client, VIP, count=4)) == {"web1", "web2"}, "both servers to answer again", 20)
     wait_for(lambda: "quorum up" in heard.read_text().splitlines(), "quorum_up")
     assert "server up" in heard.read_text()
+
+    service = f"[{VIP}]:tcp:80"
+    wanted = [line.format(rs=f"[{servers[0]}]:tcp:80", vs=service) for line in ("RS {rs} {vs} DOWN", "VS {vs} DOWN", "RS {rs} {vs} UP", "VS {vs} UP")]
+
+    def lines(name):
+        return (d1.directory / f"lines_{name}").read_text().splitlines()
+
+    wait_for(lambda: lines("lvs_fifo")[-4:] == wanted, f"{wanted} in lvs_notify_fifo")
+    wait_for(lambda: [line for line in lines("fifo") if line[:2] in ("RS", "VS")][-4:] == wanted, f"{wanted} in notify_fifo")
+    assert any(line.startswith("INSTANCE ") and " MASTER " in line for line in lines("fifo"))

@@ -31,7 +31,6 @@ constexpr int unusable_configuration = 2;
 constexpr int no_configuration = 6;
 
 constexpr Duration phase_limit = 60s;      // for all children to prepare, and again to commit
-constexpr Duration child_wait_time = 5s;   // from SIGTERM to SIGKILL, keepalived's default
 
 // A child that ends with one of these would end so again: it is not started a second time.
 bool is_permanent(const siginfo_t& death) {
@@ -72,7 +71,7 @@ Parent::Parent(Loop& loop, const Options& options, const std::vector<std::string
       kill_timer_(loop, [this] {
         for (const auto& member : members_) {
           if (!member->child) continue;
-          log::warning("{}: has not stopped within {}; killing it", name(member->role), in_words(child_wait_time));
+          log::warning("{}: has not stopped within {}; killing it", name(member->role), in_words(child_wait_time()));
           member->child->kill(SIGKILL);
         }
       }) {
@@ -91,6 +90,8 @@ Parent::Parent(Loop& loop, const Options& options, const std::vector<std::string
   signals_.push_back(loop.signal(SIGRTMAX, [](const signalfd_siginfo&) { log::info("There are no threads of keepalived's kind to dump: see xdirector status"); }));
   signals_.push_back(loop.signal(SIGCHLD, [this](const signalfd_siginfo&) { reap_strangers(); }));
 }
+
+Duration Parent::child_wait_time() const { return running_ ? running_->compiled.model.global.child_wait_time : conf::Global{}.child_wait_time; }
 
 // The children write what they know; ours are the configuration as it was understood, and the processes.
 void Parent::dump(int signo) {
@@ -375,7 +376,7 @@ void Parent::stop(int code, const std::string& why) {
   }
   service_manager_.stopping();
   reload_limit_.disarm();
-  kill_timer_.arm_in(child_wait_time);
+  kill_timer_.arm_in(child_wait_time());
   for (const auto& m : members_) {
     m->timer.disarm();
     if (!m->child) continue;

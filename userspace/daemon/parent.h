@@ -89,6 +89,7 @@ class Parent {
   // The end.
   void stop(int code, const std::string& why);
   void leave_when_alone();
+  Duration child_wait_time() const;  // from the order to stop to SIGKILL
 
   // The operator.
   void open_control();

@@ -121,7 +121,7 @@ class Node:
             ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "--mount",
              "--pid", "--uts", "--fork", "--kill-child", "sh", "-ec", setup],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-        self.init = int(wait_for(self._ready, f"node {name}", timeout=10, step=0.002))
+        self.init = int(wait_for(self._ready, f"node {name}", timeout=30, step=0.002))
         self.enter = ["nsenter", "-t", str(self.init), "--net", "--mount", "--pid", "--uts", "--"]
         note(f"# {name}: enter it with  {shlex.join(self.enter)} bash")
         self.run("ip link set lo up")

@@ -245,7 +245,9 @@ void Builder::statement(const Tree& tree, const Statement& s, Block block, bool 
   const bool judged = rule && rule->effect == Rule::Effect::judged;
   if ((!rule || rule->effect != Rule::Effect::obeyed) && !quiet && !ineffective_said_[row]) {
     ineffective_said_[row] = true;
-    advise(value.at(), fmt::format("accepted, not in effect yet: {}", keyword->name));
+    const bool is_checker = block == Block::real_server && keyword->argument.opens != Block::none;
+    advise(value.at(), fmt::format("accepted, not in effect yet: {}{}", keyword->name,
+                                   is_checker ? "; a real server that has no other checker counts as up, always" : ""));
   }
   if (rule && (!quiet || judged)) rule->apply(*this, value);
   if (std::exchange(skip_, false)) return;

@@ -454,6 +454,8 @@ std::string print(const RealServer& server) {
 
 std::string print(const Model& model) {
   Writer w;
+  if (model.global.child_wait_time != Global{}.child_wait_time)
+    w.line("child_wait_time {}", time_of(model.global.child_wait_time));
   print_global(w, model.global);
   for (const VrrpScript& s : model.vrrp_scripts) print_script(w, s);
   for (const VrrpInstance& i : model.vrrp_instances) print_instance(w, i);

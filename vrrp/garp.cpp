@@ -122,6 +122,7 @@ void GarpSchedule::schedule(std::uint32_t owner, std::span<const Target> targets
 std::optional<TimePoint> GarpSchedule::next() const {
   std::optional<TimePoint> soonest;
   for (const auto& burst : bursts_) {
+    if (soonest && burst.at >= *soonest) break;  // they are sorted
     const auto free = free_at_.find(lane(burst));
     const TimePoint at = free == free_at_.end() ? burst.at : std::max(burst.at, free->second);
     if (!soonest || at < *soonest) soonest = at;
@@ -130,6 +131,7 @@ std::optional<TimePoint> GarpSchedule::next() const {
 }
 
 void GarpSchedule::take_due(TimePoint now, std::vector<Due>& out) {
+  if (bursts_.empty() || bursts_.front().at > now) return;
   for (auto& burst : bursts_) {
     if (burst.at > now) break;
     const std::size_t frames = burst.targets.size() * burst.repeat;

@@ -46,6 +46,7 @@ struct Instance {
   bool started = false;
   bool deleted = false;              // by a reload
   bool deaf = false;                 // its ear is to be replaced
+  std::optional<TimePoint> scheduled;  // its place in the router's schedule
 
   std::uint64_t adverts_sent = 0;
   std::uint64_t priority_zero_sent = 0;

@@ -274,6 +274,7 @@ void Router::commit() {
       continue;
     }
     instance.state.due = std::min(instance.state.due.value_or(now), now + instance.election.interval);
+    schedule(instance);
     const auto gained = instance.addresses.acquire(problems);
     log_problems(instance, problems);
     std::vector<GarpSchedule::Target> targets;
@@ -313,7 +314,10 @@ void Router::remove_instances(std::vector<std::unique_ptr<Instance>> leaving) {
     give(*instance, Stop{});
   }
   finish();  // while they are still there
-  for (const auto& instance : leaving) forget_gates(*instance);
+  for (const auto& instance : leaving) {
+    forget_gates(*instance);
+    unschedule(*instance);
+  }
 }
 
 void Router::build_groups(Plan& plan) {
@@ -419,11 +423,7 @@ std::optional<TimePoint> Router::next() const {
     if (at && (!soonest || *at < *soonest)) soonest = at;
   };
   if (stopped_) return soonest;
-  for (const auto& instance : instances_) {
-    consider(timeout_at(*instance));
-    consider(instance->farewell_at);
-    if (instance->deaf) consider(ports_.now());
-  }
+  if (!schedule_.empty()) consider(schedule_.begin()->first);
   consider(garp_.next());
   consider(scripts_.next());
   consider(start_at_);
@@ -438,20 +438,45 @@ void Router::run() {
     start_at_.reset();
     for (auto& instance : instances_) start_if_ready(*instance);
   }
-  const auto due = [&](const auto& instance) {
-    const auto at = timeout_at(*instance);
-    return at && *at <= now;
-  };
-  for (auto& instance : instances_) {
+  due_.clear();
+  for (const auto& [at, instance] : schedule_) {
+    if (at > now) break;
+    due_.push_back(instance);
+  }
+  std::sort(due_.begin(), due_.end(), [](const Instance* a, const Instance* b) { return a->id < b->id; });  // as in the file
+  for (Instance* instance : due_) {
     if (std::exchange(instance->deaf, false)) tune(*instance);
   }
   // What arrived in time is heard before its absence is believed.
-  if (std::any_of(instances_.begin(), instances_.end(), due)) ports_.transport.drain();
-  for (auto& instance : instances_) {
-    if (due(instance)) time_out(*instance);
+  if (!due_.empty()) ports_.transport.drain();
+  for (Instance* instance : due_) {
+    if (const auto at = timeout_at(*instance); at && *at <= now) time_out(*instance);
     if (instance->farewell_at && *instance->farewell_at <= now) say_farewell(*instance);
+    schedule(*instance);
   }
   scripts_.run();
+}
+
+// Its state, its ear or what it waits for may have changed.
+void Router::schedule(Instance& instance) {
+  std::optional<TimePoint> at = timeout_at(instance);
+  if (instance.farewell_at && (!at || *instance.farewell_at < *at)) at = instance.farewell_at;
+  if (instance.deaf) at = TimePoint{};
+  if (at == instance.scheduled) return;
+  if (!at) return unschedule(instance);
+  if (instance.scheduled) {
+    auto place = schedule_.extract({*instance.scheduled, &instance});  // used again: a steady advert allocates nothing
+    place.value().first = *at;
+    schedule_.insert(std::move(place));
+  } else {
+    schedule_.insert({*at, &instance});
+  }
+  instance.scheduled = at;
+}
+
+void Router::unschedule(Instance& instance) {
+  if (instance.scheduled) schedule_.erase({*instance.scheduled, &instance});
+  instance.scheduled.reset();
 }
 
 void Router::time_out(Instance& instance) {
@@ -461,7 +486,7 @@ void Router::time_out(Instance& instance) {
     instance.deaf = true;
     instance.state.due = ports_.now() + master_down_interval(instance.election.version, instance.state.priority, instance.state.master_interval,
                                                              instance.election.down_timer_adverts);
-    return;
+    return schedule(instance);
   }
   std::optional<Heard> last;
   // A master that is on time has been handed whatever there was to hear.
@@ -592,6 +617,7 @@ void Router::carry_out(const Todo& todo) {
       if (todo.before == Role::master && todo.cause == Cause::better_advert && !instance.election.higher_prio_send_advert) {
         instance.yielded_at = ports_.now();
         instance.farewell_at = instance.yielded_at + farewell_delay;
+        schedule(instance);
       }
       log::info("({}) Entering BACKUP STATE{}", name, todo.before == Role::init && !instance.waited ? " (init)" : "");
       leave(instance, todo);
@@ -829,9 +855,13 @@ void Router::on_link(const netlink::Link& link, bool gone) {
 void Router::on_address(const netlink::Address& address) {
   const auto* link = ports_.netlink.table().link(address.index);
   if (link == nullptr) return;
+  const IpAddress& ip = address.prefix.address;
+  const bool vip = is_vip(ip);
   for (auto& instance : instances_) {
     if (instance->conf.interface != link->name) continue;
     const IpAddress before = instance->election.source;
+    // A VIP that comes or goes changes nobody's source but an owner's: thousands of them need not be looked through each time.
+    if (vip && !before.is_unset() && before != ip) continue;
     choose_source(*instance);
     if (instance->election.source == before) continue;
     tune(*instance);
@@ -864,6 +894,7 @@ void Router::listen(Instance& instance) {
 }
 
 void Router::follow(Instance& instance) {
+  schedule(instance);
   if (!instance.ear) return;
   if (auto status = instance.ear->follow(instance.state); !status) log::error("({}) {}", instance.conf.name, status.error().message);
 }

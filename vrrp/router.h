@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -116,6 +117,8 @@ class Router {
   void follow(Instance& instance);
   bool is_deaf(Instance& instance) const;
   void time_out(Instance& instance);
+  void schedule(Instance& instance);
+  void unschedule(Instance& instance);
   void note_rival(Instance& instance, const Heard& heard);
   void say_farewell(Instance& instance);
   bool is_vip(const IpAddress& address) const;
@@ -145,6 +148,10 @@ class Router {
   bool committed_ = false;
   bool stopped_ = false;
   std::uint32_t next_id_ = 1;
+
+  // By when run() has something to do for them: one look tells which of thousands are due.
+  std::set<std::pair<TimePoint, Instance*>> schedule_;
+  std::vector<Instance*> due_;  // kept between turns
 
   // The turn in progress.
   int depth_ = 0;

@@ -388,6 +388,8 @@ bool Builder::check_arguments(Value& v, bool quiet) {
     case Arg::named_block:
     case Arg::named_values:
       if (v.args.empty()) {
+        // keepalived gives up at a track_file without a name; at its other blocks it goes on.
+        if (k.argument.opens == Block::track_file) return missing_argument(v), false;
         warn(v.at(), fmt::format("{} needs a name; the block is ignored", k.name));
         return false;
       }

@@ -25,6 +25,17 @@ JSON = signal.SIGRTMIN + 2
 CLEAR = signal.SIGRTMAX - 1
 
 
+def whole(path, what):
+    """A dump's text once it no longer grows: keepalived writes its files in place, piece by piece."""
+    seen = [""]
+
+    def settled():
+        before, seen[0] = seen[0], path.read_text() if path.exists() else ""
+        return seen[0] if seen[0] == before else ""
+
+    return wait_for(settled, what, step=0.2)
+
+
 def files_of(lab, pair, program):
     r1 = pair.routers[0]
     folder = r1.directory / program.rsplit("/", 1)[-1]
@@ -42,12 +53,12 @@ def files_of(lab, pair, program):
                          (JSON, "keepalived.json")):
         os.kill(one.pid(), number)
         path = folder / name
-        read[name] = wait_for(lambda p=path: p.exists() and p.read_text(), f"{name} of {program}")
+        read[name] = whole(path, f"{name} of {program}")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     os.kill(one.pid(), CLEAR)
     (folder / "keepalived.stats").unlink()
     os.kill(one.pid(), signal.SIGUSR2)
-    read["cleared"] = wait_for(lambda: (folder / "keepalived.stats").exists() and (folder / "keepalived.stats").read_text(), "new statistics")
+    read["cleared"] = whole(folder / "keepalived.stats", "new statistics")
     assert one.stop() == 0
     return read
 

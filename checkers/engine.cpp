@@ -284,6 +284,10 @@ class Engine::Impl {
     planned_fifos_ = {};
     planned_fifos_.common_is_ours = model.vrrp_instances.empty();
     plan_fifo(model.global, model.global.notify_fifo, planned_fifos_.common);
+    // The VRRP process starts the reader of the FIFO it makes; a second one would take lines out of the first one's order.
+    if (!planned_fifos_.common_is_ours) {
+      for (auto& fifo : planned_fifos_.common) fifo.reader = {};
+    }
     plan_fifo(model.global, model.global.lvs_notify_fifo, planned_fifos_.own);
   }
 

@@ -239,7 +239,7 @@ constexpr Keyword table[] = {
     {Block::global_defs, "notify_fifo", words, "<path> [<user> [<group>]]", "", "",
      "FIFO receiving all VRRP and LVS events"},
     {Block::global_defs, "notify_fifo_script", command, "\"<cmd>\" [<user> [<group>]]", "", "",
-     "Reader started per child; FIFO path appended"},
+     "Reader; FIFO path appended"},
     {Block::global_defs, "vrrp_notify_fifo", words, "<path> [<user> [<group>]]", "", "", "FIFO for VRRP events only"},
     {Block::global_defs, "vrrp_notify_fifo_script", command, "\"<cmd>\" [<user> [<group>]]", "", "",
      "Reader of the VRRP FIFO"},

@@ -61,9 +61,9 @@ static __always_inline int sum_is_valid(__u64 sum) {
 }
 
 struct advert_sums {
-  __u32 offset; /* of the VRRP message in the frame */
-  __u32 words;  /* its length */
-  __u32 count;  /* of its addresses */
+  __u32 offset;    /* of the VRRP message in the frame */
+  __u32 words;     /* its length */
+  __u32 count;     /* of its addresses */
   __u32 addresses; /* out: sum of xd_address_mix() */
   __u64 message;   /* out: sum of its words */
 };
@@ -100,9 +100,7 @@ __attribute__((noinline)) int sum_advert(struct xdp_md *ctx, struct advert_sums 
   return 1;
 }
 
-static __always_inline int is_v4(const __be32 mapped[4], __be32 address) {
-  return mapped[3] == address && mapped[2] == bpf_htonl(0xffff);
-}
+static __always_inline int is_v4(const __be32 mapped[4], __be32 address) { return mapped[3] == address && mapped[2] == bpf_htonl(0xffff); }
 
 static __always_inline int is_source_of(const struct xd_watch_config *config, __be32 address) {
 #pragma clang loop unroll(disable)
@@ -121,8 +119,8 @@ static __always_inline int is_password(const struct xd_watch_config *config, con
 }
 
 /* Is it an advert at all? XD_REJECT_COUNT: yes. */
-static __always_inline enum xd_reject well_formed(struct xdp_md *ctx, struct advert *advert,
-                                                  const struct xd_watch_config *config, int multicast) {
+static __always_inline enum xd_reject well_formed(struct xdp_md *ctx, struct advert *advert, const struct xd_watch_config *config,
+                                                  int multicast) {
   struct iphdr *ip = advert->ip;
   struct vrrp_header *vrrp = advert->vrrp;
   __u8 version = vrrp->version_type >> 4;
@@ -131,12 +129,10 @@ static __always_inline enum xd_reject well_formed(struct xdp_md *ctx, struct adv
   if (version != 2 && version != 3) return XD_REJECT_VERSION;
   if ((vrrp->version_type & 0xf) != 1) return XD_REJECT_TYPE;
   if (advert->length != sizeof(*vrrp) + 4 * (__u32)vrrp->count + v2_auth_length(version)) return XD_REJECT_LENGTH;
-  advert->interval = version == 2 ? vrrp->v2.seconds * XD_NS_PER_SEC
-                                  : (bpf_ntohs(vrrp->centiseconds) & 0xfff) * XD_NS_PER_CS;
+  advert->interval = version == 2 ? vrrp->v2.seconds * XD_NS_PER_SEC : (bpf_ntohs(vrrp->centiseconds) & 0xfff) * XD_NS_PER_CS;
   if (!advert->interval) return XD_REJECT_INTERVAL_ZERO;
 
-  struct advert_sums sums = {
-      .offset = (void *)vrrp - (void *)(long)ctx->data, .words = advert->length / 4, .count = vrrp->count};
+  struct advert_sums sums = {.offset = (void *)vrrp - (void *)(long)ctx->data, .words = advert->length / 4, .count = vrrp->count};
   if (!sum_advert(ctx, &sums)) return XD_REJECT_TOO_SHORT;
   __u64 sum = sums.message;
   __u8 form = XD_CHECKSUM_MESSAGE_ONLY;
@@ -153,8 +149,7 @@ static __always_inline enum xd_reject well_formed(struct xdp_md *ctx, struct adv
   }
 
   advert->remarks = 0;
-  if (config->flags & XD_WATCH_CHECK_ADDRESSES &&
-      (vrrp->count != config->address_count || sums.addresses != config->addresses))
+  if (config->flags & XD_WATCH_CHECK_ADDRESSES && (vrrp->count != config->address_count || sums.addresses != config->addresses))
     advert->remarks |= XD_REMARK_ADDRESSES;
   if (advert->interval != config->interval) advert->remarks |= XD_REMARK_INTERVAL;
   if (form != config->checksum) advert->remarks |= XD_REMARK_CHECKSUM;
@@ -197,8 +192,7 @@ static __always_inline void post(const struct xd_watch_key *key, __u16 type, __u
 }
 
 static __always_inline int same_source(const struct xd_heard *a, const struct xd_heard *b) {
-  return a->source[0] == b->source[0] && a->source[1] == b->source[1] && a->source[2] == b->source[2] &&
-         a->source[3] == b->source[3];
+  return a->source[0] == b->source[0] && a->source[1] == b->source[1] && a->source[2] == b->source[2] && a->source[3] == b->source[3];
 }
 
 static __always_inline int same_sender(const struct xd_heard *a, const struct xd_heard *b) {
@@ -266,8 +260,8 @@ static __always_inline int advert_path(struct xdp_md *ctx, struct packet *packet
 
   int multicast = (bpf_ntohl(ip->daddr) >> 28) == 0xe;
   struct xd_heard heard = {.at = bpf_ktime_get_ns(), .source = {0, 0, bpf_htonl(0xffff), ip->saddr}};
-  enum xd_reject reject = (void *)ip + packet->length > advert.end ? XD_REJECT_TOO_SHORT
-                                                                   : well_formed(ctx, &advert, &watch->config, multicast);
+  enum xd_reject reject =
+      (void *)ip + packet->length > advert.end ? XD_REJECT_TOO_SHORT : well_formed(ctx, &advert, &watch->config, multicast);
   if (reject == XD_REJECT_COUNT) reject = acceptable(&advert, &watch->config, multicast);
   if (reject < XD_REJECT_COUNT) {
     __sync_fetch_and_add(&watch->rejects[reject], 1);

@@ -94,7 +94,7 @@ static __always_inline void complete_checksum(struct xdp_md *ctx, const struct p
   if (!port || !(port->flags & XD_PORT_PARTIAL)) return;
   __u32 sum = xd_segment_sum(ctx, packet->l4 - (void *)packet->eth, packet->length - sizeof(struct iphdr));
   if (fold((__u64)pseudo_sum(packet) + sum) == 0xffff) return; /* complete, and alike by chance */
-  __u16 filled = ~sum; /* the field was the pseudo-header's sum, so the sum of the segment with it inside is the whole one */
+  __u16 filled = ~sum;               /* the field was the pseudo-header's sum, so the sum of the segment with it inside is the whole one */
   *check = filled ? filled : 0xffff; /* both mean zero; UDP takes the first for no checksum */
 }
 
@@ -105,8 +105,8 @@ static __always_inline __u8 first_checksum(struct xdp_md *ctx, const struct pack
 }
 
 /* The transport checksum of a packet whose addresses and ports change. */
-static __always_inline __u16 checksum_after(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow, __u16 check,
-                                            __u64 addresses, __u64 ports) {
+static __always_inline __u16 checksum_after(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow, __u16 check, __u64 addresses,
+                                            __u64 ports) {
   if (check != pseudo_sum(packet)) { /* nearly always: no look at the interface */
     if (!(flow->flags & XD_FLOW_COMPLETE)) flow->flags |= XD_FLOW_COMPLETE;
     return update(check, addresses + ports);

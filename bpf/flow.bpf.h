@@ -151,10 +151,11 @@ static __always_inline int flow_path(struct xdp_md *ctx, struct packet *packet, 
   __u32 index = flow->dest, state = flow->state;
   struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &index);
   if (!dest) return verdict(ctx, XD_NO_FLOW);
-  if (dest->generation != flow->generation ||
-      (packet->tcp_flags & TCP_SYN && (state == XD_STATE_TIME_WAIT || state == XD_STATE_CLOSE))) {
-    if (half_open) forget(&xd_half_open, &packet->key, flow);
-    else forget(&xd_flows, &packet->key, flow);
+  if (dest->generation != flow->generation || (packet->tcp_flags & TCP_SYN && (state == XD_STATE_TIME_WAIT || state == XD_STATE_CLOSE))) {
+    if (half_open)
+      forget(&xd_half_open, &packet->key, flow);
+    else
+      forget(&xd_flows, &packet->key, flow);
     return XD_SCHEDULE_ANEW;
   }
   if (!(dest->flags & XD_DEST_F_PRESENT)) return verdict(ctx, XD_DEST_REMOVED);

@@ -18,11 +18,11 @@ enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 }
 struct packet {
   struct ethhdr *eth;
   struct iphdr *ip;
-  void *l4;         /* TCP or UDP header, proved as far as its checksum */
+  void *l4; /* TCP or UDP header, proved as far as its checksum */
   void *data_end;
-  __u32 vlans;      /* as in xd_hop */
-  __u32 length;     /* of the IP datagram: frames may be padded */
-  __u8 tcp_flags;   /* 0 for UDP */
+  __u32 vlans;         /* as in xd_hop */
+  __u32 length;        /* of the IP datagram: frames may be padded */
+  __u8 tcp_flags;      /* 0 for UDP */
   __u32 maybe_partial; /* some interface gives us partial checksums, see checksum.bpf.h */
   struct xd_flow_key key;
 };

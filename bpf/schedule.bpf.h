@@ -25,8 +25,7 @@ static __always_inline void sip_round(__u64 v[4]) {
  * mh's key. */
 static __always_inline __u32 mh_hash(__u32 word) {
   const __u64 key = 2654435761u, last = 4ull << 56 | word;
-  __u64 v[4] = {0x736f6d6570736575ull ^ key, 0x646f72616e646f6dull ^ key, 0x6c7967656e657261ull ^ key,
-                0x7465646279746573ull ^ key ^ last};
+  __u64 v[4] = {0x736f6d6570736575ull ^ key, 0x646f72616e646f6dull ^ key, 0x6c7967656e657261ull ^ key, 0x7465646279746573ull ^ key ^ last};
   sip_round(v);
   v[0] ^= last;
   v[2] ^= 0xff;

@@ -5,8 +5,7 @@
 #include <linux/errno.h>
 
 static __always_inline struct xd_service *find_service(const struct packet *packet) {
-  struct xd_service_key key = {
-      .addr = {0, 0, bpf_htonl(0xffff), packet->key.daddr}, .port = packet->key.dport, .proto = packet->key.proto};
+  struct xd_service_key key = {.addr = {0, 0, bpf_htonl(0xffff), packet->key.daddr}, .port = packet->key.dport, .proto = packet->key.proto};
   struct xd_service *service = bpf_map_lookup_elem(&xd_services, &key);
   if (service) return service;
   key.port = 0;

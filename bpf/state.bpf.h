@@ -21,20 +21,20 @@ enum tcp_input { IN_SYN, IN_FIN, IN_ACK, IN_RST, IN_NOTHING };
 /* [side * 8 + input][state]; rows of 16 so that a mask proves the index. */
 static const __u8 tcp_next[32][16] = {
     /*                               NO  ES  SS  SR  FW  TW  CL  CW  LA */
-    [FROM_CLIENT * 8 + IN_SYN] =     {SR, ES, ES, SR, SR, SR, SR, SR, SR},
-    [FROM_CLIENT * 8 + IN_FIN] =     {CL, CW, SS, TW, TW, TW, CL, CW, LA},
-    [FROM_CLIENT * 8 + IN_ACK] =     {ES, ES, SS, ES, FW, TW, CL, CW, CL},
-    [FROM_CLIENT * 8 + IN_RST] =     {CL, CL, CL, SR, CL, CL, CL, CL, LA},
+    [FROM_CLIENT * 8 + IN_SYN] = {SR, ES, ES, SR, SR, SR, SR, SR, SR},
+    [FROM_CLIENT * 8 + IN_FIN] = {CL, CW, SS, TW, TW, TW, CL, CW, LA},
+    [FROM_CLIENT * 8 + IN_ACK] = {ES, ES, SS, ES, FW, TW, CL, CW, CL},
+    [FROM_CLIENT * 8 + IN_RST] = {CL, CL, CL, SR, CL, CL, CL, CL, LA},
     [FROM_CLIENT * 8 + IN_NOTHING] = {CL, CL, CL, CL, CL, CL, CL, CL, CL},
-    [FROM_SERVER * 8 + IN_SYN] =     {SS, ES, SS, SR, SS, SS, SS, SS, SS},
-    [FROM_SERVER * 8 + IN_FIN] =     {TW, FW, SS, TW, FW, TW, CL, TW, LA},
-    [FROM_SERVER * 8 + IN_ACK] =     {ES, ES, SS, ES, FW, TW, CL, CW, LA},
-    [FROM_SERVER * 8 + IN_RST] =     {CL, CL, SS, CL, CL, TW, CL, CL, CL},
+    [FROM_SERVER * 8 + IN_SYN] = {SS, ES, SS, SR, SS, SS, SS, SS, SS},
+    [FROM_SERVER * 8 + IN_FIN] = {TW, FW, SS, TW, FW, TW, CL, TW, LA},
+    [FROM_SERVER * 8 + IN_ACK] = {ES, ES, SS, ES, FW, TW, CL, CW, LA},
+    [FROM_SERVER * 8 + IN_RST] = {CL, CL, SS, CL, CL, TW, CL, CL, CL},
     [FROM_SERVER * 8 + IN_NOTHING] = {CL, CL, CL, CL, CL, CL, CL, CL, CL},
-    [CLIENT_ONLY * 8 + IN_SYN] =     {SR, ES, ES, SR, SR, SR, SR, SR, SR},
-    [CLIENT_ONLY * 8 + IN_FIN] =     {CL, FW, SS, TW, FW, TW, CL, CW, LA},
-    [CLIENT_ONLY * 8 + IN_ACK] =     {ES, ES, SS, ES, FW, TW, CL, CW, CL},
-    [CLIENT_ONLY * 8 + IN_RST] =     {CL, CL, CL, SR, CL, CL, CL, CL, LA},
+    [CLIENT_ONLY * 8 + IN_SYN] = {SR, ES, ES, SR, SR, SR, SR, SR, SR},
+    [CLIENT_ONLY * 8 + IN_FIN] = {CL, FW, SS, TW, FW, TW, CL, CW, LA},
+    [CLIENT_ONLY * 8 + IN_ACK] = {ES, ES, SS, ES, FW, TW, CL, CW, CL},
+    [CLIENT_ONLY * 8 + IN_RST] = {CL, CL, CL, SR, CL, CL, CL, CL, LA},
     [CLIENT_ONLY * 8 + IN_NOTHING] = {CL, CL, CL, CL, CL, CL, CL, CL, CL},
 };
 #undef NO

@@ -13,9 +13,7 @@ static __always_inline enum xd_reason may_transmit(const struct packet *packet, 
   return XD_PARSED;
 }
 
-static __always_inline void set_vlan(struct vlan_tag *tag, __u32 id) {
-  tag->tci = (tag->tci & bpf_htons(0xf000)) | bpf_htons(id & 0xfff);
-}
+static __always_inline void set_vlan(struct vlan_tag *tag, __u32 id) { tag->tci = (tag->tci & bpf_htons(0xf000)) | bpf_htons(id & 0xfff); }
 
 /* In generic mode a frame may be a whole unsegmented burst of 64 KiB (TSO of a veth peer, GRO of a NIC). XDP_TX sends it as it is, a
  * redirect to another device refuses what is longer than that device's MTU. Such frames get a note in front and go up, where

@@ -23,31 +23,31 @@
  * Every way out of xd_entry counts one of these in xd_reasons[reason], per CPU. X(NAME, word, verdict, sentence): the word is what
  * `xdirector reasons` prints and what it is searched by; the verdict is pass, tx (sent on, also by redirect) or drop.
  */
-#define XD_REASONS(X)                                                                                                       \
-  X(ESTABLISHED, established, tx, "packet of a known flow, sent to its real server")                                        \
-  X(REPLY, reply, tx, "reply of a NAT real server, sent to the client from the virtual address")                            \
-  X(HALF_OPEN, half_open, tx, "packet of a flow that the client has not confirmed yet")                                     \
-  X(NEW_FLOW, new_flow, tx, "first packet of a flow, scheduled")                                                            \
-  X(STATELESS, stateless, tx, "tables full: real server chosen by the hash of the flow, nothing remembered")                \
-  X(NOT_IP, not_ip, pass, "neither IPv4 nor IPv6 (ARP, LLDP, ...)")                                                         \
-  X(TRUNCATED, truncated, pass, "headers are cut short or contradict the frame's length")                                   \
-  X(NOT_OURS, not_ours, pass, "belongs to no virtual service")                                                              \
-  X(IPV6, ipv6, pass, "IPv6, which the packet path does not serve")                                                         \
-  X(FRAGMENT, fragment, pass, "fragment of a datagram: only the stack can place it")                                        \
-  X(IP_OPTIONS, ip_options, pass, "IPv4 header with options")                                                               \
-  X(ICMP, icmp, pass, "ICMP to a virtual address")                                                                          \
-  X(PROTOCOL, protocol, pass, "to a virtual address, but neither TCP nor UDP")                                              \
-  X(VLAN, vlan, pass, "the way out needs other VLAN tags than the frame has room for")                                      \
-  X(VIP_NOT_OURS, vip_not_ours, pass, "the virtual address is held by another director now")                                \
-  X(NO_SERVICE, no_service, pass, "to a virtual address, but to no service there")                                          \
-  X(NO_FLOW, no_flow, pass, "TCP without SYN and without a flow")                                                           \
-  X(NO_DEST, no_dest, pass, "the service has no real server that takes new connections")                                    \
-  X(DEST_UNRESOLVED, dest_unresolved, pass, "the real server's next hop is not known yet")                                  \
-  X(DEST_LOCAL, dest_local, pass, "the real server is this director")                                                       \
-  X(TTL, ttl, pass, "TTL is used up: the stack answers with ICMP time exceeded")                                            \
-  X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                   \
-  X(NAT_CLASH, nat_clash, pass, "NAT: the client's port is in use at this real server by way of another virtual address")       \
-  X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")         \
+#define XD_REASONS(X)                                                                                                     \
+  X(ESTABLISHED, established, tx, "packet of a known flow, sent to its real server")                                      \
+  X(REPLY, reply, tx, "reply of a NAT real server, sent to the client from the virtual address")                          \
+  X(HALF_OPEN, half_open, tx, "packet of a flow that the client has not confirmed yet")                                   \
+  X(NEW_FLOW, new_flow, tx, "first packet of a flow, scheduled")                                                          \
+  X(STATELESS, stateless, tx, "tables full: real server chosen by the hash of the flow, nothing remembered")              \
+  X(NOT_IP, not_ip, pass, "neither IPv4 nor IPv6 (ARP, LLDP, ...)")                                                       \
+  X(TRUNCATED, truncated, pass, "headers are cut short or contradict the frame's length")                                 \
+  X(NOT_OURS, not_ours, pass, "belongs to no virtual service")                                                            \
+  X(IPV6, ipv6, pass, "IPv6, which the packet path does not serve")                                                       \
+  X(FRAGMENT, fragment, pass, "fragment of a datagram: only the stack can place it")                                      \
+  X(IP_OPTIONS, ip_options, pass, "IPv4 header with options")                                                             \
+  X(ICMP, icmp, pass, "ICMP to a virtual address")                                                                        \
+  X(PROTOCOL, protocol, pass, "to a virtual address, but neither TCP nor UDP")                                            \
+  X(VLAN, vlan, pass, "the way out needs other VLAN tags than the frame has room for")                                    \
+  X(VIP_NOT_OURS, vip_not_ours, pass, "the virtual address is held by another director now")                              \
+  X(NO_SERVICE, no_service, pass, "to a virtual address, but to no service there")                                        \
+  X(NO_FLOW, no_flow, pass, "TCP without SYN and without a flow")                                                         \
+  X(NO_DEST, no_dest, pass, "the service has no real server that takes new connections")                                  \
+  X(DEST_UNRESOLVED, dest_unresolved, pass, "the real server's next hop is not known yet")                                \
+  X(DEST_LOCAL, dest_local, pass, "the real server is this director")                                                     \
+  X(TTL, ttl, pass, "TTL is used up: the stack answers with ICMP time exceeded")                                          \
+  X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                 \
+  X(NAT_CLASH, nat_clash, pass, "NAT: the client's port is in use at this real server by way of another virtual address") \
+  X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")       \
   X(ADVERT, advert, pass, "VRRP advert, for the stack")
 
 #define XD_REASON_ENUM(NAME, word, verdict, sentence) XD_##NAME,
@@ -64,16 +64,16 @@ XD_ASSERT_SIZE(struct xd_counter, 16);
 /* ---- xd_info: one entry, written by the daemon ---------------------------------------------------------------------- */
 
 struct xd_info {
-  __u32 layout;     /* XD_LAYOUT */
-  __u32 owner_pid;  /* process that loaded the program, in its PID namespace */
-  __u64 netns;      /* inode of its network namespace */
-  __u32 hz;         /* jiffies a second */
-  __u32 flows;      /* sizes of the maps below, in entries */
+  __u32 layout;    /* XD_LAYOUT */
+  __u32 owner_pid; /* process that loaded the program, in its PID namespace */
+  __u64 netns;     /* inode of its network namespace */
+  __u32 hz;        /* jiffies a second */
+  __u32 flows;     /* sizes of the maps below, in entries */
   __u32 half_open;
   __u32 services;
   __u32 dests;
   __u32 ring_slots;
-  __u32 overflow;   /* jiffies when a table was last full, 0: never. Written by the program */
+  __u32 overflow; /* jiffies when a table was last full, 0: never. Written by the program */
   __u32 zero;
 };
 XD_ASSERT_SIZE(struct xd_info, 48);
@@ -134,15 +134,15 @@ enum xd_dest_flag {
 struct xd_dest {
   struct xd_hop hop;
   __be32 addr[4];
-  __be16 port;        /* NAT rewrites to it; 0: the packet's. DR leaves the port alone */
-  __u8 method;        /* enum xd_forward */
-  __u8 flags;         /* enum xd_dest_flag */
-  __u32 generation;   /* counts the uses of this slot by different destinations; flows of another one do not match */
+  __be16 port;      /* NAT rewrites to it; 0: the packet's. DR leaves the port alone */
+  __u8 method;      /* enum xd_forward */
+  __u8 flags;       /* enum xd_dest_flag */
+  __u32 generation; /* counts the uses of this slot by different destinations; flows of another one do not match */
   __u32 weight;
-  __u32 last_weight;  /* the last weight that was not 0: mh's table goes by it */
-  __u32 active;       /* flows that IPVS would call active (SYN_RECV, SYN_SENT, ESTABLISHED, UDP); by the program */
-  __u32 inactive;     /* all other flows; by the program */
-  __u32 upper;        /* connection thresholds, 0: none */
+  __u32 last_weight; /* the last weight that was not 0: mh's table goes by it */
+  __u32 active;      /* flows that IPVS would call active (SYN_RECV, SYN_SENT, ESTABLISHED, UDP); by the program */
+  __u32 inactive;    /* all other flows; by the program */
+  __u32 upper;       /* connection thresholds, 0: none */
   struct xd_service_key service;
   __u32 lower;
   __u32 zero[10];
@@ -252,23 +252,23 @@ XD_ASSERT_SIZE(struct xd_port, 8);
 
 /* Why an advert is not believed, in the order of asking: first those that make it malformed, then those that make it unacceptable to
  * the instance. X(NAME, word, sentence). vrrp/advert.h asks the same in C++. */
-#define XD_REJECTS(X)                                                                       \
-  X(TOO_SHORT, too_short, "it is shorter than its headers say")                             \
-  X(TTL, ttl, "its TTL is not 255, so it came through a router")                            \
-  X(VERSION, version, "it is neither VRRP version 2 nor 3")                                 \
-  X(TYPE, type, "it is not an advertisement")                                               \
-  X(VRID_ZERO, vrid_zero, "it has VRID 0")                                                  \
-  X(LENGTH, length, "its length does not fit its address count")                            \
-  X(INTERVAL_ZERO, interval_zero, "its interval is 0")                                      \
-  X(CHECKSUM, checksum, "its checksum is wrong")                                            \
-  X(OTHER_VRID, other_vrid, "it has another VRID")                                          \
-  X(OTHER_FAMILY, other_family, "it is of the other address family")                        \
-  X(OTHER_VERSION, other_version, "it is of the other VRRP version")                        \
-  X(AUTH_TYPE, auth_type, "its authentication type is not ours")                            \
-  X(AUTH_DATA, auth_data, "its password is not ours")                                       \
-  X(OTHER_INTERVAL, other_interval, "its interval is not ours, as VRRP version 2 wants")    \
+#define XD_REJECTS(X)                                                                             \
+  X(TOO_SHORT, too_short, "it is shorter than its headers say")                                   \
+  X(TTL, ttl, "its TTL is not 255, so it came through a router")                                  \
+  X(VERSION, version, "it is neither VRRP version 2 nor 3")                                       \
+  X(TYPE, type, "it is not an advertisement")                                                     \
+  X(VRID_ZERO, vrid_zero, "it has VRID 0")                                                        \
+  X(LENGTH, length, "its length does not fit its address count")                                  \
+  X(INTERVAL_ZERO, interval_zero, "its interval is 0")                                            \
+  X(CHECKSUM, checksum, "its checksum is wrong")                                                  \
+  X(OTHER_VRID, other_vrid, "it has another VRID")                                                \
+  X(OTHER_FAMILY, other_family, "it is of the other address family")                              \
+  X(OTHER_VERSION, other_version, "it is of the other VRRP version")                              \
+  X(AUTH_TYPE, auth_type, "its authentication type is not ours")                                  \
+  X(AUTH_DATA, auth_data, "its password is not ours")                                             \
+  X(OTHER_INTERVAL, other_interval, "its interval is not ours, as VRRP version 2 wants")          \
   X(OTHER_DESTINATION, other_destination, "it is unicast where we use multicast, or the reverse") \
-  X(UNICAST_SOURCE, unicast_source, "its sender is not one of our unicast peers")           \
+  X(UNICAST_SOURCE, unicast_source, "its sender is not one of our unicast peers")                 \
   X(OWN_SOURCE, own_source, "it comes from our own address")
 
 #define XD_REJECT_ENUM(NAME, word, sentence) XD_REJECT_##NAME,
@@ -303,27 +303,27 @@ XD_ASSERT_SIZE(struct xd_watch_key, 8);
 
 enum xd_watch_role { XD_WATCH_IDLE, XD_WATCH_BACKUP, XD_WATCH_MASTER }; /* idle: INIT or FAULT */
 enum xd_watch_flag {
-  XD_WATCH_UNICAST = 1,         /* adverts come unicast, not multicast */
-  XD_WATCH_CHECK_SOURCE = 2,    /* and only from `sources` */
+  XD_WATCH_UNICAST = 1,      /* adverts come unicast, not multicast */
+  XD_WATCH_CHECK_SOURCE = 2, /* and only from `sources` */
   XD_WATCH_CHECK_ADDRESSES = 4,
 };
 #define XD_WATCH_SOURCES 16
 
 /* Addresses are v4-mapped. Times are ns, of CLOCK_MONOTONIC where they are moments. */
 struct xd_watch_config {
-  __u64 interval;       /* our adverts' */
-  __u64 hold_until;     /* preempt_delay: until then every advert keeps us backup; 0: no delay, ~0: not begun */
-  __be32 own[4];        /* we send from */
-  __u8 version;         /* 2, 3 */
-  __u8 role;            /* enum xd_watch_role */
-  __u8 priority;        /* effective */
-  __u8 keeps_from;      /* the least priority that keeps us backup: ours; 1 with nopreempt */
-  __u8 down_adverts;    /* down_timer_adverts */
-  __u8 flags;           /* enum xd_watch_flag */
-  __u8 auth_type;       /* v2: 0 none, 1 PASS */
-  __u8 checksum;        /* enum xd_checksum_form that we send */
+  __u64 interval;    /* our adverts' */
+  __u64 hold_until;  /* preempt_delay: until then every advert keeps us backup; 0: no delay, ~0: not begun */
+  __be32 own[4];     /* we send from */
+  __u8 version;      /* 2, 3 */
+  __u8 role;         /* enum xd_watch_role */
+  __u8 priority;     /* effective */
+  __u8 keeps_from;   /* the least priority that keeps us backup: ours; 1 with nopreempt */
+  __u8 down_adverts; /* down_timer_adverts */
+  __u8 flags;        /* enum xd_watch_flag */
+  __u8 auth_type;    /* v2: 0 none, 1 PASS */
+  __u8 checksum;     /* enum xd_checksum_form that we send */
   __u8 auth_data[8];
-  __u32 addresses;      /* sum of xd_address_mix() */
+  __u32 addresses; /* sum of xd_address_mix() */
   __u16 address_count;
   __u16 source_count;
   __be32 sources[XD_WATCH_SOURCES][4];
@@ -331,11 +331,11 @@ struct xd_watch_config {
 XD_ASSERT_SIZE(struct xd_watch_config, 312);
 
 struct xd_heard {
-  __u64 at;       /* 0: nobody */
+  __u64 at; /* 0: nobody */
   __u64 interval;
   __be32 source[4];
   __u8 priority;
-  __u8 remarks;   /* enum xd_remark */
+  __u8 remarks; /* enum xd_remark */
   __u8 zero[6];
 };
 XD_ASSERT_SIZE(struct xd_heard, 40);
@@ -348,14 +348,14 @@ struct xd_watch {
   __u64 timer[2];
 #endif
   struct xd_watch_config config;
-  struct xd_heard seen;     /* the last advert that keeps us backup; as master: that is better than we are. at is 0 when it left */
-  struct xd_heard ignored;  /* the last one of lower priority, which does not */
-  __u64 deadline;           /* the master is not lost before; set by the daemon */
-  __u64 down_at;            /* when it was last reported lost, 0 when heard since */
-  __u64 rejected_at;        /* when a reject was last reported */
-  __u64 adverts;            /* that were believed */
-  __u64 zeros;              /* of them, with priority 0 */
-  __u64 remarks[XD_REMARK_COUNT];   /* by bit of enum xd_remark */
+  struct xd_heard seen;           /* the last advert that keeps us backup; as master: that is better than we are. at is 0 when it left */
+  struct xd_heard ignored;        /* the last one of lower priority, which does not */
+  __u64 deadline;                 /* the master is not lost before; set by the daemon */
+  __u64 down_at;                  /* when it was last reported lost, 0 when heard since */
+  __u64 rejected_at;              /* when a reject was last reported */
+  __u64 adverts;                  /* that were believed */
+  __u64 zeros;                    /* of them, with priority 0 */
+  __u64 remarks[XD_REMARK_COUNT]; /* by bit of enum xd_remark */
   __u64 rejects[XD_REJECT_COUNT];
 };
 XD_ASSERT_SIZE(struct xd_watch, 16 + 312 + 40 + 40 + 40 + 8 * XD_REMARK_COUNT + 8 * XD_REJECT_COUNT);
@@ -373,13 +373,13 @@ XD_ASSERT_SIZE(struct xd_watch_order, 336);
 /* ---- xd_events: ring buffer to the vrrp process --------------------------------------------------------------------- */
 
 enum xd_event_type {
-  XD_EVENT_NEW_MASTER,    /* another sender keeps us backup, or the known one is heard again */
-  XD_EVENT_CHANGED,       /* the known one changed its priority, interval or what is remarkable about it */
+  XD_EVENT_NEW_MASTER, /* another sender keeps us backup, or the known one is heard again */
+  XD_EVENT_CHANGED,    /* the known one changed its priority, interval or what is remarkable about it */
   XD_EVENT_PRIORITY_ZERO,
-  XD_EVENT_BETTER,        /* we are master: a higher priority, or an equal one from a higher address */
-  XD_EVENT_WORSE,         /* a lower one, as master each time, as backup when it is new */
-  XD_EVENT_MASTER_DOWN,   /* nothing heard until the deadline; the fields are those of the last one heard */
-  XD_EVENT_REJECTED,      /* at most one a second for each watch; the counters have them all */
+  XD_EVENT_BETTER,      /* we are master: a higher priority, or an equal one from a higher address */
+  XD_EVENT_WORSE,       /* a lower one, as master each time, as backup when it is new */
+  XD_EVENT_MASTER_DOWN, /* nothing heard until the deadline; the fields are those of the last one heard */
+  XD_EVENT_REJECTED,    /* at most one a second for each watch; the counters have them all */
 };
 
 struct xd_event {
@@ -387,7 +387,7 @@ struct xd_event {
   __u16 type;    /* enum xd_event_type */
   __u8 reject;   /* enum xd_reject */
   __u8 zero[3];
-  __u64 at;      /* ns of CLOCK_MONOTONIC: when the advert was seen, the timer fired */
+  __u64 at; /* ns of CLOCK_MONOTONIC: when the advert was seen, the timer fired */
   struct xd_watch_key watch;
   struct xd_heard heard; /* heard.at may be long ago for MASTER_DOWN; REJECTED has the source only */
 };

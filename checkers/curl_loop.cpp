@@ -27,8 +27,7 @@ std::uint32_t epoll_events(int what) {
 
 }  // namespace
 
-CurlLoop::CurlLoop(Loop& loop)
-    : loop_(loop), multi_(start_curl()), timer_(loop, [this] { act(CURL_SOCKET_TIMEOUT, 0); }) {
+CurlLoop::CurlLoop(Loop& loop) : loop_(loop), multi_(start_curl()), timer_(loop, [this] { act(CURL_SOCKET_TIMEOUT, 0); }) {
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlLoop::on_socket);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlLoop::on_timer);

@@ -24,19 +24,14 @@ ServerNames names_of(const Service& service, const Endpoint& server) {
   return {name_of(server, key.protocol), name_of(key)};
 }
 
-ServerNames names_of(const Server& server) {
-  return names_of(*server.service, server.service->member(server).endpoint);
-}
+ServerNames names_of(const Server& server) { return names_of(*server.service, server.service->member(server).endpoint); }
 
 }  // namespace
 
 class Engine::Impl {
  public:
   Impl(Loop& loop, std::unique_ptr<Prober> prober, OnDesired on_desired)
-      : loop_(loop),
-        on_desired_(std::move(on_desired)),
-        prober_(std::move(prober)),
-        current_(std::make_unique<Generation>()) {}
+      : loop_(loop), on_desired_(std::move(on_desired)), prober_(std::move(prober)), current_(std::make_unique<Generation>()) {}
 
   Status prepare(const conf::Model& model) {
     auto built = Generation::build(loop_, model, [this](CheckerRun& run) { begin_attempt(run); });
@@ -70,8 +65,7 @@ class Engine::Impl {
       desired_[service->config->key] = service->table;
       for (auto& server : service->servers) {
         for (auto& run : server->checkers) {
-          log::debug("Activating healthchecker for service {} for VS {}", names_of(*server).server,
-                     names_of(*server).service);
+          log::debug("Activating healthchecker for service {} for VS {}", names_of(*server).server, names_of(*server).service);
           run->timer.arm_at(run->next);
           ++checkers;
         }
@@ -138,14 +132,12 @@ class Engine::Impl {
     schedule(run, step.delay);
 
     const bool was_believed_up = before.up || !before.has_run;
-    if (!outcome.good() && was_believed_up && config.schedule.log_all_failures)
-      log::info("{}", attempt_failed(config, name, outcome));
+    if (!outcome.good() && was_believed_up && config.schedule.log_all_failures) log::info("{}", attempt_failed(config, name, outcome));
     const auto* http = std::get_if<conf::HttpCheck>(&config.check);
     if (http != nullptr && outcome.good() && !before.up) log::info("{}", url_passed(http->urls[before.url], name));
     if (step.verdict == Verdict::unchanged && !step.first) return;
 
-    log::info("{}",
-              run.health.up ? check_succeeded(config, name) : check_failed(config, name, step.retries_used, outcome));
+    log::info("{}", run.health.up ? check_succeeded(config, name) : check_failed(config, name, step.retries_used, outcome));
     // With alpha the server was down before anyone asked; now that is known.
     if (step.first && step.verdict == Verdict::unchanged && !run.health.up) queue(run.server->notify_down);
     reconsider(*run.server);
@@ -174,8 +166,7 @@ class Engine::Impl {
     const auto change = update_quorum(service.pool);
     if (change == QuorumChange::none) return change;
     const bool gained = change == QuorumChange::gained;
-    log::info("{}", quorum_line(gained ? QuorumEvent::gained : QuorumEvent::lost, service.pool, threshold,
-                                name_of(service.config->key)));
+    log::info("{}", quorum_line(gained ? QuorumEvent::gained : QuorumEvent::lost, service.pool, threshold, name_of(service.config->key)));
     if (service.pool.sorry) tell_sorry(service, !gained);
     tell_fifos(fifo_line_of_service(name_of(service.config->key), gained));
     queue(gained ? service.quorum_up : service.quorum_down);
@@ -229,8 +220,7 @@ class Engine::Impl {
       change = recount(service);
     }
     if (sorry_in_use(pool) && !sorry_was_in_use && change == QuorumChange::none) {
-      log::info("{}",
-                quorum_line(QuorumEvent::absent_at_start, pool, quorum_threshold(pool), name_of(service.config->key)));
+      log::info("{}", quorum_line(QuorumEvent::absent_at_start, pool, quorum_threshold(pool), name_of(service.config->key)));
       tell_sorry(service, true);
       tell_fifos(fifo_line_of_service(name_of(service.config->key), false));
       queue(service.quorum_down);
@@ -243,8 +233,7 @@ class Engine::Impl {
     for (const auto& before : old.pool.members) {
       if (before.endpoint != member.endpoint) continue;
       if (before.destination.weight != member.destination.weight) {
-        log::info("{}",
-                  weight_changed(names_of(server), before.destination.weight, member.destination.weight, member.up));
+        log::info("{}", weight_changed(names_of(server), before.destination.weight, member.destination.weight, member.up));
       }
       if (before.up != member.up) {
         log::info("{}", server_changed(names_of(server), member.up, member.inhibit_on_failure));
@@ -368,16 +357,15 @@ EngineStatus Engine::Impl::status() const {
       entry.up = member.up;
       entry.since = server->since;
       for (const auto& run : server->checkers) {
-        entry.checkers.push_back({kind_of(*run->config), run->target, run->health.up, run->health.has_run,
-                                  run->last_outcome, run->last_time, run->next, run->runs, run->failures});
+        entry.checkers.push_back({kind_of(*run->config), run->target, run->health.up, run->health.has_run, run->last_outcome,
+                                  run->last_time, run->next, run->runs, run->failures});
       }
     }
   }
   return out;
 }
 
-Engine::Engine(Loop& loop, OnDesired on_desired)
-    : Engine(loop, std::make_unique<NetworkProber>(loop), std::move(on_desired)) {}
+Engine::Engine(Loop& loop, OnDesired on_desired) : Engine(loop, std::make_unique<NetworkProber>(loop), std::move(on_desired)) {}
 Engine::Engine(Loop& loop, std::unique_ptr<Prober> prober, OnDesired on_desired)
     : impl_(std::make_unique<Impl>(loop, std::move(prober), std::move(on_desired))) {}
 Engine::~Engine() = default;

@@ -31,7 +31,7 @@ class Engine {
 
   Engine(Loop& loop, OnDesired on_desired);                                  // probes the network
   Engine(Loop& loop, std::unique_ptr<Prober> prober, OnDesired on_desired);  // for tests
-  ~Engine();  // cancels attempts; leaves tables and running scripts alone
+  ~Engine();                                                                 // cancels attempts; leaves tables and running scripts alone
 
   // The configuration of the next generation. An error names the virtual server; the running generation goes on
   // untouched.

@@ -26,11 +26,9 @@ Endpoint endpoint_in_table(const lvs::ServiceKey& key, Endpoint server, lvs::For
   return server;
 }
 
-Endpoint target_of(const lvs::ServiceKey& key, const conf::RealServer& server,
-                   const conf::CheckConnection& connection) {
+Endpoint target_of(const lvs::ServiceKey& key, const conf::RealServer& server, const conf::CheckConnection& connection) {
   const std::uint16_t port = server.endpoint.port != 0 ? server.endpoint.port : key.port;
-  return {connection.connect_ip.value_or(server.endpoint.address),
-          connection.connect_port != 0 ? connection.connect_port : port};
+  return {connection.connect_ip.value_or(server.endpoint.address), connection.connect_port != 0 ? connection.connect_port : port};
 }
 
 HealthPolicy policy_of(const conf::Checker& checker) {
@@ -87,8 +85,7 @@ class Builder {
       member.destination = {real.forward, real.weight, real.upper_threshold, real.lower_threshold};
       member.inhibit_on_failure = real.inhibit_on_failure;
       if (!seen.insert(member.endpoint).second) {
-        generation_->warnings.push_back(fmt::format("VS {}: real server {} is duplicated - removing second rs",
-                                                    name_of(config.key),
+        generation_->warnings.push_back(fmt::format("VS {}: real server {} is duplicated - removing second rs", name_of(config.key),
                                                     name_of(member.endpoint, config.key.protocol)));
         continue;
       }
@@ -126,8 +123,8 @@ class Builder {
       run->policy = policy_of(checker);
       run->health = initial_health(checker.schedule.alpha);
       if (std::holds_alternative<conf::HttpCheck>(checker.check) && run->policy.urls == 0) {
-        return Error{fmt::format("virtual server {}: {} of real server {} has no url", name_of(service.config->key),
-                                 kind_of(checker), name_of(config.endpoint, service.config->key.protocol))};
+        return Error{fmt::format("virtual server {}: {} of real server {} has no url", name_of(service.config->key), kind_of(checker),
+                                 name_of(config.endpoint, service.config->key.protocol))};
       }
       run->next = Clock::now() + start_delay(checker.schedule, uniform_(random_));
       server->checkers.push_back(std::move(run));
@@ -186,8 +183,7 @@ bool was_up(const ServerSnapshot& past) {
 
 }  // namespace
 
-CheckerRun::CheckerRun(Loop& loop, std::function<void(CheckerRun&)> due)
-    : timer(loop, [this, due = std::move(due)] { due(*this); }) {}
+CheckerRun::CheckerRun(Loop& loop, std::function<void(CheckerRun&)> due) : timer(loop, [this, due = std::move(due)] { due(*this); }) {}
 
 bool Server::healthy() const {
   for (const auto& checker : checkers) {
@@ -196,8 +192,7 @@ bool Server::healthy() const {
   return true;
 }
 
-Result<std::unique_ptr<Generation>> Generation::build(Loop& loop, const conf::Model& model,
-                                                      std::function<void(CheckerRun&)> due) {
+Result<std::unique_ptr<Generation>> Generation::build(Loop& loop, const conf::Model& model, std::function<void(CheckerRun&)> due) {
   return Builder(loop, model, std::move(due)).build();
 }
 
@@ -281,8 +276,8 @@ std::string identity(const conf::Checker& checker, const Endpoint& target) {
   if (connection.fwmark != 0) text += fmt::format(" fwmark {}", connection.fwmark);
   text += fmt::format(" connect_timeout {}", to_seconds(connection.connect_timeout));
   if (const auto* http = std::get_if<conf::HttpCheck>(&checker.check)) {
-    text += fmt::format(" http_protocol {} virtualhost '{}' fast_recovery {}", static_cast<int>(http->protocol),
-                        http->virtualhost, http->fast_recovery);
+    text += fmt::format(" http_protocol {} virtualhost '{}' fast_recovery {}", static_cast<int>(http->protocol), http->virtualhost,
+                        http->fast_recovery);
     for (const auto& url : http->urls) {
       text += fmt::format(" url '{}' virtualhost '{}'", url.path, url.virtualhost);
       if (url.digest) {

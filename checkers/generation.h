@@ -77,8 +77,7 @@ struct Generation {
   std::vector<std::string> warnings;  // to be logged when the generation is put in place
 
   // `due` is called when a checker's timer fires. The error names the virtual server.
-  static Result<std::unique_ptr<Generation>> build(Loop& loop, const conf::Model& model,
-                                                   std::function<void(CheckerRun&)> due);
+  static Result<std::unique_ptr<Generation>> build(Loop& loop, const conf::Model& model, std::function<void(CheckerRun&)> due);
 
   Service* find(const lvs::ServiceKey& key) const;
   // Takes over what `past` knows, by keepalived's rules: a checker of the same identity goes on; a changed one is up

@@ -40,9 +40,7 @@ HealthStep went_down(Health next, unsigned retries_used, Duration delay) {
   return step;
 }
 
-bool out_of_credit(const HealthPolicy& policy, const Health& health) {
-  return !health.has_run || health.failures >= policy.retry;
-}
+bool out_of_credit(const HealthPolicy& policy, const Health& health) { return !health.has_run || health.failures >= policy.retry; }
 
 HealthStep after_single(const HealthPolicy& policy, const Health& health, bool good) {
   if (good) return passed(health, policy.delay_loop);

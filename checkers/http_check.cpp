@@ -26,9 +26,8 @@ using Owned = std::unique_ptr<T, CurlDeleter>;
 
 bool accepts(const conf::HttpUrl& url, long status) {
   if (url.status_codes.empty()) return status >= 200 && status <= 299;
-  return std::any_of(url.status_codes.begin(), url.status_codes.end(), [status](const conf::StatusRange& range) {
-    return status >= range.first && status <= range.last;
-  });
+  return std::any_of(url.status_codes.begin(), url.status_codes.end(),
+                     [status](const conf::StatusRange& range) { return status >= range.first && status <= range.last; });
 }
 
 std::string hex(const std::array<std::uint8_t, 16>& bytes) {
@@ -39,8 +38,8 @@ std::string hex(const std::array<std::uint8_t, 16>& bytes) {
 
 class HttpProbe final : public Probe {
  public:
-  HttpProbe(CurlLoop& curl, const conf::HttpCheck& check, const conf::HttpUrl& url,
-            const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done)
+  HttpProbe(CurlLoop& curl, const conf::HttpCheck& check, const conf::HttpUrl& url, const conf::CheckConnection& connection,
+            const Endpoint& target, ProbeDone done)
       : curl_(curl),
         url_(url),
         connection_(connection),
@@ -58,9 +57,7 @@ class HttpProbe final : public Probe {
     if (url.digest) {
       md5_.reset(EVP_MD_CTX_new());
       if (EVP_DigestInit_ex(md5_.get(), EVP_md5(), nullptr) != 1) {
-        refusal_ = curl.loop().defer([this] {
-          finish({OutcomeKind::not_tried, 0, "this system's OpenSSL has no MD5"});
-        });
+        refusal_ = curl.loop().defer([this] { finish({OutcomeKind::not_tried, 0, "this system's OpenSSL has no MD5"}); });
         return;
       }
     }
@@ -191,18 +188,15 @@ class HttpProbe final : public Probe {
       case CURLE_OK: return judge();
       case CURLE_PARTIAL_FILE: {
         auto result = judge();
-        if (result.detail.empty())
-          result.detail = fmt::format("the body ended after {} bytes, before its content-length", body_bytes_);
+        if (result.detail.empty()) result.detail = fmt::format("the body ended after {} bytes, before its content-length", body_bytes_);
         return result;
       }
       case CURLE_COULDNT_CONNECT: {
         long os_error = 0;
         curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &os_error);
-        return os_error != 0 ? outcome_of_connect(static_cast<int>(os_error))
-                             : Outcome{OutcomeKind::connect_failed, 0, said};
+        return os_error != 0 ? outcome_of_connect(static_cast<int>(os_error)) : Outcome{OutcomeKind::connect_failed, 0, said};
       }
-      case CURLE_OPERATION_TIMEDOUT:
-        return {connected_ ? OutcomeKind::read_timeout : OutcomeKind::connect_timeout, 0, ""};
+      case CURLE_OPERATION_TIMEDOUT: return {connected_ ? OutcomeKind::read_timeout : OutcomeKind::connect_timeout, 0, ""};
       case CURLE_SSL_CONNECT_ERROR: return {OutcomeKind::tls_failed, 0, said};
       case CURLE_GOT_NOTHING: return {OutcomeKind::no_answer, 0, ""};
       case CURLE_SEND_ERROR:
@@ -244,8 +238,7 @@ class HttpProbe final : public Probe {
 }  // namespace
 
 std::unique_ptr<Probe> start_http_check(CurlLoop& curl, const conf::HttpCheck& check, const conf::HttpUrl& url,
-                                        const conf::CheckConnection& connection, const Endpoint& target,
-                                        ProbeDone done) {
+                                        const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done) {
   return std::make_unique<HttpProbe>(curl, check, url, connection, target, std::move(done));
 }
 

@@ -24,7 +24,6 @@ inline constexpr std::uint64_t body_limit = 64u << 20;
 inline constexpr Duration longest_attempt = 120s;
 
 std::unique_ptr<Probe> start_http_check(CurlLoop& curl, const conf::HttpCheck& check, const conf::HttpUrl& url,
-                                        const conf::CheckConnection& connection, const Endpoint& target,
-                                        ProbeDone done);
+                                        const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done);
 
 }  // namespace xd::checkers

@@ -31,8 +31,7 @@ struct Pool {
   std::uint32_t hysteresis = 0;
   bool quorum_up = true;
   std::vector<Member> members;  // in file order
-  std::optional<Member>
-      sorry;  // `up` says nothing; inhibit_on_failure: stays in the table with weight 0 while not in use
+  std::optional<Member> sorry;  // `up` says nothing; inhibit_on_failure: stays in the table with weight 0 while not in use
   std::vector<Endpoint> order;  // what is in the table, first added first
   bool operator==(const Pool&) const = default;
 };

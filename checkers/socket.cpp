@@ -21,8 +21,8 @@ Result<Fd> open_socket(const conf::CheckConnection& connection, int family) {
   if (!fd) return Error::from_errno("open a socket");
   if (connection.fwmark != 0 && !set(fd, SO_MARK, connection.fwmark)) return Error::from_errno("set fwmark");
   const auto& interface = connection.bind_interface;
-  if (!interface.empty() && ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),
-                                         static_cast<socklen_t>(interface.size())) != 0) {
+  if (!interface.empty() &&
+      ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(), static_cast<socklen_t>(interface.size())) != 0) {
     return Error::from_errno("bind to interface " + interface);
   }
   if (connection.bind_ip || connection.bind_port != 0) {

@@ -60,8 +60,7 @@ class TcpProbe final : public Probe {
 
 }  // namespace
 
-std::unique_ptr<Probe> start_tcp_check(Loop& loop, const conf::CheckConnection& connection, const Endpoint& target,
-                                       ProbeDone done) {
+std::unique_ptr<Probe> start_tcp_check(Loop& loop, const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done) {
   return std::make_unique<TcpProbe>(loop, connection, target, std::move(done));
 }
 

@@ -8,7 +8,6 @@
 
 namespace xd::checkers {
 
-std::unique_ptr<Probe> start_tcp_check(Loop& loop, const conf::CheckConnection& connection, const Endpoint& target,
-                                       ProbeDone done);
+std::unique_ptr<Probe> start_tcp_check(Loop& loop, const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done);
 
 }  // namespace xd::checkers

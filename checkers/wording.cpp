@@ -59,8 +59,7 @@ std::string check_succeeded(const conf::Checker& checker, const std::string& ser
   return fmt::format("TCP connection to {} success.", server);
 }
 
-std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries,
-                         const Outcome& outcome) {
+std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries, const Outcome& outcome) {
   const auto what = fmt::format("{} on service {} failed", is_http(checker) ? "HTTP_CHECK" : "TCP_CHECK", server);
   if (retries == 0) return fmt::format("{}: {}.", what, outcome.str());
   return fmt::format("{} after {} retries: {}.", what, retries, outcome.str());
@@ -68,8 +67,7 @@ std::string check_failed(const conf::Checker& checker, const std::string& server
 
 std::string server_changed(const ServerNames& names, bool up, bool inhibit) {
   if (inhibit) return fmt::format("{} service {} of VS {}", up ? "Enabling" : "Disabling", names.server, names.service);
-  return fmt::format(fmt::runtime(up ? "Adding service {} to VS {}" : "Removing service {} from VS {}"), names.server,
-                     names.service);
+  return fmt::format(fmt::runtime(up ? "Adding service {} to VS {}" : "Removing service {} from VS {}"), names.server, names.service);
 }
 
 std::string server_removed(const ServerNames& names, bool inhibited) {
@@ -77,24 +75,22 @@ std::string server_removed(const ServerNames& names, bool inhibited) {
 }
 
 std::string server_shut_down(const ServerNames& names, bool inhibited) {
-  return fmt::format("Shutting down {}service {} from VS {}", inhibited ? "(inhibited) " : "", names.server,
-                     names.service);
+  return fmt::format("Shutting down {}service {} from VS {}", inhibited ? "(inhibited) " : "", names.server, names.service);
 }
 
 std::string weight_changed(const ServerNames& names, std::uint32_t before, std::uint32_t after, bool up) {
-  return fmt::format("Changing weight from {} to {} for {}active service {} of VS {}", before, after, up ? "" : "in",
-                     names.server, names.service);
+  return fmt::format("Changing weight from {} to {} for {}active service {} of VS {}", before, after, up ? "" : "in", names.server,
+                     names.service);
 }
 
 std::string quorum_line(QuorumEvent event, const Pool& pool, std::int64_t threshold, const std::string& service) {
   const auto weight = live_weight(pool);
   if (event == QuorumEvent::gained) {
-    return fmt::format("Gained quorum {}+{}={} <= {} for VS {}", pool.quorum, pool.hysteresis, threshold, weight,
-                       service);
+    return fmt::format("Gained quorum {}+{}={} <= {} for VS {}", pool.quorum, pool.hysteresis, threshold, weight, service);
   }
   const bool lost = event == QuorumEvent::lost;
-  return fmt::format("{} {}{}{}={} > {} for VS {}", lost ? "Lost quorum" : "Starting with quorum down", pool.quorum,
-                     lost ? '-' : '+', pool.hysteresis, threshold, weight, service);
+  return fmt::format("{} {}{}{}={} > {} for VS {}", lost ? "Lost quorum" : "Starting with quorum down", pool.quorum, lost ? '-' : '+',
+                     pool.hysteresis, threshold, weight, service);
 }
 
 std::string sorry_changed(const ServerNames& names, bool in_use, bool inhibit) {
@@ -103,16 +99,13 @@ std::string sorry_changed(const ServerNames& names, bool in_use, bool inhibit) {
 }
 
 std::string pool_changed(const std::string& service, bool added) {
-  return fmt::format("{} the pool for VS {}", added ? "Adding alive servers to" : "Removing alive servers from",
-                     service);
+  return fmt::format("{} the pool for VS {}", added ? "Adding alive servers to" : "Removing alive servers from", service);
 }
 
 std::string fifo_line_of_server(const ServerNames& names, bool up) {
   return fmt::format("RS {} {} {}\n", names.server, names.service, up ? "UP" : "DOWN");
 }
 
-std::string fifo_line_of_service(const std::string& service, bool up) {
-  return fmt::format("VS {} {}\n", service, up ? "UP" : "DOWN");
-}
+std::string fifo_line_of_service(const std::string& service, bool up) { return fmt::format("VS {} {}\n", service, up ? "UP" : "DOWN"); }
 
 }  // namespace xd::checkers

@@ -27,8 +27,7 @@ std::string attempt_failed(const conf::Checker& checker, const std::string& serv
 std::string attempt_postponed(const conf::Checker& checker, const Outcome& outcome);
 std::string url_passed(const conf::HttpUrl& url, const std::string& server);
 std::string check_succeeded(const conf::Checker& checker, const std::string& server);
-std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries,
-                         const Outcome& outcome);
+std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries, const Outcome& outcome);
 
 std::string server_changed(const ServerNames& names, bool up, bool inhibit);
 std::string server_removed(const ServerNames& names, bool inhibited);

@@ -29,24 +29,63 @@ const std::vector<const Rule*>& rules_by_row() {
 
 std::size_t row_of(const Keyword& keyword) { return static_cast<std::size_t>(&keyword - keywords().data()); }
 
-std::string in_seconds(std::int64_t microseconds) {
-  return fmt::format("{:g}", static_cast<double>(microseconds) / 1e6);
-}
+std::string in_seconds(std::int64_t microseconds) { return fmt::format("{:g}", static_cast<double>(microseconds) / 1e6); }
 
 // A name alone, where keepalived does not stop reading when it is missing.
 bool goes_on_without_argument(const Keyword& k) {
-  constexpr std::string_view names[] = {
-      "router_id", "notification_email_from", "virtualhost", "snmp_name", "script_user", "script", "net_namespace",
-      "instance", "startup_script", "startup_script_timeout", "shutdown_script", "shutdown_script_timeout",
-      "min_auto_priority_delay", "default_interface", "vrrp_priority", "checker_priority", "bfd_priority",
-      "vrrp_rt_priority", "checker_rt_priority", "bfd_rt_priority", "vrrp_cpu_affinity", "checker_cpu_affinity",
-      "bfd_cpu_affinity", "notify_fifo", "notify_fifo_script", "vrrp_notify_fifo", "vrrp_notify_fifo_script",
-      "lvs_notify_fifo", "lvs_notify_fifo_script", "snmp_socket", "dbus_service_name", "vrrp_netlink_cmd_rcv_bufs",
-      "vrrp_netlink_monitor_rcv_bufs", "process_monitor_rcv_bufs", "lvs_netlink_cmd_rcv_bufs",
-      "lvs_netlink_monitor_rcv_bufs", "vrrp_rx_bufs_policy", "vrrp_rx_bufs_multiplier", "reload_time_file",
-      "tmp_config_directory", "lvs_sync_daemon", "kernel_rx_buf_size", "helo_name", "payload", "http_protocol",
-      "sorry_server_lvs_method", "misc_path", "status_code", "regex", "regex_options", "regex_min_offset",
-      "regex_max_offset", "regex_stack"};
+  constexpr std::string_view names[] = {"router_id",
+                                        "notification_email_from",
+                                        "virtualhost",
+                                        "snmp_name",
+                                        "script_user",
+                                        "script",
+                                        "net_namespace",
+                                        "instance",
+                                        "startup_script",
+                                        "startup_script_timeout",
+                                        "shutdown_script",
+                                        "shutdown_script_timeout",
+                                        "min_auto_priority_delay",
+                                        "default_interface",
+                                        "vrrp_priority",
+                                        "checker_priority",
+                                        "bfd_priority",
+                                        "vrrp_rt_priority",
+                                        "checker_rt_priority",
+                                        "bfd_rt_priority",
+                                        "vrrp_cpu_affinity",
+                                        "checker_cpu_affinity",
+                                        "bfd_cpu_affinity",
+                                        "notify_fifo",
+                                        "notify_fifo_script",
+                                        "vrrp_notify_fifo",
+                                        "vrrp_notify_fifo_script",
+                                        "lvs_notify_fifo",
+                                        "lvs_notify_fifo_script",
+                                        "snmp_socket",
+                                        "dbus_service_name",
+                                        "vrrp_netlink_cmd_rcv_bufs",
+                                        "vrrp_netlink_monitor_rcv_bufs",
+                                        "process_monitor_rcv_bufs",
+                                        "lvs_netlink_cmd_rcv_bufs",
+                                        "lvs_netlink_monitor_rcv_bufs",
+                                        "vrrp_rx_bufs_policy",
+                                        "vrrp_rx_bufs_multiplier",
+                                        "reload_time_file",
+                                        "tmp_config_directory",
+                                        "lvs_sync_daemon",
+                                        "kernel_rx_buf_size",
+                                        "helo_name",
+                                        "payload",
+                                        "http_protocol",
+                                        "sorry_server_lvs_method",
+                                        "misc_path",
+                                        "status_code",
+                                        "regex",
+                                        "regex_options",
+                                        "regex_min_offset",
+                                        "regex_max_offset",
+                                        "regex_stack"};
   switch (k.block) {
     case Block::ssl:
     case Block::track_file:
@@ -129,8 +168,7 @@ void Builder::lacks(const Token& at, std::string message) {
 }
 
 void Builder::not_in_effect(const Token& at, std::string_view what) {
-  if (ineffective_words_.insert(std::string(what)).second)
-    advise(at, fmt::format("accepted, not in effect yet: {}", what));
+  if (ineffective_words_.insert(std::string(what)).second) advise(at, fmt::format("accepted, not in effect yet: {}", what));
 }
 
 Script Builder::command(std::span<const Token> args) {
@@ -154,8 +192,7 @@ void Builder::check_programs() {
     const std::string problem = options.script_problem(Script{{program}, {}, {}});
     if (!problem.empty()) {
       advise(at, fmt::format("{}: it will not run", problem));
-    } else if (!insecure || at.buffer < insecure->buffer ||
-               (at.buffer == insecure->buffer && at.offset < insecure->offset)) {
+    } else if (!insecure || at.buffer < insecure->buffer || (at.buffer == insecure->buffer && at.offset < insecure->offset)) {
       insecure = &at;
     }
   }
@@ -172,8 +209,8 @@ void Builder::add_enclosing_note(Diagnostic& d) const {
   const auto& [tree, statement] = enclosing_.back();
   const auto args = tree->arguments(*statement);
   const Token& keyword = tree->keyword(*statement);
-  d.notes.push_back({text_.place(keyword), fmt::format("in {}{}{}", keyword.text, args.empty() ? "" : " ",
-                                                       args.empty() ? "" : args.front().text)});
+  d.notes.push_back(
+      {text_.place(keyword), fmt::format("in {}{}{}", keyword.text, args.empty() ? "" : " ", args.empty() ? "" : args.front().text)});
 }
 
 void Builder::check_account(std::span<const Token> words, std::string_view keyword) {
@@ -213,8 +250,7 @@ void Builder::unknown(const Tree& tree, const Statement& s, Block block) {
     if (!close.empty()) {
       d.hint = fmt::format("did you mean '{}'?", close);
     } else if (const auto homes = blocks_with(at.text); !homes.empty()) {
-      d.hint = homes.front() == Block::root ? "it stands at the top level"
-                                            : fmt::format("it stands in {}", info(homes.front()).path);
+      d.hint = homes.front() == Block::root ? "it stands at the top level" : fmt::format("it stands in {}", info(homes.front()).path);
     }
   }
   report(std::move(d), at);
@@ -287,8 +323,7 @@ bool Builder::check_arguments(Value& v, bool quiet) {
     d.severity = required ? Severity::error : Severity::warning;
     d.message = high.empty() ? fmt::format("{} {} is below {}", k.name, v.word(), low)
                              : fmt::format("{} {} is outside {}-{}", k.name, v.word(), low, high);
-    if (!required)
-      d.message += k.block == Block::vrrp_instance && k.name == "priority" ? "; 100 is used" : "; the line is ignored";
+    if (!required) d.message += k.block == Block::vrrp_instance && k.name == "priority" ? "; 100 is used" : "; the line is ignored";
     add_enclosing_note(d);
     report(std::move(d), v.where());
     return false;
@@ -318,11 +353,9 @@ bool Builder::check_arguments(Value& v, bool quiet) {
       const Number n = parse_integer(v.word());
       if (n.written == Written::none) return wrong("is not a number");
       if (n.written == Written::rubbish_behind)
-        warn(v.where(),
-             fmt::format("{} '{}': {} is taken, what follows the number is ignored", k.name, v.word(), n.value));
+        warn(v.where(), fmt::format("{} '{}': {} is taken, what follows the number is ignored", k.name, v.word(), n.value));
       if (n.value < a.minimum || n.value > a.maximum) {
-        return out_of_range(std::to_string(a.minimum),
-                            a.maximum >= 2'147'483'647 && n.value < a.minimum ? "" : std::to_string(a.maximum));
+        return out_of_range(std::to_string(a.minimum), a.maximum >= 2'147'483'647 && n.value < a.minimum ? "" : std::to_string(a.maximum));
       }
       v.number = n.value;
       most = v.args.size() > 1 && v.args[1].text.ends_with("reverse") ? 2 : 1;
@@ -336,8 +369,7 @@ bool Builder::check_arguments(Value& v, bool quiet) {
       const Number n = parse_decimal(v.word(), scale, rounded);
       if (n.written == Written::none) return wrong("is not a number");
       if (n.written == Written::rubbish_behind) {
-        warn(v.where(), fmt::format("{} '{}': {} is taken, what follows the number is ignored", k.name, v.word(),
-                                    in_seconds(n.value)));
+        warn(v.where(), fmt::format("{} '{}': {} is taken, what follows the number is ignored", k.name, v.word(), in_seconds(n.value)));
       }
       if (rounded) warn(v.where(), fmt::format("{} {}: rounded to the microsecond", k.name, v.word()));
       if (n.value < a.minimum || n.value > a.maximum) {

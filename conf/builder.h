@@ -81,8 +81,8 @@ struct InstanceDraft {
   std::optional<std::uint8_t> priority;
   std::optional<Duration> advert_interval;
   std::optional<unsigned> down_timer_adverts;
-  std::optional<bool> strict, accept, skip_check_adv_addr, checksum_as_v2, lower_prio_no_advert,
-      higher_prio_send_advert, smtp_alert, notify_priority_changes;
+  std::optional<bool> strict, accept, skip_check_adv_addr, checksum_as_v2, lower_prio_no_advert, higher_prio_send_advert, smtp_alert,
+      notify_priority_changes;
   std::optional<unsigned> garp_repeat, garp_refresh_repeat, garp_lower_repeat;
   std::optional<Duration> garp_delay, garp_refresh, garp_lower_delay;
   int family = 0;  // 0: nothing said yet
@@ -180,8 +180,7 @@ class Builder {
   std::optional<unsigned> down_timer_adverts;
   std::optional<Duration> garp_lower_delay;
   std::optional<unsigned> garp_lower_repeat;
-  bool lower_prio_no_advert = false, higher_prio_send_advert = false, checksum_as_v2 = false, min_garp = false,
-       check_unicast_src = false;
+  bool lower_prio_no_advert = false, higher_prio_send_advert = false, checksum_as_v2 = false, min_garp = false, check_unicast_src = false;
   bool notify_priority_changes = false;
   bool garp_delay_given = false, garp_repeat_given = false, garp_lower_given = false;
   // Real servers and virtual servers that take smtp_alert from global_defs, and checkers that take log_all_failures

@@ -34,11 +34,9 @@ void render_excerpt(std::string& out, const Place& place) {
   out += fmt::format("{:>{}} | {}\n", number, width, place.excerpt);
   out += fmt::format("{:>{}} | ", "", width);
   // Tabs are copied so that the caret stands under its word whatever their width.
-  for (unsigned i = 1; i < place.excerpt_column; ++i)
-    out += i <= place.excerpt.size() && place.excerpt[i - 1] == '\t' ? '\t' : ' ';
+  for (unsigned i = 1; i < place.excerpt_column; ++i) out += i <= place.excerpt.size() && place.excerpt[i - 1] == '\t' ? '\t' : ' ';
   out += '^';
-  const std::size_t room =
-      place.excerpt.size() >= place.excerpt_column ? place.excerpt.size() - place.excerpt_column : 0;
+  const std::size_t room = place.excerpt.size() >= place.excerpt_column ? place.excerpt.size() - place.excerpt_column : 0;
   out.append(std::min<std::size_t>(place.length > 0 ? place.length - 1 : 0, room), '~');
   out += '\n';
 }
@@ -70,11 +68,8 @@ void Diagnostics::add(Diagnostic diagnostic) {
 }
 
 void Diagnostics::sort() {
-  const auto key = [](const Diagnostic& d) {
-    return std::tuple(d.place.line == 0, d.place.file_order, d.place.line, d.place.column);
-  };
-  std::stable_sort(items_.begin(), items_.end(),
-                   [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
+  const auto key = [](const Diagnostic& d) { return std::tuple(d.place.line == 0, d.place.file_order, d.place.line, d.place.column); };
+  std::stable_sort(items_.begin(), items_.end(), [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
 }
 
 std::string Diagnostics::render() const {

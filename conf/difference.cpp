@@ -38,8 +38,7 @@ std::vector<std::string> beyond(const std::vector<std::string>& one, const std::
   return out;
 }
 
-void add_change(std::vector<Change>& out, std::string object, const std::string& before, const std::string& after,
-                std::string effect) {
+void add_change(std::vector<Change>& out, std::string object, const std::string& before, const std::string& after, std::string effect) {
   const auto old_lines = lines_of(before);
   const auto new_lines = lines_of(after);
   Change c{ChangeKind::change, std::move(object), beyond(old_lines, new_lines), beyond(new_lines, old_lines), {}};
@@ -63,17 +62,14 @@ std::string effect_of(const VrrpInstance& a, const VrrpInstance& b) {
       a.advert_interval != b.advert_interval)
     also("its routers do not understand one another until all have the change: two masters meanwhile");
   if (a.priority != b.priority) also("the election may choose another master");
-  if (a.addresses != b.addresses)
-    also("the advert lists other addresses: other routers complain until they have the change too");
-  if (a.addresses != b.addresses || a.excluded_addresses != b.excluded_addresses)
-    also("connections to addresses that go are cut");
+  if (a.addresses != b.addresses) also("the advert lists other addresses: other routers complain until they have the change too");
+  if (a.addresses != b.addresses || a.excluded_addresses != b.excluded_addresses) also("connections to addresses that go are cut");
   return out;
 }
 
 std::string effect_of(const VirtualServer& a, const VirtualServer& b) {
   std::string out;
-  if (a.scheduler != b.scheduler || a.scheduler_flags != b.scheduler_flags)
-    out = "connections stay, new ones are shared out anew";
+  if (a.scheduler != b.scheduler || a.scheduler_flags != b.scheduler_flags) out = "connections stay, new ones are shared out anew";
   if (a.persistence_seconds != b.persistence_seconds || a.persistence_mask != b.persistence_mask)
     out += out.empty() ? "clients may come to another real server" : "; clients may come to another real server";
   return out;
@@ -89,9 +85,8 @@ std::string effect_of(const RealServer& a, const RealServer& b) {
 
 // Objects with a name, in both models.
 template <typename T, typename Name, typename Print>
-void compare_named(std::vector<Change>& out, std::string_view keyword, const std::vector<T>& running,
-                   const std::vector<T>& wanted, Name&& name_of, Print&& print_one, auto&& effect, std::string_view on_add,
-                   std::string_view on_remove) {
+void compare_named(std::vector<Change>& out, std::string_view keyword, const std::vector<T>& running, const std::vector<T>& wanted,
+                   Name&& name_of, Print&& print_one, auto&& effect, std::string_view on_add, std::string_view on_remove) {
   std::map<std::string, const T*, std::less<>> old;
   for (const T& t : running) old.emplace(name_of(t), &t);
   for (const T& t : wanted) {
@@ -150,8 +145,7 @@ void compare_virtual_servers(std::vector<Change>& out, const Model& running, con
     compare_real_servers(out, before, v);
   }
   for (const VirtualServer& v : running.virtual_servers) {
-    if (old.contains(v.key))
-      out.push_back({ChangeKind::remove, "virtual_server " + v.key.str(), {}, {}, "its connections are cut"});
+    if (old.contains(v.key)) out.push_back({ChangeKind::remove, "virtual_server " + v.key.str(), {}, {}, "its connections are cut"});
   }
 }
 
@@ -175,8 +169,7 @@ std::vector<Change> difference(const Model& running, const Model& wanted) {
   compare_named(out, "vrrp_script", running.vrrp_scripts, wanted.vrrp_scripts, by_name, print_one, no_effect, "", "");
   compare_named(
       out, "vrrp_instance", running.vrrp_instances, wanted.vrrp_instances, by_name, print_one,
-      [](const auto& a, const auto& b) { return effect_of(a, b); }, "an election begins",
-      "it says priority 0 and gives its addresses up");
+      [](const auto& a, const auto& b) { return effect_of(a, b); }, "an election begins", "it says priority 0 and gives its addresses up");
   compare_named(out, "vrrp_sync_group", running.vrrp_sync_groups, wanted.vrrp_sync_groups, by_name, print_one, no_effect,
                 "its members change state together", "its members change state each for itself");
   compare_virtual_servers(out, running, wanted);

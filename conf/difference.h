@@ -16,10 +16,10 @@ std::string_view name(ChangeKind kind);  // "add"
 
 struct Change {
   ChangeKind kind = ChangeKind::change;
-  std::string object;                // "vrrp_instance VI_1", "real_server 10.0.0.2:80 of 10.0.0.1:80/tcp"
-  std::vector<std::string> before;   // statements that go, as `conf print` writes them; of changes only
-  std::vector<std::string> after;    // statements that come
-  std::string effect;                // which elections or connections it touches; empty: none
+  std::string object;               // "vrrp_instance VI_1", "real_server 10.0.0.2:80 of 10.0.0.1:80/tcp"
+  std::vector<std::string> before;  // statements that go, as `conf print` writes them; of changes only
+  std::vector<std::string> after;   // statements that come
+  std::string effect;               // which elections or connections it touches; empty: none
   bool operator==(const Change&) const = default;
 };
 

@@ -21,23 +21,23 @@ enum class Takes : std::uint8_t {
   word,
   address,
   prefix,
-  number,      // 0..maximum
-  time,        // number with s or ms, 0..maximum milliseconds
+  number,  // 0..maximum
+  time,    // number with s or ms, 0..maximum milliseconds
   interface,
   table,
   protocol,
   scope,
   ds_field,
-  realms,      // [from/]to
+  realms,  // [from/]to
   group,
   ip_protocol,
-  mark,        // number[/mask]
-  range,       // low-high, each at most maximum
+  mark,   // number[/mask]
+  range,  // low-high, each at most maximum
   feature,
   on_off,      // enabled, disabled
   preference,  // low, medium, high
   encapsulation,
-  hops,        // the rest of the line
+  hops,  // the rest of the line
 };
 
 struct Option {
@@ -177,9 +177,7 @@ bool in_both(std::string_view word, char separator, auto&& good) {
   return good(word.substr(0, at)) && good(word.substr(at + 1));
 }
 
-bool is_ip_protocol(std::string_view word) {
-  return is_number(word, 255) || ::getprotobyname(std::string(word).c_str()) != nullptr;
-}
+bool is_ip_protocol(std::string_view word) { return is_number(word, 255) || ::getprotobyname(std::string(word).c_str()) != nullptr; }
 
 // One line on its way through the words.
 class Line {
@@ -240,8 +238,7 @@ class Line {
         return true;
       }
       case Takes::number:
-        if (o.name == "protocol" && w != "18")
-          b_.warn(value, fmt::format("a tracked {} has protocol keepalived (18), not {}", what_, w));
+        if (o.name == "protocol" && w != "18") b_.warn(value, fmt::format("a tracked {} has protocol keepalived (18), not {}", what_, w));
         return is_number(w, o.maximum);
       case Takes::time: return is_time(w, o.maximum);
       case Takes::interface:
@@ -255,16 +252,13 @@ class Line {
       }
       case Takes::scope: return iproute_number(NameTable::scopes, w).has_value();
       case Takes::ds_field: return iproute_number(NameTable::ds_fields, w).has_value();
-      case Takes::realms:
-        return in_both(w, '/', [](auto part) { return iproute_number(NameTable::realms, part).has_value(); });
+      case Takes::realms: return in_both(w, '/', [](auto part) { return iproute_number(NameTable::realms, part).has_value(); });
       case Takes::group: return iproute_number(NameTable::groups, w).has_value();
       case Takes::ip_protocol: return is_ip_protocol(w);
-      case Takes::mark:
-        return in_both(w, '/', [](auto part) { return is_number(part, u32) || part.starts_with("0x"); });
+      case Takes::mark: return in_both(w, '/', [](auto part) { return is_number(part, u32) || part.starts_with("0x"); });
       case Takes::range: {
         const auto dash = w.find('-');
-        if (dash == std::string_view::npos || !is_number(w.substr(0, dash), o.maximum) ||
-            !is_number(w.substr(dash + 1), o.maximum))
+        if (dash == std::string_view::npos || !is_number(w.substr(0, dash), o.maximum) || !is_number(w.substr(dash + 1), o.maximum))
           return false;
         return parse_integer(w.substr(0, dash)).value <= parse_integer(w.substr(dash + 1)).value;
       }
@@ -331,8 +325,8 @@ void check_route_line(Builder& b, std::span<const Token> words, bool is_static) 
     // Everything else is the destination: [to] [type] address.
     const Token first = line.here();
     if (line.word() == "to") line.next();
-    if (!line.done() && (std::find(std::begin(route_types), std::end(route_types), line.word()) != std::end(route_types) ||
-                         is_number(line.word(), 11)))
+    if (!line.done() &&
+        (std::find(std::begin(route_types), std::end(route_types), line.word()) != std::end(route_types) || is_number(line.word(), 11)))
       line.next();
     if (line.done()) return b.lacks(first, "a route needs a destination");
     int family = AF_INET;

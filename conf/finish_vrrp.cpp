@@ -18,8 +18,7 @@ constexpr Duration longest_v3_interval = 40950ms;  // 12 bits of centiseconds (R
 // bytes of authentication).
 std::size_t most_addresses(int version, int family) {
   constexpr std::size_t mtu = 1500, header = 8;
-  const std::size_t room =
-      family == AF_INET ? (mtu - 20 - header - (version == 2 ? 8 : 0)) / 4 : (mtu - 40 - header) / 16;
+  const std::size_t room = family == AF_INET ? (mtu - 20 - header - (version == 2 ? 8 : 0)) / 4 : (mtu - 40 - header) / 16;
   return std::min<std::size_t>(room, 255);
 }
 
@@ -29,11 +28,9 @@ Duration rounded(Duration d, Duration unit) { return (d + unit / 2) / unit * uni
 
 bool is_tracked(const Builder& b, std::string_view script) {
   const auto names_it = [&](const auto& draft) {
-    return std::any_of(draft.out.track_scripts.begin(), draft.out.track_scripts.end(),
-                       [&](const Track& t) { return t.name == script; });
+    return std::any_of(draft.out.track_scripts.begin(), draft.out.track_scripts.end(), [&](const Track& t) { return t.name == script; });
   };
-  return std::any_of(b.instances.begin(), b.instances.end(), names_it) ||
-         std::any_of(b.groups.begin(), b.groups.end(), names_it);
+  return std::any_of(b.instances.begin(), b.instances.end(), names_it) || std::any_of(b.groups.begin(), b.groups.end(), names_it);
 }
 
 void finish_scripts(Builder& b) {
@@ -74,9 +71,8 @@ void resolve_scripts(Builder& b, std::vector<Track>& tracks, const std::vector<s
     Track& t = tracks[i];
     const VrrpScript* script = script_named(b, t.name);
     if (!script) {
-      const bool defined = std::any_of(b.scripts.begin(), b.scripts.end(), [&](const ScriptDraft& d) {
-        return d.out.name == t.name || d.at.text == t.name;
-      });
+      const bool defined = std::any_of(b.scripts.begin(), b.scripts.end(),
+                                       [&](const ScriptDraft& d) { return d.out.name == t.name || d.at.text == t.name; });
       if (defined) continue;  // dropped, and that has been said
       std::vector<std::string_view> names;
       for (const VrrpScript& s : b.model.vrrp_scripts) names.push_back(s.name);
@@ -106,8 +102,7 @@ void apply_authentication(Builder& b, InstanceDraft& d) {
     auth = {};
   };
   if (auth.type == AuthType::none) {
-    if (d.has_auth_pass)
-      b.advise(d.auth_at, fmt::format("{} has an auth_pass but no auth_type; no authentication is used", d.out.name));
+    if (d.has_auth_pass) b.advise(d.auth_at, fmt::format("{} has an auth_pass but no auth_type; no authentication is used", d.out.name));
     auth = {};
   } else if (!d.has_auth_pass) {
     drop("auth_pass is missing");
@@ -138,12 +133,11 @@ void apply_priority(Builder& b, InstanceDraft& d) {
   }
 
   if (i.nopreempt && i.priority == address_owner) {
-    b.warn(d.nopreempt_at,
-           fmt::format("{}: nopreempt has no effect for an address owner (priority 255); it is cleared", i.name));
+    b.warn(d.nopreempt_at, fmt::format("{}: nopreempt has no effect for an address owner (priority 255); it is cleared", i.name));
     i.nopreempt = false;
   } else if (i.nopreempt && i.initial_state == WantedState::master) {
-    b.warn(d.nopreempt_at, fmt::format("{}: nopreempt will not work with initial state MASTER; it is cleared", i.name),
-           {}, "write state BACKUP on both nodes");
+    b.warn(d.nopreempt_at, fmt::format("{}: nopreempt will not work with initial state MASTER; it is cleared", i.name), {},
+           "write state BACKUP on both nodes");
     i.nopreempt = false;
   }
   if (i.preempt_delay > 0s) {
@@ -166,12 +160,11 @@ void apply_advert_interval(Builder& b, InstanceDraft& d) {
   i.advert_interval = std::max(rounded(wanted, unit), unit);
   if (i.version == 3 && i.advert_interval > longest_v3_interval) {
     i.advert_interval = longest_v3_interval;
-    b.warn(d.advert_int_at, fmt::format("{}: advert_int {:g} is more than version 3 can say; 40.95 is used", i.name,
-                                        to_seconds(wanted)));
+    b.warn(d.advert_int_at, fmt::format("{}: advert_int {:g} is more than version 3 can say; 40.95 is used", i.name, to_seconds(wanted)));
   } else if (i.advert_interval != wanted) {
-    b.warn(d.advert_int_at, fmt::format("{}: advert_int {:g} is rounded to {:g}: version {} counts in {}", i.name,
-                                        to_seconds(wanted), to_seconds(i.advert_interval), i.version,
-                                        i.version == 2 ? "whole seconds" : "hundredths of a second"));
+    b.warn(d.advert_int_at,
+           fmt::format("{}: advert_int {:g} is rounded to {:g}: version {} counts in {}", i.name, to_seconds(wanted),
+                       to_seconds(i.advert_interval), i.version, i.version == 2 ? "whole seconds" : "hundredths of a second"));
   }
 }
 
@@ -182,12 +175,8 @@ void apply_garp(const Builder& b, InstanceDraft& d) {
   g.repeat = d.garp_repeat.value_or(global.repeat);
   g.refresh = d.garp_refresh.value_or(global.refresh);
   g.refresh_repeat = d.garp_refresh_repeat.value_or(global.refresh_repeat);
-  g.lower_prio_delay = d.garp_lower_delay ? *d.garp_lower_delay
-                       : d.garp_delay     ? *d.garp_delay
-                                          : global.lower_prio_delay;
-  g.lower_prio_repeat = d.garp_lower_repeat ? *d.garp_lower_repeat
-                        : d.garp_repeat     ? *d.garp_repeat
-                                            : global.lower_prio_repeat;
+  g.lower_prio_delay = d.garp_lower_delay ? *d.garp_lower_delay : d.garp_delay ? *d.garp_delay : global.lower_prio_delay;
+  g.lower_prio_repeat = d.garp_lower_repeat ? *d.garp_lower_repeat : d.garp_repeat ? *d.garp_repeat : global.lower_prio_repeat;
   if (d.out.strict) g.lower_prio_repeat = 0;
 }
 
@@ -203,11 +192,9 @@ void check_addresses(Builder& b, InstanceDraft& d) {
   }
   const std::size_t most = most_addresses(i.version, i.family);
   if (i.addresses.size() <= most) return;
-  b.warn(d.addresses_at,
-         fmt::format("{} has {} addresses, {} fit in an advert; the others are used as virtual_ipaddress_excluded",
-                     i.name, i.addresses.size(), most));
-  i.excluded_addresses.insert(i.excluded_addresses.begin(), i.addresses.begin() + static_cast<std::ptrdiff_t>(most),
-                              i.addresses.end());
+  b.warn(d.addresses_at, fmt::format("{} has {} addresses, {} fit in an advert; the others are used as virtual_ipaddress_excluded", i.name,
+                                     i.addresses.size(), most));
+  i.excluded_addresses.insert(i.excluded_addresses.begin(), i.addresses.begin() + static_cast<std::ptrdiff_t>(most), i.addresses.end());
   i.addresses.resize(most);
 }
 
@@ -245,8 +232,8 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
     b.warn(d.vmac_only_at, fmt::format("{}: {} has no effect without use_vmac", i.name, d.vmac_only_at.text));
   for (const UnicastPeer& peer : i.unicast_peers) {
     if (i.unicast_src_ip && *i.unicast_src_ip == peer.address)
-      b.advise(d.at, fmt::format("{}: unicast peer {} is its own unicast_src_ip: it would hear itself; name the other routers only",
-                                 i.name, peer.address.str()));
+      b.advise(d.at, fmt::format("{}: unicast peer {} is its own unicast_src_ip: it would hear itself; name the other routers only", i.name,
+                                 peer.address.str()));
   }
   apply_priority(b, d);
   apply_advert_interval(b, d);
@@ -259,8 +246,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
       if (t.weight == 0) return false;
       b.warn(
           d.priority_at.length ? d.priority_at : d.at,
-          fmt::format("{}: the weight of script {} has no effect on an address owner (priority 255); it is not tracked",
-                      i.name, t.name));
+          fmt::format("{}: the weight of script {} has no effect on an address owner (priority 255); it is not tracked", i.name, t.name));
       return true;
     });
     for (Track& t : i.track_interfaces) t.weight = 0;
@@ -300,8 +286,8 @@ void drop_weights(Builder& b, InstanceDraft& d, std::string_view group) {
     Track& t = d.out.track_interfaces[k];
     if (t.weight == 0) continue;
     b.warn(d.interface_tracks_at[k],
-           fmt::format("{}: the weight of interface {} does not count in sync group {}; losing it is a fault instead",
-                       d.out.name, t.name, group),
+           fmt::format("{}: the weight of interface {} does not count in sync group {}; losing it is a fault instead", d.out.name, t.name,
+                       group),
            {}, "sync_group_tracking_weight in the group allows weights");
     t.weight = 0;
   }
@@ -312,8 +298,7 @@ void drop_weights(Builder& b, InstanceDraft& d, std::string_view group) {
       if (s.text == t.name) at = s;
     }
     b.warn(at,
-           fmt::format("{}: script {} has a weight, which does not count in sync group {}; it is not tracked",
-                       d.out.name, t.name, group),
+           fmt::format("{}: script {} has a weight, which does not count in sync group {}; it is not tracked", d.out.name, t.name, group),
            {}, "sync_group_tracking_weight in the group allows weights");
     return true;
   });
@@ -330,8 +315,7 @@ void finish_groups(Builder& b) {
         std::vector<std::string_view> names;
         for (const InstanceDraft& i : b.instances) names.push_back(i.out.name);
         const std::string_view close = nearest(name, names);
-        b.warn(d.members_at[k],
-               fmt::format("sync group {} names {}, which is no vrrp_instance; it is ignored", g.name, name), {},
+        b.warn(d.members_at[k], fmt::format("sync group {} names {}, which is no vrrp_instance; it is ignored", g.name, name), {},
                close.empty() ? "" : fmt::format("did you mean '{}'?", close));
       } else if (const auto [first, inserted] = owner.emplace(name, &d); !inserted) {
         Diagnostic twice;
@@ -347,8 +331,7 @@ void finish_groups(Builder& b) {
       b.warn(d.at, fmt::format("sync group {} has no member; it is ignored", g.name));
       continue;
     }
-    if (g.members.size() == 1)
-      b.warn(d.at, fmt::format("sync group {} has a single member, so there is nothing to keep in step", g.name));
+    if (g.members.size() == 1) b.warn(d.at, fmt::format("sync group {} has a single member, so there is nothing to keep in step", g.name));
     if (d.notify_priority_changes) {
       for (const std::string& name : g.members) instance_named(b, name)->out.notify_priority_changes = true;
     }
@@ -359,22 +342,18 @@ void finish_groups(Builder& b) {
       for (Track& t : g.track_interfaces) t.weight = 0;
       std::erase_if(g.track_scripts, [&](const Track& t) {
         if (t.weight == 0) return false;
-        b.warn(d.at,
-               fmt::format("sync group {}: script {} has a weight, which does not count here; it is not tracked",
-                           g.name, t.name),
-               {}, "sync_group_tracking_weight in the group allows weights");
+        b.warn(d.at, fmt::format("sync group {}: script {} has a weight, which does not count here; it is not tracked", g.name, t.name), {},
+               "sync_group_tracking_weight in the group allows weights");
         return true;
       });
     }
     // An owner begins as master at once; the group does so only when all its members are owners.
-    const bool all_owners = std::all_of(g.members.begin(), g.members.end(), [&](const std::string& n) {
-      return instance_named(b, n)->out.priority == address_owner;
-    });
+    const bool all_owners = std::all_of(g.members.begin(), g.members.end(),
+                                        [&](const std::string& n) { return instance_named(b, n)->out.priority == address_owner; });
     if (!all_owners) {
       for (const std::string& name : g.members) {
         InstanceDraft& i = *instance_named(b, name);
-        if (i.out.priority == address_owner && i.out.initial_state == WantedState::master)
-          i.out.initial_state = WantedState::backup;
+        if (i.out.priority == address_owner && i.out.initial_state == WantedState::master) i.out.initial_state = WantedState::backup;
       }
     }
     b.model.vrrp_sync_groups.push_back(std::move(g));

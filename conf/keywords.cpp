@@ -22,12 +22,8 @@ constexpr Argument words{Arg::words};
 constexpr Argument values{Arg::values};
 constexpr Argument named_values{Arg::named_values};
 constexpr Argument option{Arg::option};
-constexpr Argument integer(std::int64_t minimum, std::int64_t maximum) {
-  return {Arg::integer, false, minimum, maximum};
-}
-constexpr Argument seconds(std::int64_t minimum, std::int64_t maximum) {
-  return {Arg::seconds, false, minimum, maximum};
-}
+constexpr Argument integer(std::int64_t minimum, std::int64_t maximum) { return {Arg::integer, false, minimum, maximum}; }
+constexpr Argument seconds(std::int64_t minimum, std::int64_t maximum) { return {Arg::seconds, false, minimum, maximum}; }
 constexpr Argument milliseconds(std::int64_t minimum) { return {Arg::milliseconds, false, minimum, 4'294'967'000}; }
 constexpr Argument block(Block opens) { return {Arg::block, false, 0, no_limit, opens}; }
 constexpr Argument named_block(Block opens) { return {Arg::named_block, false, 0, no_limit, opens}; }

@@ -105,8 +105,7 @@ struct Keyword {
   Argument argument;
   std::string_view form;      // arguments, as the manual shows them
   std::string_view fallback;  // default, in words
-  std::string_view
-      since;  // first release of keepalived that has it when newer than 2.2.7, or the build option it needs
+  std::string_view since;     // first release of keepalived that has it when newer than 2.2.7, or the build option it needs
   std::string_view help;
 };
 

@@ -27,8 +27,7 @@ std::string_view trimmed(std::string_view text) {
 
 // The members of the family differ in which failures keepalived counts as errors; here each failure is said and counts.
 bool is_include(std::string_view word) {
-  return word == "include" || word == "includer" || word == "includem" || word == "includew" || word == "includeb" ||
-         word == "includea";
+  return word == "include" || word == "includer" || word == "includem" || word == "includew" || word == "includeb" || word == "includea";
 }
 
 }  // namespace
@@ -49,8 +48,8 @@ void Lexer::report(Severity severity, const Token& token, std::string message, s
 }
 
 Token Lexer::token_at(const Line& line, std::size_t begin, std::size_t length) const {
-  return {line.text.substr(begin, length), line.buffer, line.offset + static_cast<std::uint32_t>(begin),
-          static_cast<std::uint32_t>(length), Token::Kind::word};
+  return {line.text.substr(begin, length), line.buffer, line.offset + static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(length),
+          Token::Kind::word};
 }
 
 void Lexer::push_file(const std::string& name, std::string content, const Token& from) {
@@ -103,8 +102,7 @@ bool Lexer::read_line(Line& line) {
     line = {in.buffer, static_cast<std::uint32_t>(in.at), {begin, length}};
     in.at += length + 1;
     if (length > longest_line) {
-      report(Severity::error, token_at(line, 0, 1),
-             fmt::format("line of {} bytes; the longest allowed is {}", length, longest_line));
+      report(Severity::error, token_at(line, 0, 1), fmt::format("line of {} bytes; the longest allowed is {}", length, longest_line));
       continue;
     }
     return true;
@@ -128,8 +126,7 @@ std::string_view Lexer::without_comment(const Line& line) {
     }
   }
   if (quoted)
-    report(Severity::warning, token_at(line, opened, 1),
-           "quote without its partner; the text up to the end of the line is taken");
+    report(Severity::warning, token_at(line, opened, 1), "quote without its partner; the text up to the end of the line is taken");
   return text;
 }
 
@@ -250,19 +247,17 @@ bool Lexer::replace(const Line& line) {
     }
     const std::string* value = value_of(name, line);
     if (!value) {
-      report(Severity::warning, token_at(line, i, length),
-             fmt::format("${} is not defined; it is left as it stands", name));
+      report(Severity::warning, token_at(line, i, length), fmt::format("${} is not defined; it is left as it stands", name));
       i += length - 1;
       continue;
     }
     any = true;
     if (i > copied) {
-      segments.push_back(
-          {static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
+      segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
       out += line.text.substr(copied, i - copied);
     }
-    segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(i),
-                        static_cast<std::uint32_t>(length), false});
+    segments.push_back(
+        {static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(length), false});
     out += *value;
     if (out.size() > longest_line * 16) break;
     copied = i + length;
@@ -270,8 +265,7 @@ bool Lexer::replace(const Line& line) {
   }
   if (!any) return false;
   if (copied < line.text.size()) {
-    segments.push_back(
-        {static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
+    segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
     out += line.text.substr(copied);
   }
   queue_expansion(line, std::move(out), std::move(segments));
@@ -284,13 +278,11 @@ bool Lexer::queue_expansion(const Line& line, std::string out, std::vector<Text:
   for (auto in = inputs_.rbegin(); in != inputs_.rend() && in->file.empty(); ++in) ++depth;
   if (depth >= deepest_replacement || expanded_ > most_expanded) {
     const std::size_t mark = std::min(line.text.find_first_of("$~"), line.text.size() - 1);
-    report(
-        Severity::error, token_at(line, mark, 1),
-        depth >= deepest_replacement ? "a definition that contains itself" : "definitions expand to more than 64 MiB");
+    report(Severity::error, token_at(line, mark, 1),
+           depth >= deepest_replacement ? "a definition that contains itself" : "definitions expand to more than 64 MiB");
     return false;
   }
-  const std::uint32_t buffer =
-      text_.add_expansion(std::move(out), std::move(segments), token_at(line, 0, line.text.size()));
+  const std::uint32_t buffer = text_.add_expansion(std::move(out), std::move(segments), token_at(line, 0, line.text.size()));
   inputs_.push_back({buffer, 0, {}});
   return true;
 }
@@ -321,8 +313,7 @@ std::vector<std::string_view> tuple(std::string_view text) {
 }
 
 // Puts the values of one round in the place of their variables.
-std::string with_values(std::string_view text, const std::vector<std::string_view>& names,
-                        const std::vector<std::string>& values) {
+std::string with_values(std::string_view text, const std::vector<std::string_view>& names, const std::vector<std::string>& values) {
   std::string out;
   std::size_t copied = 0;
   for (std::size_t i = text.find('$'); i != std::string_view::npos; i = text.find('$', i + 1)) {
@@ -331,9 +322,7 @@ std::string with_values(std::string_view text, const std::vector<std::string_vie
     const std::size_t n = name_length(rest);
     const auto name = std::find(names.begin(), names.end(), rest.substr(0, n));
     if (n == 0 || name == names.end()) continue;
-    if (braced ? n >= rest.size() || rest[n] != '}'
-               : n < rest.size() && !is_blank(rest[n]) && rest[n] != ',' && rest[n] != ')')
-      continue;
+    if (braced ? n >= rest.size() || rest[n] != '}' : n < rest.size() && !is_blank(rest[n]) && rest[n] != ',' && rest[n] != ')') continue;
     out += text.substr(copied, i - copied);
     out += values[static_cast<std::size_t>(name - names.begin())];
     copied = i + n + (braced ? 3 : 1);
@@ -363,8 +352,7 @@ bool Lexer::repeat(const Line& line) {
     diagnostics_.add(std::move(d));
     return true;
   };
-  const std::string form =
-      sequence ? "~SEQ(<name>, [<first>, [<step>,]] <last>) <text>" : "~LST(<name>, <value>, ...) <text>";
+  const std::string form = sequence ? "~SEQ(<name>, [<first>, [<step>,]] <last>) <text>" : "~LST(<name>, <value>, ...) <text>";
   const std::size_t open = rest.find_first_not_of(" \t");
   const std::size_t close = rest.find(')');
   if (open == std::string_view::npos || rest[open] != '(' || close == std::string_view::npos)
@@ -396,8 +384,7 @@ bool Lexer::repeat(const Line& line) {
     std::vector<std::int64_t> numbers;
     for (const std::string& a : arguments) {
       const Number n = parse_integer(a);
-      if (n.written != Written::good || n.value < INT32_MIN || n.value > INT32_MAX)
-        return wrong(fmt::format("'{}' is no number", a), form);
+      if (n.written != Written::good || n.value < INT32_MIN || n.value > INT32_MAX) return wrong(fmt::format("'{}' is no number", a), form);
       numbers.push_back(n.value);
     }
     if (names.size() != 1 || numbers.size() > 3) return wrong("it takes one name and at most three numbers", form);
@@ -414,8 +401,7 @@ bool Lexer::repeat(const Line& line) {
     for (const std::string& a : arguments) {
       std::vector<std::string> values;
       for (const std::string_view v : names.size() == 1 ? std::vector<std::string_view>{a} : tuple(a)) values.emplace_back(v);
-      if (values.size() != names.size())
-        return wrong(fmt::format("'{}' has {} values for {} names", a, values.size(), names.size()), form);
+      if (values.size() != names.size()) return wrong(fmt::format("'{}' has {} values for {} names", a, values.size(), names.size()), form);
       if (!add_round(values)) break;
     }
   }
@@ -455,8 +441,7 @@ void Lexer::include(const Line& line, const std::vector<Token>& tokens) {
       continue;
     }
     if (depth >= deepest_include || ++included_ > most_included) {
-      report(Severity::error, what,
-             fmt::format("more than {} files inside one another, or {} in all", deepest_include, most_included));
+      report(Severity::error, what, fmt::format("more than {} files inside one another, or {} in all", deepest_include, most_included));
       break;
     }
     auto content = reader_.read(name);

@@ -76,7 +76,7 @@ class Lexer {
   std::vector<Input> inputs_;  // innermost last
   std::unordered_map<std::string, std::string> definitions_;
   std::uint64_t random_ = 0;  // of ${_RANDOM}
-  std::string computed_;  // of a predefined name, until the next one
+  std::string computed_;      // of a predefined name, until the next one
   std::size_t expanded_ = 0;
   std::size_t included_ = 0;
   int skipped_depth_ = 0;  // open braces of an inactive @id block

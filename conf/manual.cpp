@@ -33,8 +33,7 @@ std::string code(std::string_view text) { return text.empty() ? std::string() : 
 
 std::string release_of(const Keyword& k) {
   if (k.since.empty()) return {};
-  return k.since.starts_with("build:") ? fmt::format("keepalived built with {}", k.since.substr(6))
-                                       : fmt::format("keepalived {}", k.since);
+  return k.since.starts_with("build:") ? fmt::format("keepalived built with {}", k.since.substr(6)) : fmt::format("keepalived {}", k.since);
 }
 
 void text_of_block(std::string& out, Block block) {
@@ -42,8 +41,7 @@ void text_of_block(std::string& out, Block block) {
   for (const Keyword* k : keywords(block)) {
     std::string usage = std::string(k->name);
     if (!k->form.empty()) usage += ' ' + std::string(k->form);
-    if (k->argument.opens != Block::none || k->argument.kind == Arg::values || k->argument.kind == Arg::named_values)
-      usage += " { ... }";
+    if (k->argument.opens != Block::none || k->argument.kind == Arg::values || k->argument.kind == Arg::named_values) usage += " { ... }";
     out += fmt::format("    {}\n        {}", usage, k->help);
     if (!k->fallback.empty()) out += fmt::format(". Default: {}", k->fallback);
     if (!k->since.empty()) out += fmt::format(". Since {}", release_of(*k));
@@ -94,8 +92,7 @@ std::string manual_markdown() {
       if (k.block != block) continue;
       std::string meaning = cell(k.help);
       if (!k.since.empty()) meaning += fmt::format(" ({})", release_of(k));
-      out += fmt::format("| {} | {} | {} | {} | {} |\n", code(k.name), code(k.form), cell(k.fallback),
-                         is_obeyed(k) ? "yes" : "", meaning);
+      out += fmt::format("| {} | {} | {} | {} | {} |\n", code(k.name), code(k.form), cell(k.fallback), is_obeyed(k) ? "yes" : "", meaning);
     }
   }
   return out;

@@ -72,16 +72,16 @@ struct TimedScript {
 struct Global {
   std::string router_id;  // default: the host name
   Mail mail;
-  bool no_email_faults = false;        // no mail for FAULT
-  bool no_checker_emails = false;      // of checkers: only when a real server changes
-  Fifo notify_fifo;                    // all events
+  bool no_email_faults = false;    // no mail for FAULT
+  bool no_checker_emails = false;  // of checkers: only when a real server changes
+  Fifo notify_fifo;                // all events
   Fifo vrrp_notify_fifo, lvs_notify_fifo;
   bool fifo_write_vrrp_states_on_reload = false;
   TimedScript startup_script, shutdown_script;
   Duration child_wait_time = 5s;       // from the order to stop to SIGKILL
   std::optional<std::uint32_t> umask;  // -u counts more
   int json_version = 1;                // of the JSON dump
-  std::string script_user;  // empty: keepalived_script when it exists, else the daemon's user
+  std::string script_user;             // empty: keepalived_script when it exists, else the daemon's user
   std::string script_group;
   bool enable_script_security = false;
   int vrrp_version = 2;

@@ -107,8 +107,7 @@ void print_global(Writer& w, const Global& g) {
   if (!g.mail.server.empty()) w.line("smtp_server {} {}", word(g.mail.server), g.mail.port);
   w.line("smtp_connect_timeout {}", time_of(g.mail.connect_timeout));
   if (!g.mail.helo_name.empty()) w.line("smtp_helo_name {}", word(g.mail.helo_name));
-  if (!g.script_user.empty())
-    w.line("script_user {}{}", word(g.script_user), g.script_group.empty() ? "" : " " + word(g.script_group));
+  if (!g.script_user.empty()) w.line("script_user {}{}", word(g.script_user), g.script_group.empty() ? "" : " " + word(g.script_group));
   w.flag("enable_script_security", g.enable_script_security);
   print_fifo(w, "notify_fifo", g.notify_fifo);
   print_fifo(w, "vrrp_notify_fifo", g.vrrp_notify_fifo);
@@ -163,8 +162,7 @@ void print_notify(Writer& w, const NotifyScripts& n) {
 void print_script(Writer& w, const VrrpScript& s) {
   w.open("vrrp_script {}", word(s.name));
   w.line("script \"{}\"", join_command(s.script.words));
-  if (!s.script.user.empty())
-    w.line("user {}{}", word(s.script.user), s.script.group.empty() ? "" : " " + word(s.script.group));
+  if (!s.script.user.empty()) w.line("user {}{}", word(s.script.user), s.script.group.empty() ? "" : " " + word(s.script.group));
   w.line("interval {}", time_of(s.interval));
   if (s.timeout > 0s) w.line("timeout {}", time_of(s.timeout));
   w.line("weight {}{}", s.weight, s.weight_reverse ? " reverse" : "");
@@ -319,9 +317,8 @@ std::string dotted_mask(std::uint32_t length) {
 
 // A real server's port, or 0 when it is that of each member of the group.
 std::uint16_t own_port(std::span<const VirtualServer> members, std::size_t real_server) {
-  const bool follows = std::all_of(members.begin(), members.end(), [&](const VirtualServer& v) {
-    return v.real_servers[real_server].endpoint.port == v.key.port;
-  });
+  const bool follows = std::all_of(members.begin(), members.end(),
+                                   [&](const VirtualServer& v) { return v.real_servers[real_server].endpoint.port == v.key.port; });
   return follows ? std::uint16_t{0} : members.front().real_servers[real_server].endpoint.port;
 }
 
@@ -353,8 +350,8 @@ void print_virtual_server(Writer& w, std::span<const VirtualServer> members) {
   w.line("smtp_alert {}", yes_no(v.smtp_alert));
   if (v.sorry_server) {
     const bool follows = grouped && std::all_of(members.begin(), members.end(), [](const VirtualServer& m) {
-      return m.sorry_server && m.sorry_server->endpoint.port == m.key.port;
-    });
+                           return m.sorry_server && m.sorry_server->endpoint.port == m.key.port;
+                         });
     const std::uint16_t port = follows ? std::uint16_t{0} : v.sorry_server->endpoint.port;
     w.line("sorry_server {}{}", v.sorry_server->endpoint.address.str(), port == 0 ? "" : fmt::format(" {}", port));
     w.line("sorry_server_lvs_method {}", lvs::name(v.sorry_server->forward));
@@ -454,8 +451,7 @@ std::string print(const RealServer& server) {
 
 std::string print(const Model& model) {
   Writer w;
-  if (model.global.child_wait_time != Global{}.child_wait_time)
-    w.line("child_wait_time {}", time_of(model.global.child_wait_time));
+  if (model.global.child_wait_time != Global{}.child_wait_time) w.line("child_wait_time {}", time_of(model.global.child_wait_time));
   print_global(w, model.global);
   for (const VrrpScript& s : model.vrrp_scripts) print_script(w, s);
   for (const VrrpInstance& i : model.vrrp_instances) print_instance(w, i);

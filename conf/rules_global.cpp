@@ -67,7 +67,8 @@ void script_user(Builder& b, const Value& v) {
 // "<path> [<user> [<group>]]"; its reader may stand before it.
 void fifo(Builder& b, const Value& v, Fifo& out) {
   if (v.args.empty()) return;
-  if (!v.word().starts_with('/')) return b.warn(v.where(), fmt::format("{} {} is not an absolute path; there will be no FIFO", v.keyword.name, v.word()));
+  if (!v.word().starts_with('/'))
+    return b.warn(v.where(), fmt::format("{} {} is not an absolute path; there will be no FIFO", v.keyword.name, v.word()));
   out.path = v.word();
   out.user = v.args.size() > 1 ? v.args[1].text : std::string_view{};
   out.group = v.args.size() > 2 ? v.args[2].text : std::string_view{};
@@ -78,28 +79,22 @@ const Rule rules[] = {
     {G, "router_id", [](Builder& b, const Value& v) { b.model.global.router_id = v.word(); }},
 
     {G, "notification_email", recipients, nullptr, stored},
-    {G, "notification_email_from", [](Builder& b, const Value& v) { b.model.global.mail.from = v.word(); }, nullptr,
-     stored},
+    {G, "notification_email_from", [](Builder& b, const Value& v) { b.model.global.mail.from = v.word(); }, nullptr, stored},
     {G, "smtp_server", smtp_server, nullptr, stored},
-    {G, "smtp_helo_name", [](Builder& b, const Value& v) { b.model.global.mail.helo_name = v.word(); }, nullptr,
-     stored},
+    {G, "smtp_helo_name", [](Builder& b, const Value& v) { b.model.global.mail.helo_name = v.word(); }, nullptr, stored},
     {G, "smtp_connect_timeout", smtp_connect_timeout, nullptr, stored},
     {G, "smtp_alert", [](Builder& b, const Value& v) { b.smtp_alert = v.on; }, nullptr, stored},
     {G, "smtp_alert_vrrp", [](Builder& b, const Value& v) { b.smtp_alert_vrrp = v.on; }, nullptr, stored},
     {G, "smtp_alert_checker", [](Builder& b, const Value& v) { b.smtp_alert_checker = v.on; }, nullptr, stored},
 
     {G, "notify_fifo", [](Builder& b, const Value& v) { fifo(b, v, b.model.global.notify_fifo); }},
-    {G, "notify_fifo_script",
-     [](Builder& b, const Value& v) { b.model.global.notify_fifo.reader = b.command(v.args); }},
+    {G, "notify_fifo_script", [](Builder& b, const Value& v) { b.model.global.notify_fifo.reader = b.command(v.args); }},
     {G, "vrrp_notify_fifo", [](Builder& b, const Value& v) { fifo(b, v, b.model.global.vrrp_notify_fifo); }},
-    {G, "vrrp_notify_fifo_script",
-     [](Builder& b, const Value& v) { b.model.global.vrrp_notify_fifo.reader = b.command(v.args); }},
+    {G, "vrrp_notify_fifo_script", [](Builder& b, const Value& v) { b.model.global.vrrp_notify_fifo.reader = b.command(v.args); }},
     {G, "lvs_notify_fifo", [](Builder& b, const Value& v) { fifo(b, v, b.model.global.lvs_notify_fifo); }},
-    {G, "lvs_notify_fifo_script",
-     [](Builder& b, const Value& v) { b.model.global.lvs_notify_fifo.reader = b.command(v.args); }},
+    {G, "lvs_notify_fifo_script", [](Builder& b, const Value& v) { b.model.global.lvs_notify_fifo.reader = b.command(v.args); }},
     {G, "vrrp_notify_priority_changes", [](Builder& b, const Value& v) { b.notify_priority_changes = v.on; }},
-    {G, "fifo_write_vrrp_states_on_reload",
-     [](Builder& b, const Value&) { b.model.global.fifo_write_vrrp_states_on_reload = true; }},
+    {G, "fifo_write_vrrp_states_on_reload", [](Builder& b, const Value&) { b.model.global.fifo_write_vrrp_states_on_reload = true; }},
 
     {Block::root, "child_wait_time", [](Builder& b, const Value& v) { b.model.global.child_wait_time = seconds(v); }},
     {G, "json_version", [](Builder& b, const Value& v) { b.model.global.json_version = static_cast<int>(v.number); }},
@@ -110,8 +105,7 @@ const Rule rules[] = {
     {G, "vrrp_version", [](Builder& b, const Value& v) { b.model.global.vrrp_version = static_cast<int>(v.number); }},
     {G, "vrrp_strict", [](Builder& b, const Value& v) { b.model.global.vrrp_strict = v.on; }},
     {G, "vrrp_skip_check_adv_addr", [](Builder& b, const Value& v) { b.model.global.vrrp_skip_check_adv_addr = v.on; }},
-    {G, "vrrp_down_timer_adverts",
-     [](Builder& b, const Value& v) { b.down_timer_adverts = static_cast<unsigned>(v.number); }},
+    {G, "vrrp_down_timer_adverts", [](Builder& b, const Value& v) { b.down_timer_adverts = static_cast<unsigned>(v.number); }},
     {G, "vrrp_lower_prio_no_advert", [](Builder& b, const Value& v) { b.lower_prio_no_advert = v.on; }},
     {G, "vrrp_higher_prio_send_advert", [](Builder& b, const Value& v) { b.higher_prio_send_advert = v.on; }},
     {G, "vrrp_check_unicast_src", [](Builder& b, const Value&) { b.check_unicast_src = true; }},
@@ -120,15 +114,13 @@ const Rule rules[] = {
     {G, "vrrp_mcast_group4",
      [](Builder& b, const Value& v) {
        if (!v.address.is_multicast())
-         return b.warn(v.where(),
-                       fmt::format("vrrp_mcast_group4 {} is not a multicast address; the line is ignored", v.word()));
+         return b.warn(v.where(), fmt::format("vrrp_mcast_group4 {} is not a multicast address; the line is ignored", v.word()));
        b.model.global.vrrp_mcast_group4 = v.address;
      }},
     {G, "vrrp_mcast_group6",
      [](Builder& b, const Value& v) {
        if (!v.address.is_multicast())
-         return b.warn(v.where(),
-                       fmt::format("vrrp_mcast_group6 {} is not a multicast address; the line is ignored", v.word()));
+         return b.warn(v.where(), fmt::format("vrrp_mcast_group6 {} is not a multicast address; the line is ignored", v.word()));
        b.model.global.vrrp_mcast_group6 = v.address;
      }},
 
@@ -143,11 +135,9 @@ const Rule rules[] = {
        b.garp_repeat_given = true;
      }},
     {G, "vrrp_garp_master_refresh", [](Builder& b, const Value& v) { b.model.global.garp.refresh = seconds(v); }},
-    {G, "vrrp_garp_master_refresh_repeat",
-     [](Builder& b, const Value& v) { b.model.global.garp.refresh_repeat = at_least_one(b, v); }},
+    {G, "vrrp_garp_master_refresh_repeat", [](Builder& b, const Value& v) { b.model.global.garp.refresh_repeat = at_least_one(b, v); }},
     {G, "vrrp_garp_lower_prio_delay", [](Builder& b, const Value& v) { b.garp_lower_delay = seconds(v); }},
-    {G, "vrrp_garp_lower_prio_repeat",
-     [](Builder& b, const Value& v) { b.garp_lower_repeat = static_cast<unsigned>(v.number); }},
+    {G, "vrrp_garp_lower_prio_repeat", [](Builder& b, const Value& v) { b.garp_lower_repeat = static_cast<unsigned>(v.number); }},
     {G, "vrrp_min_garp", [](Builder& b, const Value& v) { b.min_garp = v.on; }},
     {G, "vrrp_garp_interval", [](Builder& b, const Value& v) { b.model.global.garp_interval = v.duration; }},
     {G, "vrrp_gna_interval", [](Builder& b, const Value& v) { b.model.global.gna_interval = v.duration; }},

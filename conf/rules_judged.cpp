@@ -52,24 +52,20 @@ void lvs_timeouts(Builder& b, const Value& v) {
   constexpr std::int64_t month = 2'678'400;  // seconds: the kernel takes no more
   if (v.args.empty()) return b.warn(v.at(), "lvs_timeouts sets nothing", std::string(v.keyword.form));
   for (std::size_t i = 0; i < v.args.size(); i += 2) {
-    if (!is_one_of(v.args[i].text, names))
-      return ignored(b, v.args[i], v.keyword.name, "is no timeout", std::string(v.keyword.form));
-    if (i + 1 >= v.args.size())
-      return ignored(b, v.args[i], v.keyword.name, "needs seconds behind it", std::string(v.keyword.form));
+    if (!is_one_of(v.args[i].text, names)) return ignored(b, v.args[i], v.keyword.name, "is no timeout", std::string(v.keyword.form));
+    if (i + 1 >= v.args.size()) return ignored(b, v.args[i], v.keyword.name, "needs seconds behind it", std::string(v.keyword.form));
     if (!number_within(b, v, v.args[i + 1], 0, month)) return;
   }
 }
 
 void lvs_flush_on_stop(Builder& b, const Value& v) {
-  if (!v.args.empty() && v.word() != "VS")
-    ignored(b, v.where(), v.keyword.name, "is neither VS nor nothing", std::string(v.keyword.form));
+  if (!v.args.empty() && v.word() != "VS") ignored(b, v.where(), v.keyword.name, "is neither VS nor nothing", std::string(v.keyword.form));
 }
 
 void lvs_sync_daemon(Builder& b, const Value& v) {
   for (std::size_t i = 1; i < v.args.size(); ++i) {
     const std::string_view option = v.args[i].text;
-    const bool known = option == "inst" || option == "id" || option == "maxlen" || option == "port" || option == "ttl" ||
-                       option == "group";
+    const bool known = option == "inst" || option == "id" || option == "maxlen" || option == "port" || option == "ttl" || option == "group";
     if (!known) {
       // The old form: <interface> <instance> [<id>].
       if (i == 1 && v.args.size() <= 3) {
@@ -85,8 +81,7 @@ void lvs_sync_daemon(Builder& b, const Value& v) {
     if (option == "ttl" && !number_within(b, v, v.args[i], 1, 255)) return;
     if (option == "group") {
       const auto address = IpAddress::parse(v.args[i].text);
-      if (!address || !address->is_multicast())
-        return ignored(b, v.args[i], v.keyword.name, "is no multicast address");
+      if (!address || !address->is_multicast()) return ignored(b, v.args[i], v.keyword.name, "is no multicast address");
     }
   }
 }
@@ -118,8 +113,8 @@ void rx_bufs_policy(Builder& b, const Value& v) {
 }
 
 void umask_bits(Builder& b, const Value& v) {
-  constexpr std::string_view bits[] = {"IRUSR", "IWUSR", "IXUSR", "IRGRP", "IWGRP", "IXGRP", "IROTH", "IWOTH",
-                                       "IXOTH", "IRWXU", "IRWXG", "IRWXO"};
+  constexpr std::string_view bits[] = {"IRUSR", "IWUSR", "IXUSR", "IRGRP", "IWGRP", "IXGRP",
+                                       "IROTH", "IWOTH", "IXOTH", "IRWXU", "IRWXG", "IRWXO"};
   const std::string_view first = v.word();
   if (!first.empty() && first.front() >= '0' && first.front() <= '9') {
     const bool octal = first.find_first_not_of("01234567") == std::string_view::npos && first.size() <= 4;
@@ -239,9 +234,9 @@ void hex_bytes(Builder& b, const Value& v) {
 void min_reply_length(Builder& b, const Value& v) {
   constexpr std::int64_t longest_answer = 255;
   if (v.number > longest_answer)
-    b.warn(v.where(), fmt::format("min_reply_length {} is more than max_reply_length's {}: the check always fails",
-                                  v.number, longest_answer),
-           {}, "set max_reply_length too");
+    b.warn(v.where(),
+           fmt::format("min_reply_length {} is more than max_reply_length's {}: the check always fails", v.number, longest_answer), {},
+           "set max_reply_length too");
 }
 
 void dns_name(Builder& b, const Value& v) {
@@ -319,10 +314,8 @@ const Rule rules[] = {
     {Block::udp_check, "require_reply", hex_bytes, nullptr, judged},
     {Block::udp_check, "min_reply_length", min_reply_length, nullptr, judged},
     {Block::dns_check, "name", dns_name, nullptr, judged},
-    {Block::file_check, "track_file",
-     [](Builder& b, const Value& v) { uses(b, v, b.defined_track_files, "track_file"); }, nullptr, judged},
-    {Block::bfd_check, "name", [](Builder& b, const Value& v) { uses(b, v, b.defined_bfds, "bfd_instance"); }, nullptr,
-     judged},
+    {Block::file_check, "track_file", [](Builder& b, const Value& v) { uses(b, v, b.defined_track_files, "track_file"); }, nullptr, judged},
+    {Block::bfd_check, "name", [](Builder& b, const Value& v) { uses(b, v, b.defined_bfds, "bfd_instance"); }, nullptr, judged},
 };
 
 }  // namespace

@@ -52,8 +52,7 @@ std::optional<lvs::Forward> forward_method(Builder& b, const Value& v) {
   if (!method) {
     const std::string_view close = nearest(v.word(), {"NAT", "DR", "TUN"});
     const bool lower_case = v.word() == "nat" || v.word() == "dr" || v.word() == "tun";
-    b.warn(v.where(), fmt::format("{} '{}' is unknown; the line is ignored", v.keyword.name, v.word()),
-           "NAT, DR or TUN",
+    b.warn(v.where(), fmt::format("{} '{}' is unknown; the line is ignored", v.keyword.name, v.word()), "NAT, DR or TUN",
            lower_case      ? "write it in capitals"
            : close.empty() ? ""
                            : fmt::format("did you mean '{}'?", close));
@@ -113,8 +112,7 @@ void begin_virtual_server(Builder& b, const Value& v) {
 
 void protocol(Builder& b, const Value& v) {
   std::string upper(v.word());
-  std::transform(upper.begin(), upper.end(), upper.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   auto& key = b.virtual_server.out.key;
   if (key.fwmark != 0) b.warn(v.at(), "a firewall mark covers every protocol; the line is ignored");
   if (upper == "TCP") {
@@ -124,8 +122,7 @@ void protocol(Builder& b, const Value& v) {
   } else if (upper == "SCTP") {
     key.protocol = lvs::Protocol::sctp;
   } else {
-    return b.warn(v.where(), fmt::format("protocol '{}' is unknown; the line is ignored", v.word()),
-                  "TCP, UDP or SCTP");
+    return b.warn(v.where(), fmt::format("protocol '{}' is unknown; the line is ignored", v.word()), "TCP, UDP or SCTP");
   }
   b.virtual_server.protocol_given = true;
 }
@@ -161,8 +158,7 @@ void sorry_server(Builder& b, const Value& v) {
   Endpoint endpoint;
   bool port_given = false;
   if (!read_endpoint(v.args, 0, endpoint, port_given))
-    return b.warn(v.where(),
-                  fmt::format("sorry_server '{}' is no address with port; the line is ignored", joined(v.args)));
+    return b.warn(v.where(), fmt::format("sorry_server '{}' is no address with port; the line is ignored", joined(v.args)));
   VirtualServerDraft& d = b.virtual_server;
   if (!port_given) endpoint.port = d.out.key.port;
   d.out.sorry_server = SorryServer{endpoint, lvs::Forward::nat, false};
@@ -176,8 +172,7 @@ void begin_real_server(Builder& b, const Value& v) {
   Endpoint endpoint;
   bool port_given = false;
   if (!read_endpoint(v.args, 0, endpoint, port_given)) {
-    b.warn(v.where(), fmt::format("'{}' is no address with port; the real server is ignored", joined(v.args)),
-           std::string(v.keyword.form));
+    b.warn(v.where(), fmt::format("'{}' is no address with port; the real server is ignored", joined(v.args)), std::string(v.keyword.form));
     return b.skip_block();
   }
   if (!port_given) endpoint.port = d.out.key.port;
@@ -221,10 +216,7 @@ void digest(Builder& b, const Value& v) {
   bool good = word.size() == 2 * bytes.size();
   for (std::size_t i = 0; good && i < bytes.size(); ++i) {
     const auto digit = [&](char c) {
-      return c >= '0' && c <= '9'   ? c - '0'
-             : c >= 'a' && c <= 'f' ? c - 'a' + 10
-             : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                    : -1;
+      return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
     };
     const int high = digit(word[2 * i]), low = digit(word[2 * i + 1]);
     good = high >= 0 && low >= 0;
@@ -243,8 +235,7 @@ void status_code(Builder& b, const Value& v) {
     const Number last = dash == std::string_view::npos ? first : parse_integer(t.text.substr(dash + 1));
     const auto legal = [](const Number& n) { return n.written == Written::good && n.value >= 100 && n.value <= 999; };
     if (!legal(first) || !legal(last) || first.value > last.value) {
-      b.warn(t, fmt::format("status_code '{}' is neither a code nor a range; it is ignored", t.text),
-             "100-999, or first-last");
+      b.warn(t, fmt::format("status_code '{}' is neither a code nor a range; it is ignored", t.text), "100-999, or first-last");
       continue;
     }
     b.url().status_codes.push_back({static_cast<std::uint16_t>(first.value), static_cast<std::uint16_t>(last.value)});
@@ -286,8 +277,7 @@ void method(Builder& b, const Value& v) {
 
 const Rule rules[] = {
     {Block::root, "virtual_server", begin_virtual_server, [](Builder& b, const Value&) { finish_virtual_server(b); }},
-    {V, "ip_family",
-     [](Builder& b, const Value& v) { b.virtual_server.mark_family = v.word() == "inet6" ? AF_INET6 : AF_INET; }},
+    {V, "ip_family", [](Builder& b, const Value& v) { b.virtual_server.mark_family = v.word() == "inet6" ? AF_INET6 : AF_INET; }},
     {V, "lb_algo", scheduler},
     {V, "lvs_sched", scheduler},
     {V, "lb_kind", method},
@@ -335,8 +325,7 @@ const Rule rules[] = {
     {V, "smtp_alert", [](Builder& b, const Value& v) { b.virtual_server.smtp_alert = v.on; }, nullptr, stored},
     {V, "sorry_server", sorry_server},
     {V, "sorry_server_inhibit", [](Builder& b, const Value&) { b.virtual_server.sorry_inhibit = true; }},
-    {V, "sorry_server_lvs_method",
-     [](Builder& b, const Value& v) { b.virtual_server.sorry_forward = forward_method(b, v); }},
+    {V, "sorry_server_lvs_method", [](Builder& b, const Value& v) { b.virtual_server.sorry_forward = forward_method(b, v); }},
 
     {V, "real_server", begin_real_server},
     {R, "weight", [](Builder& b, const Value& v) { b.real_server().weight = static_cast<std::uint32_t>(v.number); }},
@@ -344,10 +333,8 @@ const Rule rules[] = {
      [](Builder& b, const Value& v) {
        if (const auto forward = forward_method(b, v)) b.real_server().forward = forward;
      }},
-    {R, "uthreshold",
-     [](Builder& b, const Value& v) { b.real_server().out.upper_threshold = static_cast<std::uint32_t>(v.number); }},
-    {R, "lthreshold",
-     [](Builder& b, const Value& v) { b.real_server().out.lower_threshold = static_cast<std::uint32_t>(v.number); }},
+    {R, "uthreshold", [](Builder& b, const Value& v) { b.real_server().out.upper_threshold = static_cast<std::uint32_t>(v.number); }},
+    {R, "lthreshold", [](Builder& b, const Value& v) { b.real_server().out.lower_threshold = static_cast<std::uint32_t>(v.number); }},
     {R, "inhibit_on_failure", [](Builder& b, const Value& v) { b.real_server().inhibit = v.on; }},
     {R, "notify_up", [](Builder& b, const Value& v) { b.real_server().out.notify_up = b.command(v.args); }},
     {R, "notify_down", [](Builder& b, const Value& v) { b.real_server().out.notify_down = b.command(v.args); }},
@@ -370,11 +357,9 @@ const Rule rules[] = {
      },
      end_http},
     {C, "connect_ip", [](Builder& b, const Value& v) { connection(b).connect_ip = v.address; }},
-    {C, "connect_port",
-     [](Builder& b, const Value& v) { connection(b).connect_port = static_cast<std::uint16_t>(v.number); }},
+    {C, "connect_port", [](Builder& b, const Value& v) { connection(b).connect_port = static_cast<std::uint16_t>(v.number); }},
     {C, "bindto", [](Builder& b, const Value& v) { connection(b).bind_ip = v.address; }},
-    {C, "bind_port",
-     [](Builder& b, const Value& v) { connection(b).bind_port = static_cast<std::uint16_t>(v.number); }},
+    {C, "bind_port", [](Builder& b, const Value& v) { connection(b).bind_port = static_cast<std::uint16_t>(v.number); }},
     {C, "bind_if", [](Builder& b, const Value& v) { connection(b).bind_interface = v.word(); }},
     {C, "fwmark", [](Builder& b, const Value& v) { connection(b).fwmark = static_cast<std::uint32_t>(v.number); }},
     {C, "connect_timeout", InChecker::connect_timeout},
@@ -421,23 +406,20 @@ T first_of(const std::optional<T>& a, const std::optional<T>& b, const std::opti
 
 Checker finished(Builder& b, const CheckerDraft& draft, const RealServerDraft& rs, const VirtualServerDraft& vs) {
   Checker out = draft.out;
-  if (auto& from = out.connection.bind_ip;
-      from && from->family() != out.connection.connect_ip.value_or(rs.out.endpoint.address).family()) {
-    b.warn(draft.at,
-           fmt::format("bindto {} is of another family than the address to connect to; it is ignored", from->str()));
+  if (auto& from = out.connection.bind_ip; from && from->family() != out.connection.connect_ip.value_or(rs.out.endpoint.address).family()) {
+    b.warn(draft.at, fmt::format("bindto {} is of another family than the address to connect to; it is ignored", from->str()));
     from.reset();
   }
   const bool is_http = std::holds_alternative<HttpCheck>(out.check);
   CheckSchedule& s = out.schedule;
   s.delay_loop = first_of<Duration>(draft.own.delay_loop, rs.own.delay_loop, vs.own.delay_loop, 60s);
   s.retry = first_of<unsigned>(draft.own.retry, rs.own.retry, vs.own.retry, 1);
-  s.delay_before_retry = first_of<Duration>(draft.own.delay_before_retry, rs.own.delay_before_retry,
-                                            vs.own.delay_before_retry, is_http ? 3s : 1s);
+  s.delay_before_retry =
+      first_of<Duration>(draft.own.delay_before_retry, rs.own.delay_before_retry, vs.own.delay_before_retry, is_http ? 3s : 1s);
   s.warmup = first_of<Duration>(draft.own.warmup, rs.own.warmup, vs.own.warmup, s.delay_loop);
   s.alpha = first_of<bool>(draft.own.alpha, rs.own.alpha, vs.own.alpha, false);
   s.log_all_failures = draft.own.log_all_failures.value_or(false);
-  out.connection.connect_timeout =
-      first_of<Duration>(draft.own.connect_timeout, rs.own.connect_timeout, vs.own.connect_timeout, 5s);
+  out.connection.connect_timeout = first_of<Duration>(draft.own.connect_timeout, rs.own.connect_timeout, vs.own.connect_timeout, 5s);
   if (auto* check = std::get_if<HttpCheck>(&out.check); check && check->virtualhost.empty()) {
     check->virtualhost = rs.virtualhost.empty() ? vs.out.virtualhost : rs.virtualhost;
   }
@@ -452,8 +434,8 @@ RealServer finished(Builder& b, RealServerDraft& draft, const VirtualServerDraft
   out.smtp_alert = draft.smtp_alert.value_or(vs.smtp_alert.value_or(true));
   // Only NAT can change the port on the way.
   if (vs.out.key.fwmark == 0 && out.forward != lvs::Forward::nat && out.endpoint.port != vs.out.key.port) {
-    b.warn(draft.at, fmt::format("{} cannot change the port: {} gets port {} instead", lvs::name(out.forward),
-                                 out.endpoint.str(), vs.out.key.port));
+    b.warn(draft.at,
+           fmt::format("{} cannot change the port: {} gets port {} instead", lvs::name(out.forward), out.endpoint.str(), vs.out.key.port));
     out.endpoint.port = vs.out.key.port;
   }
   out.checkers.reserve(draft.checkers.size());
@@ -463,17 +445,14 @@ RealServer finished(Builder& b, RealServerDraft& draft, const VirtualServerDraft
 
 void check_families(Builder& b, VirtualServerDraft& d) {
   if (d.out.key.fwmark != 0) {
-    if (d.mark_family == 0 && !d.real_servers.empty())
-      d.mark_family = d.real_servers.front().out.endpoint.address.family();
+    if (d.mark_family == 0 && !d.real_servers.empty()) d.mark_family = d.real_servers.front().out.endpoint.address.family();
     d.out.key.mark_family = d.mark_family == 0 ? AF_INET : d.mark_family;
   }
   const int family = d.out.key.family();
   std::erase_if(d.real_servers, [&](const RealServerDraft& r) {
-    if (r.out.endpoint.address.family() == family || r.forward.value_or(d.out.forward) == lvs::Forward::tun)
-      return false;
-    b.warn(r.at,
-           fmt::format("real server {} and its virtual server are of different families; the real server is ignored",
-                       r.out.endpoint.address.str()));
+    if (r.out.endpoint.address.family() == family || r.forward.value_or(d.out.forward) == lvs::Forward::tun) return false;
+    b.warn(r.at, fmt::format("real server {} and its virtual server are of different families; the real server is ignored",
+                             r.out.endpoint.address.str()));
     return true;
   });
 }
@@ -484,14 +463,13 @@ void check_quorum(Builder& b, VirtualServerDraft& d, const std::string& name) {
   for (const RealServer& r : out.real_servers) total += r.weight;
   if (out.quorum > total) {
     b.warn(d.quorum_at.length ? d.quorum_at : d.at,
-           fmt::format("quorum {} of {} is more than all real servers weigh together; {} is used", out.quorum, name,
-                       total));
+           fmt::format("quorum {} of {} is more than all real servers weigh together; {} is used", out.quorum, name, total));
     out.quorum = static_cast<std::uint32_t>(total);
   }
   if (out.hysteresis > 0 && out.hysteresis >= out.quorum) {
     const std::uint32_t below = out.quorum > 0 ? out.quorum - 1 : 0;
-    b.warn(d.hysteresis_at, fmt::format("hysteresis {} of {} must be below the quorum {}; {} is used", out.hysteresis,
-                                        name, out.quorum, below));
+    b.warn(d.hysteresis_at,
+           fmt::format("hysteresis {} of {} must be below the quorum {}; {} is used", out.hysteresis, name, out.quorum, below));
     out.hysteresis = below;
   }
 }
@@ -518,8 +496,8 @@ void finish_virtual_server(Builder& b) {
     return;
   }
   if (out.key.fwmark == 0 && out.key.port == 0 && out.persistence_seconds == 0) {
-    b.warn(d.at, fmt::format("virtual server {} without a port must be persistent; persistence_timeout {} is used",
-                             name, default_persistence));
+    b.warn(d.at,
+           fmt::format("virtual server {} without a port must be persistent; persistence_timeout {} is used", name, default_persistence));
     out.persistence_seconds = default_persistence;
   }
   if (out.key.family() == AF_INET6 && out.persistence_mask == 32) out.persistence_mask = 128;
@@ -534,8 +512,8 @@ void finish_virtual_server(Builder& b) {
     s.forward = d.sorry_forward.value_or(out.forward);
     s.inhibit = d.sorry_inhibit;
     if (out.key.fwmark == 0 && s.forward != lvs::Forward::nat && s.endpoint.port != out.key.port) {
-      b.warn(d.sorry_at, fmt::format("{} cannot change the port: sorry server {} gets port {} instead",
-                                     lvs::name(s.forward), s.endpoint.str(), out.key.port));
+      b.warn(d.sorry_at, fmt::format("{} cannot change the port: sorry server {} gets port {} instead", lvs::name(s.forward),
+                                     s.endpoint.str(), out.key.port));
       s.endpoint.port = out.key.port;
     }
   } else if (d.sorry_inhibit || d.sorry_forward) {
@@ -580,9 +558,8 @@ void finish_lvs(Builder& b) {
     } else if (u.checker < 0) {
       vs.real_servers[static_cast<std::size_t>(u.real_server)].smtp_alert = alert;
     } else {
-      vs.real_servers[static_cast<std::size_t>(u.real_server)]
-          .checkers[static_cast<std::size_t>(u.checker)]
-          .schedule.log_all_failures = log_all;
+      vs.real_servers[static_cast<std::size_t>(u.real_server)].checkers[static_cast<std::size_t>(u.checker)].schedule.log_all_failures =
+          log_all;
     }
   }
 
@@ -603,9 +580,9 @@ void finish_lvs(Builder& b) {
   for (const Builder::EngineChoice& choice : b.engines) {
     bool any = false;
     for (VirtualServer& vs : servers) {
-      const bool same = choice.key.fwmark != 0 ? vs.key.fwmark == choice.key.fwmark
-                                               : vs.key.fwmark == 0 && vs.key.address == choice.key.address &&
-                                                     vs.key.port == choice.key.port;
+      const bool same = choice.key.fwmark != 0
+                            ? vs.key.fwmark == choice.key.fwmark
+                            : vs.key.fwmark == 0 && vs.key.address == choice.key.address && vs.key.port == choice.key.port;
       if (!same) continue;
       vs.engine = choice.engine;
       any = true;

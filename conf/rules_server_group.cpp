@@ -81,8 +81,8 @@ std::optional<Range> read_range(std::string_view word, std::string& why) {
     high = read_hex_group(end);
   }
   if (!high || *high > highest || *high < low) {
-    why = address->is_v4() ? "is no range: it may count up in the last octet only"
-                           : "is no range: it may count up in the last 16 bits only";
+    why =
+        address->is_v4() ? "is no range: it may count up in the last octet only" : "is no range: it may count up in the last 16 bits only";
     return std::nullopt;
   }
   return Range{*address, *high - low + 1};
@@ -181,8 +181,7 @@ void expand_server_groups(Builder& b) {
       continue;
     }
     found->used = true;
-    if (found->members.empty())
-      b.warn(found->at, fmt::format("virtual_server_group {} has no member; nothing is served", found->name));
+    if (found->members.empty()) b.warn(found->at, fmt::format("virtual_server_group {} has no member; nothing is served", found->name));
     const lvs::Protocol protocol = of_group.out.key.protocol;
     for (const ServerGroupDraft::Member& member : found->members) {
       b.virtual_server = of_group;
@@ -194,8 +193,7 @@ void expand_server_groups(Builder& b) {
       for (RealServerDraft& r : b.virtual_server.real_servers) {
         if (r.out.endpoint.port == 0) r.out.endpoint.port = member.key.port;
       }
-      if (auto& sorry = b.virtual_server.out.sorry_server; sorry && sorry->endpoint.port == 0)
-        sorry->endpoint.port = member.key.port;
+      if (auto& sorry = b.virtual_server.out.sorry_server; sorry && sorry->endpoint.port == 0) sorry->endpoint.port = member.key.port;
       finish_virtual_server(b);
     }
   }

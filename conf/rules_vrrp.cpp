@@ -32,21 +32,18 @@ bool belongs_to_family(Builder& b, const Token& at, const IpAddress& address) {
   }
   if (i.family == address.family()) return true;
   Diagnostic d;
-  d.message = fmt::format("{} is not an {} address as the others of {}; it is ignored", address.str(),
-                          family_name(i.family), i.out.name);
+  d.message = fmt::format("{} is not an {} address as the others of {}; it is ignored", address.str(), family_name(i.family), i.out.name);
   d.notes.push_back({b.place(i.family_at), "the family was decided here"});
   b.report(std::move(d), at);
   return false;
 }
 
 // "weight <n> [reverse|noreverse]" behind a name. False: the entry is not usable, and that has been said.
-bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, std::optional<int>& weight,
-                 bool& reverse) {
+bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, std::optional<int>& weight, bool& reverse) {
   for (std::size_t i = 0; i < options.size(); ++i) {
     const Token& t = options[i];
     if (t.text != "weight") {
-      b.warn(t, fmt::format("unknown option '{}' of {}; the entry is ignored", t.text, what),
-             "weight <-253..253> [reverse|noreverse]");
+      b.warn(t, fmt::format("unknown option '{}' of {}; the entry is ignored", t.text, what), "weight <-253..253> [reverse|noreverse]");
       return false;
     }
     if (++i >= options.size()) {
@@ -55,8 +52,7 @@ bool read_weight(Builder& b, std::span<const Token> options, std::string_view wh
     }
     const Number n = parse_integer(options[i].text);
     if (n.written != Written::good || n.value < -254 || n.value > 254) {
-      b.warn(options[i],
-             fmt::format("weight {} of {} is outside -253..253; the entry is ignored", options[i].text, what));
+      b.warn(options[i], fmt::format("weight {} of {} is outside -253..253; the entry is ignored", options[i].text, what));
       return false;
     }
     weight = static_cast<int>(std::clamp<std::int64_t>(n.value, -253, 253));
@@ -71,8 +67,7 @@ bool already(const std::vector<Track>& tracks, std::string_view name) {
   return std::any_of(tracks.begin(), tracks.end(), [&](const Track& t) { return t.name == name; });
 }
 
-void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::vector<Track>& tracks,
-                      std::vector<Token>& places) {
+void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::vector<Track>& tracks, std::vector<Token>& places) {
   for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
     const Token& name = v.tree.keyword(*s);
     if (already(tracks, name.text)) {
@@ -125,8 +120,7 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
     const Token* label = argument();
     if (!label) return true;
     if (label->text.size() >= IFNAMSIZ) {
-      b.warn(*label,
-             fmt::format("label {} is longer than {} characters; the address is left out", label->text, IFNAMSIZ - 1));
+      b.warn(*label, fmt::format("label {} is longer than {} characters; the address is left out", label->text, IFNAMSIZ - 1));
       return false;
     }
     out.label = label->text;
@@ -138,8 +132,7 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
     if (const auto scope = parse_scope(word->text)) {
       out.scope = *scope;
     } else {
-      b.warn(*word, fmt::format("scope '{}' is unknown; it is ignored", word->text),
-             "global, site, link, host, nowhere or 0-255");
+      b.warn(*word, fmt::format("scope '{}' is unknown; it is ignored", word->text), "global, site, link, host, nowhere or 0-255");
     }
     return true;
   }
@@ -176,8 +169,7 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
       b.warn(*word, fmt::format("peer {} is of another family; the address is left out", word->text));
       return false;
     }
-    if (option.text == "preferred_lft" && word->text != "forever" &&
-        (n.written != Written::good || n.value < 0 || n.value > UINT32_MAX))
+    if (option.text == "preferred_lft" && word->text != "forever" && (n.written != Written::good || n.value < 0 || n.value > UINT32_MAX))
       b.warn(*word, fmt::format("preferred_lft '{}' is neither seconds nor forever; it is ignored", word->text));
     return true;
   }
@@ -193,8 +185,8 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
   std::vector<std::string_view> names;
   for (const Keyword* k : keywords(Block::address_entry)) names.push_back(k->name);
   const std::string_view close = nearest(option.text, names);
-  b.warn(option, fmt::format("unknown option '{}' of address {}; it is ignored", option.text, out.prefix.address.str()),
-         {}, close.empty() ? "" : fmt::format("did you mean '{}'?", close));
+  b.warn(option, fmt::format("unknown option '{}' of address {}; it is ignored", option.text, out.prefix.address.str()), {},
+         close.empty() ? "" : fmt::format("did you mean '{}'?", close));
   return true;
 }
 
@@ -216,8 +208,7 @@ void addresses(Builder& b, const Value& v, std::vector<VirtualAddress>& out) {
       if (length.written == Written::good && length.value >= 0 && length.value <= ip->bits()) {
         address.prefix.length = static_cast<std::uint8_t>(length.value);
       } else {
-        b.warn(word, fmt::format("prefix length {} of {} is outside 0-{}; {} is used", digits, ip->str(), ip->bits(),
-                                 ip->bits()));
+        b.warn(word, fmt::format("prefix length {} of {} is outside 0-{}; {} is used", digits, ip->str(), ip->bits(), ip->bits()));
       }
     }
     if (!belongs_to_family(b, word, *ip)) continue;
@@ -225,9 +216,8 @@ void addresses(Builder& b, const Value& v, std::vector<VirtualAddress>& out) {
     const auto words = v.tree.arguments(*s);
     for (std::size_t i = 0; i < words.size(); ++i) usable = address_option(b, address, words, i) && usable;
     if (!usable) continue;
-    if (std::any_of(out.begin(), out.end(), [&](const VirtualAddress& a) {
-          return a.prefix == address.prefix && a.interface == address.interface;
-        })) {
+    if (std::any_of(out.begin(), out.end(),
+                    [&](const VirtualAddress& a) { return a.prefix == address.prefix && a.interface == address.interface; })) {
       b.advise(word, fmt::format("{} is listed twice; once is enough", address.prefix.str()));
       continue;
     }
@@ -247,15 +237,14 @@ bool ttl_limits(Builder& b, std::span<const Token> options, UnicastPeer& peer) {
     }
     const Number n = i + 1 < options.size() ? parse_integer(options[++i].text) : Number{};
     if (n.written != Written::good || n.value < 0 || n.value > 255) {
-      b.warn(options[i], fmt::format("{} of unicast peer {} is not a number of 0-255; it is ignored", option.text,
-                                     peer.address.str()));
+      b.warn(options[i], fmt::format("{} of unicast peer {} is not a number of 0-255; it is ignored", option.text, peer.address.str()));
       continue;
     }
     (is_least ? peer.min_ttl : peer.max_ttl) = static_cast<std::uint8_t>(n.value);
   }
   if (peer.min_ttl <= peer.max_ttl) return true;
-  b.warn(options.front(), fmt::format("unicast peer {}: min_ttl {} is more than max_ttl {}; the peer is ignored",
-                                      peer.address.str(), peer.min_ttl, peer.max_ttl));
+  b.warn(options.front(), fmt::format("unicast peer {}: min_ttl {} is more than max_ttl {}; the peer is ignored", peer.address.str(),
+                                      peer.min_ttl, peer.max_ttl));
   return false;
 }
 
@@ -306,8 +295,7 @@ void auth_pass(Builder& b, const Value& v) {
   std::string_view pass = v.word();
   auto& data = i.out.authentication.data;
   if (pass.size() > data.size()) {
-    b.warn(v.where(), fmt::format("auth_pass is longer than 8 characters; only the first 8 count ('{}')",
-                                  pass.substr(0, data.size())));
+    b.warn(v.where(), fmt::format("auth_pass is longer than 8 characters; only the first 8 count ('{}')", pass.substr(0, data.size())));
     pass = pass.substr(0, data.size());
   }
   data.fill(0);

@@ -10,16 +10,13 @@ namespace {
 
 constexpr Block X = Block::xdirector;
 
-Engine engine_named(std::string_view word) {
-  return word == "ipvs" ? Engine::ipvs : word == "xdp" ? Engine::xdp : Engine::automatic;
-}
+Engine engine_named(std::string_view word) { return word == "ipvs" ? Engine::ipvs : word == "xdp" ? Engine::xdp : Engine::automatic; }
 
 const Rule rules[] = {
     {Block::root, "xdirector", [](Builder&, const Value&) {}},
     {X, "engine", [](Builder& b, const Value& v) { b.model.xdirector.engine = engine_named(v.word()); }},
     {X, "flows", [](Builder& b, const Value& v) { b.model.xdirector.flows = static_cast<std::uint32_t>(v.number); }},
-    {X, "half_open",
-     [](Builder& b, const Value& v) { b.model.xdirector.half_open = static_cast<std::uint32_t>(v.number); }},
+    {X, "half_open", [](Builder& b, const Value& v) { b.model.xdirector.half_open = static_cast<std::uint32_t>(v.number); }},
     {X, "control", [](Builder& b, const Value& v) { b.model.xdirector.control_socket = v.word(); }},
     {X, "interface",
      [](Builder& b, const Value& v) {
@@ -38,9 +35,7 @@ const Rule rules[] = {
                                                                           : XdpMode::automatic;
      }},
     {Block::xdirector_interface, "priority",
-     [](Builder& b, const Value& v) {
-       b.model.xdirector.interfaces.back().run_priority = static_cast<unsigned>(v.number);
-     }},
+     [](Builder& b, const Value& v) { b.model.xdirector.interfaces.back().run_priority = static_cast<unsigned>(v.number); }},
     {X, "virtual_server",
      [](Builder& b, const Value& v) {
        Builder::EngineChoice choice;
@@ -56,14 +51,12 @@ const Rule rules[] = {
            choice.key.port = static_cast<std::uint16_t>(port.value);
        }
        if (choice.key.fwmark == 0 && choice.key.address.is_unset()) {
-         b.warn(v.where(), "virtual_server needs an address and port, or fwmark and a mark",
-                std::string(v.keyword.form));
+         b.warn(v.where(), "virtual_server needs an address and port, or fwmark and a mark", std::string(v.keyword.form));
          return b.skip_block();
        }
        b.engines.push_back(choice);
      }},
-    {Block::xdirector_virtual_server, "engine",
-     [](Builder& b, const Value& v) { b.engines.back().engine = engine_named(v.word()); }},
+    {Block::xdirector_virtual_server, "engine", [](Builder& b, const Value& v) { b.engines.back().engine = engine_named(v.word()); }},
 };
 
 }  // namespace

@@ -115,8 +115,7 @@ Result<std::string> DiskReader::read(const std::string& name) {
   if (fstat(fd.get(), &st) != 0) return Error::from_errno(name);
   if (!S_ISREG(st.st_mode)) return Error{name + ": not a regular file", 0};
   // keepalived refuses these too: a script named by mistake must not be read as configuration.
-  if (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH))
-    return Error{name + ": is executable, so it is no configuration file (chmod -x)", 0};
+  if (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) return Error{name + ": is executable, so it is no configuration file (chmod -x)", 0};
   std::string text;
   char buffer[1 << 16];
   for (;;) {

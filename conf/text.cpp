@@ -89,8 +89,7 @@ void Text::add_origin_notes(const Token& token, std::vector<Note>& notes) const 
     line = line.substr(start == std::string::npos ? 0 : start + 1);
     line = line.substr(0, std::min(line.find('\n'), longest_note));
     const auto text = line.find_first_not_of(" \t");
-    notes.push_back({place(token),
-                     fmt::format("after replacement the line reads: {}", text == line.npos ? "" : line.substr(text))});
+    notes.push_back({place(token), fmt::format("after replacement the line reads: {}", text == line.npos ? "" : line.substr(text))});
   }
   Token at = in_file(token);
   constexpr int most = 8;

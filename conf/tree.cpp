@@ -118,8 +118,8 @@ void Parser::unclosed(const Tree& tree) {
     if (!s.has_block || !begins_top_level_block(keyword.text)) continue;
     const std::string_view around = tree.keyword(tree.root()).text;
     if (around == "xdirector") continue;
-    notes.push_back({text_.place(keyword), fmt::format("{} begins here, still inside {}: a '}}' is missing before it",
-                                                       keyword.text, around)});
+    notes.push_back(
+        {text_.place(keyword), fmt::format("{} begins here, still inside {}: a '}}' is missing before it", keyword.text, around)});
     break;
   }
   report(Severity::error, tree.statements_[open_.back()].open, "'{' is never closed", std::move(notes));

@@ -47,8 +47,7 @@ class Tree {
 
 class Parser {
  public:
-  Parser(Lexer& lexer, const Text& text, Diagnostics& diagnostics)
-      : lexer_(lexer), text_(text), diagnostics_(diagnostics) {}
+  Parser(Lexer& lexer, const Text& text, Diagnostics& diagnostics) : lexer_(lexer), text_(text), diagnostics_(diagnostics) {}
   // The next top-level statement. False at the end.
   bool next(Tree& tree);
 

@@ -26,9 +26,7 @@ int hex_value(char c) {
   return -1;
 }
 
-std::int64_t times_ten_plus(std::int64_t value, int digit) {
-  return value > (largest - digit) / 10 ? largest : value * 10 + digit;
-}
+std::int64_t times_ten_plus(std::int64_t value, int digit) { return value > (largest - digit) / 10 ? largest : value * 10 + digit; }
 
 // The character that the escape at text[i] (behind the backslash) stands for; i is left on its last character.
 char unescape(std::string_view text, std::size_t& i) {
@@ -152,9 +150,8 @@ std::string join_command(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& w : words) {
     if (!out.empty()) out += ' ';
-    const bool plain = !w.empty() && std::all_of(w.begin(), w.end(), [](char c) {
-      return c > ' ' && c != '\'' && c != '"' && c != '\\' && c != 0x7f;
-    });
+    const bool plain =
+        !w.empty() && std::all_of(w.begin(), w.end(), [](char c) { return c > ' ' && c != '\'' && c != '"' && c != '\\' && c != 0x7f; });
     if (plain) {
       out += w;
       continue;

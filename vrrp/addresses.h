@@ -23,8 +23,8 @@ class VirtualAddresses {
   struct Entry {
     conf::VirtualAddress conf;
     std::string interface;
-    bool excluded = false;   // not in the advert
-    bool held = false;       // we are to have it
+    bool excluded = false;  // not in the advert
+    bool held = false;      // we are to have it
     bool operator==(const Entry&) const = default;
     bool is_same_address(const Entry& other) const {
       return interface == other.interface && conf.prefix == other.conf.prefix && conf.label == other.conf.label &&

@@ -83,8 +83,7 @@ IpAddress read_address(int family, const std::uint8_t* at) {
 
 std::optional<ChecksumForm> checksum_form(std::span<const std::uint8_t> message, int version, const Carrier& carrier) {
   constexpr std::array v2_forms{ChecksumForm::message_only};
-  constexpr std::array v3_forms{ChecksumForm::pseudo_header, ChecksumForm::message_only,
-                                ChecksumForm::multicast_pseudo_header};
+  constexpr std::array v3_forms{ChecksumForm::pseudo_header, ChecksumForm::message_only, ChecksumForm::multicast_pseudo_header};
   constexpr std::array v6_forms{ChecksumForm::pseudo_header};
   const std::span<const ChecksumForm> forms = carrier.source.is_v6() ? std::span<const ChecksumForm>{v6_forms}
                                               : version == 2         ? std::span<const ChecksumForm>{v2_forms}
@@ -159,9 +158,7 @@ Advert advert_of(const conf::VrrpInstance& instance, std::uint8_t priority) {
                 .checksum = checksum_form_of(instance)};
 }
 
-std::size_t encoded_size(const Advert& advert) {
-  return message_size(advert.version, advert.family, advert.addresses.size());
-}
+std::size_t encoded_size(const Advert& advert) { return message_size(advert.version, advert.family, advert.addresses.size()); }
 
 std::size_t encode(const Advert& advert, const Carrier& carrier, std::span<std::uint8_t> out) {
   const std::size_t size = encoded_size(advert);
@@ -235,8 +232,7 @@ std::variant<Advert, Rejection> parse(std::span<const std::uint8_t> message, con
   advert.vrid = message[1];
   advert.priority = message[2];
   const std::size_t count = message[3];
-  if (advert.version != 2 && advert.version != 3)
-    return Rejection{Reject::version, static_cast<std::uint32_t>(advert.version)};
+  if (advert.version != 2 && advert.version != 3) return Rejection{Reject::version, static_cast<std::uint32_t>(advert.version)};
   if ((message[0] & 0x0fu) != type_advertisement) return Rejection{Reject::type, message[0] & 0x0fu};
   if (advert.vrid == 0) return Rejection{Reject::vrid_zero};
   if (message.size() != message_size(advert.version, advert.family, count))
@@ -256,8 +252,7 @@ std::variant<Advert, Rejection> parse(std::span<const std::uint8_t> message, con
   advert.checksum = *form;
 
   for (std::size_t i = 0; i < count; ++i)
-    advert.addresses.push_back(
-        read_address(advert.family, message.data() + header_size + i * address_size(advert.family)));
+    advert.addresses.push_back(read_address(advert.family, message.data() + header_size + i * address_size(advert.family)));
   return advert;
 }
 
@@ -300,21 +295,16 @@ Expected expected_of(const conf::VrrpInstance& instance) {
 std::variant<Remarks, Rejection> acceptable(const Advert& advert, const Carrier& carrier, const Expected& expected,
                                             const IpAddress& own_source) {
   if (advert.vrid != expected.vrid) return Rejection{Reject::other_vrid, advert.vrid};
-  if (advert.family != expected.family)
-    return Rejection{Reject::other_family, static_cast<std::uint32_t>(advert.family)};
-  if (advert.version != expected.version)
-    return Rejection{Reject::other_version, static_cast<std::uint32_t>(advert.version)};
+  if (advert.family != expected.family) return Rejection{Reject::other_family, static_cast<std::uint32_t>(advert.family)};
+  if (advert.version != expected.version) return Rejection{Reject::other_version, static_cast<std::uint32_t>(advert.version)};
   if (advert.version == 2) {
     if (advert.auth_type != expected.auth_type) return Rejection{Reject::auth_type, advert.auth_type};
-    if (expected.auth_type == 1 && !same_secret(advert.auth_data, expected.auth_data))
-      return Rejection{Reject::auth_data};
-    if (advert.interval != expected.interval)
-      return Rejection{Reject::other_interval, static_cast<std::uint32_t>(advert.interval / 1s)};
+    if (expected.auth_type == 1 && !same_secret(advert.auth_data, expected.auth_data)) return Rejection{Reject::auth_data};
+    if (advert.interval != expected.interval) return Rejection{Reject::other_interval, static_cast<std::uint32_t>(advert.interval / 1s)};
   }
   if (carrier.destination.is_multicast() == expected.unicast) return Rejection{Reject::other_destination};
   if (expected.unicast && expected.check_unicast_source &&
-      std::find(expected.unicast_sources.begin(), expected.unicast_sources.end(), carrier.source) ==
-          expected.unicast_sources.end())
+      std::find(expected.unicast_sources.begin(), expected.unicast_sources.end(), carrier.source) == expected.unicast_sources.end())
     return Rejection{Reject::unicast_source};
   for (const conf::UnicastPeer& peer : expected.ttl_limits) {
     if (peer.address == carrier.source && (carrier.ttl < peer.min_ttl || carrier.ttl > peer.max_ttl))

@@ -75,10 +75,10 @@ void set_ipv4_id(std::span<std::uint8_t> packet, std::uint16_t id);
 // Why an advert is not believed, in the order of asking: up to `checksum` it is malformed, from `other_vrid` on unacceptable
 // to the instance. bpf/xdirector.h has the list, so that both halves number and name alike; what comes behind it is asked only of
 // adverts that the kernel half leaves to the raw socket.
-#define XD_RAW_REJECTS(X)                                                                                          \
-  X(PEER_TTL, peer_ttl, "its TTL is outside the limits of its unicast peer")                                       \
-  X(AH_HEADER, ah_header, "it has no authentication header as ours has")                                           \
-  X(AH_DATA, ah_data, "its authentication header was made with another password, or the packet was changed")       \
+#define XD_RAW_REJECTS(X)                                                                                    \
+  X(PEER_TTL, peer_ttl, "its TTL is outside the limits of its unicast peer")                                 \
+  X(AH_HEADER, ah_header, "it has no authentication header as ours has")                                     \
+  X(AH_DATA, ah_data, "its authentication header was made with another password, or the packet was changed") \
   X(AH_REPLAY, ah_replay, "its sequence number is not above the last one: an old packet, sent again")
 #define XD_REJECT_VALUE(NAME, word, sentence) word,
 enum class Reject : std::uint8_t { XD_REJECTS(XD_REJECT_VALUE) XD_RAW_REJECTS(XD_REJECT_VALUE) };
@@ -113,12 +113,12 @@ struct Expected {
   std::uint8_t vrid = 0;
   std::uint8_t auth_type = 0;
   std::array<std::uint8_t, 8> auth_data{};
-  Duration interval = 1s;                    // v2: others are dropped; v3: others are adopted
+  Duration interval = 1s;  // v2: others are dropped; v3: others are adopted
   bool unicast = false;
   bool check_unicast_source = false;
   std::vector<IpAddress> unicast_sources;
   std::vector<conf::UnicastPeer> ttl_limits;  // only peers that have some
-  std::vector<IpAddress> addresses;          // any order
+  std::vector<IpAddress> addresses;           // any order
   bool check_addresses = true;
   ChecksumForm checksum = ChecksumForm::message_only;  // the form we send
 };

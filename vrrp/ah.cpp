@@ -23,8 +23,8 @@ void put32(std::uint8_t* at, std::uint32_t value) {
 }
 
 std::uint32_t get32(const std::uint8_t* at) {
-  return static_cast<std::uint32_t>(at[0]) << 24u | static_cast<std::uint32_t>(at[1]) << 16u |
-         static_cast<std::uint32_t>(at[2]) << 8u | at[3];
+  return static_cast<std::uint32_t>(at[0]) << 24u | static_cast<std::uint32_t>(at[1]) << 16u | static_cast<std::uint32_t>(at[2]) << 8u |
+         at[3];
 }
 
 bool is_multicast(const std::uint8_t* address) { return (address[0] & 0xf0u) == 0xe0; }
@@ -32,9 +32,9 @@ bool is_multicast(const std::uint8_t* address) { return (address[0] & 0xf0u) == 
 // `header` is that of IP, in bytes. False: this OpenSSL has no MD5 (a FIPS provider).
 bool icv_of(std::span<const std::uint8_t> packet, std::size_t header, const AhKey& key, Icv& out) {
   std::vector<std::uint8_t> covered(packet.begin(), packet.end());
-  covered[1] = 0;                                                       // TOS
-  std::fill_n(&covered[6], 2, std::uint8_t{0});                         // fragment
-  std::fill_n(&covered[10], 2, std::uint8_t{0});                        // checksum
+  covered[1] = 0;                                 // TOS
+  std::fill_n(&covered[6], 2, std::uint8_t{0});   // fragment
+  std::fill_n(&covered[10], 2, std::uint8_t{0});  // checksum
   if (!is_multicast(&covered[destination_at])) covered[ttl_at] = 0;
   std::fill_n(&covered[header + icv_at], icv_size, std::uint8_t{0});
   std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};

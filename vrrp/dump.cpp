@@ -136,13 +136,20 @@ void write_statistics(std::string& out, const std::string& name, const Counters&
 }
 
 Json statistics_json(const Counters& c) {
-  return {{"advert_rcvd", c.received},       {"advert_sent", c.sent},
-          {"become_master", c.became_master}, {"release_master", c.released_master},
-          {"packet_len_err", c.length},      {"advert_interval_err", c.interval},
-          {"ip_ttl_err", c.ttl},             {"invalid_type_rcvd", c.type},
-          {"addr_list_err", c.address_list}, {"invalid_authtype", c.auth_type},
-          {"authtype_mismatch", c.auth_mismatch}, {"auth_failure", c.auth_failure},
-          {"pri_zero_rcvd", c.zero_received}, {"pri_zero_sent", c.zero_sent}};
+  return {{"advert_rcvd", c.received},
+          {"advert_sent", c.sent},
+          {"become_master", c.became_master},
+          {"release_master", c.released_master},
+          {"packet_len_err", c.length},
+          {"advert_interval_err", c.interval},
+          {"ip_ttl_err", c.ttl},
+          {"invalid_type_rcvd", c.type},
+          {"addr_list_err", c.address_list},
+          {"invalid_authtype", c.auth_type},
+          {"authtype_mismatch", c.auth_mismatch},
+          {"auth_failure", c.auth_failure},
+          {"pri_zero_rcvd", c.zero_received},
+          {"pri_zero_sent", c.zero_sent}};
 }
 
 Json instance_json(const Instance& i, const std::vector<std::pair<std::string, Command>>& scripts, TimePoint now) {
@@ -307,9 +314,10 @@ std::string Router::dump(Dump what) const {
     return out;
   }
   out += "------< Global definitions >------\n";
-  out += fmt::format(" Router ID = {}\n VRRP IPv4 mcast group = {}\n VRRP IPv6 mcast group = {}\n", global_.router_id, global_.vrrp_mcast_group4.str(),
-                     global_.vrrp_mcast_group6.str());
-  out += fmt::format(" VRRP default protocol version = {}\n Script security {}\n", global_.vrrp_version, on_off(global_.enable_script_security));
+  out += fmt::format(" Router ID = {}\n VRRP IPv4 mcast group = {}\n VRRP IPv6 mcast group = {}\n", global_.router_id,
+                     global_.vrrp_mcast_group4.str(), global_.vrrp_mcast_group6.str());
+  out += fmt::format(" VRRP default protocol version = {}\n Script security {}\n", global_.vrrp_version,
+                     on_off(global_.enable_script_security));
   if (!instances_.empty()) out += "------< VRRP Topology >------\n";
   for (const auto& i : instances_) write_instance(out, *i, now);
   if (!groups_.empty()) out += "------< VRRP Sync groups >------\n";

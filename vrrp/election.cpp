@@ -13,15 +13,12 @@ Duration down_interval(const InstanceConfig& config, const State& state) {
   return master_down_interval(config.version, state.priority, state.master_interval, config.down_timer_adverts);
 }
 
-Duration skew(const InstanceConfig& config, const State& state) {
-  return skew_time(config.version, state.priority, state.master_interval);
-}
+Duration skew(const InstanceConfig& config, const State& state) { return skew_time(config.version, state.priority, state.master_interval); }
 
 // One step in the making: the state as it changes, and what there is to do.
 class Machine {
  public:
-  Machine(const InstanceConfig& config, const State& state, TimePoint now)
-      : config_(config), now_(now), state_(state) {}
+  Machine(const InstanceConfig& config, const State& state, TimePoint now) : config_(config), now_(now), state_(state) {}
 
   Step take() && { return Step{state_, actions_}; }
   const State& state() const { return state_; }
@@ -129,8 +126,7 @@ class Machine {
       next_advert();
       return;
     }
-    const bool better =
-        heard.priority > state_.priority || (heard.priority == state_.priority && heard.source > config_.source);
+    const bool better = heard.priority > state_.priority || (heard.priority == state_.priority && heard.source > config_.source);
     if (better) {
       if (config_.higher_prio_send_advert) actions_.add(Action::send_advert);
       enter_backup(Cause::better_advert);
@@ -162,8 +158,8 @@ class Machine {
       state_.due = now_ + down_interval(config_, state_);
       return;
     }
-    const bool beside_a_lower = state_.heard_at && now_ - *state_.heard_at < down_interval(config_, state_) &&
-                                state_.master_priority < state_.priority;
+    const bool beside_a_lower =
+        state_.heard_at && now_ - *state_.heard_at < down_interval(config_, state_) && state_.master_priority < state_.priority;
     enter_master(state_.master_leaving ? Cause::master_left : beside_a_lower ? Cause::preempted : Cause::master_silent);
   }
 

@@ -34,23 +34,23 @@ std::string_view name(Role role);  // "INIT", "BACKUP", "MASTER", "FAULT"
 // Why the instance is in its role: for the log, `xdirector status` and the notify scripts' readers.
 enum class Cause : std::uint8_t {
   started,
-  owner,              // priority 255
-  master_silent,      // nothing heard for the master-down interval
-  master_left,        // it sent priority 0
-  preempted,          // we took over from a lower priority
-  better_advert,      // higher priority, or equal from a higher address
+  owner,          // priority 255
+  master_silent,  // nothing heard for the master-down interval
+  master_left,    // it sent priority 0
+  preempted,      // we took over from a lower priority
+  better_advert,  // higher priority, or equal from a higher address
   fault,
   fault_cleared,
   sync_group,
-  address_lost,       // somebody removed a VIP, route or rule of ours
+  address_lost,  // somebody removed a VIP, route or rule of ours
   stopped,
-  resumed,            // the process was restarted, the role was not
+  resumed,  // the process was restarted, the role was not
 };
 std::string_view sentence(Cause cause);
 
 struct InstanceConfig {
   int version = 2;
-  Duration interval = 1s;              // our adverts'
+  Duration interval = 1s;  // our adverts'
   unsigned down_timer_adverts = 3;
   conf::WantedState initial_state = conf::WantedState::backup;
   bool preempt = true;
@@ -74,46 +74,53 @@ struct Heard {
 struct State {
   Role role = Role::init;
   Cause cause = Cause::started;
-  std::uint8_t priority = 100;       // effective
+  std::uint8_t priority = 100;  // effective
   FaultSet faults;
-  TimePoint since;                   // in this role
-  std::optional<TimePoint> due;      // give Timeout then. MASTER: next advert; BACKUP: master is lost; else empty
-  Duration master_interval = 1s;     // the one the down timer counts in
-  IpAddress master;                  // whom we heard last as backup; own source as master; unset: unknown
+  TimePoint since;                // in this role
+  std::optional<TimePoint> due;   // give Timeout then. MASTER: next advert; BACKUP: master is lost; else empty
+  Duration master_interval = 1s;  // the one the down timer counts in
+  IpAddress master;               // whom we heard last as backup; own source as master; unset: unknown
   std::uint8_t master_priority = 0;
-  std::optional<TimePoint> heard_at; // last advert of any acceptable sender: older ones are not looked at again
+  std::optional<TimePoint> heard_at;    // last advert of any acceptable sender: older ones are not looked at again
   std::optional<TimePoint> preempt_at;  // preempt_delay runs until then
-  bool master_leaving = false;       // it sent priority 0
-  bool wants_master = false;         // ripe member of a sync group
+  bool master_leaving = false;          // it sent priority 0
+  bool wants_master = false;            // ripe member of a sync group
 };
 
 // ---- Events -----------------------------------------------------------------------------------------------------------
 
-struct Start {};                                     // links, addresses and trackers are known; delays are over
-struct AdvertHeard { Heard heard; };
-struct Timeout { std::optional<Heard> last_heard; }; // what the transport saw last, when it keeps note
-struct PriorityChanged { std::uint8_t priority = 100; };
-struct FaultsChanged { FaultSet faults; };
-struct AddressLost {};                               // to every member of a sync group
-struct GroupMaster {};                               // the sync group pulls
+struct Start {};  // links, addresses and trackers are known; delays are over
+struct AdvertHeard {
+  Heard heard;
+};
+struct Timeout {
+  std::optional<Heard> last_heard;
+};  // what the transport saw last, when it keeps note
+struct PriorityChanged {
+  std::uint8_t priority = 100;
+};
+struct FaultsChanged {
+  FaultSet faults;
+};
+struct AddressLost {};  // to every member of a sync group
+struct GroupMaster {};  // the sync group pulls
 struct GroupBackup {};
 struct Stop {};
 
-using Event = std::variant<Start, AdvertHeard, Timeout, PriorityChanged, FaultsChanged, AddressLost, GroupMaster,
-                           GroupBackup, Stop>;
+using Event = std::variant<Start, AdvertHeard, Timeout, PriorityChanged, FaultsChanged, AddressLost, GroupMaster, GroupBackup, Stop>;
 
 // ---- What to do -------------------------------------------------------------------------------------------------------
 
 enum class Action : std::uint8_t {
-  send_advert,           // with State::priority
+  send_advert,  // with State::priority
   send_priority_zero,
-  become_master,         // firewall, VIPs, routes, GARPs, notify
-  become_backup,         // VIPs and the rest away when it was master, notify
+  become_master,  // firewall, VIPs, routes, GARPs, notify
+  become_backup,  // VIPs and the rest away when it was master, notify
   become_fault,
-  become_init,           // stopped: VIPs away
-  announce_again,        // GARPs for a heard lower advert, for every member of the sync group
-  tell_lower_priority,   // notify: MASTER_RX_LOWER_PRI
-  tell_priority,         // notify: MASTER_PRIORITY, BACKUP_PRIORITY
+  become_init,          // stopped: VIPs away
+  announce_again,       // GARPs for a heard lower advert, for every member of the sync group
+  tell_lower_priority,  // notify: MASTER_RX_LOWER_PRI
+  tell_priority,        // notify: MASTER_PRIORITY, BACKUP_PRIORITY
 };
 std::string_view name(Action action);
 

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "base/notify_fifo.h"
-#include "vrrp/notify.h"
 #include "vrrp/claims.h"
+#include "vrrp/notify.h"
 #include "vrrp/packet_sender.h"
 #include "vrrp/raw_transport.h"
 #include "vrrp/router.h"
@@ -142,9 +142,7 @@ void Engine::abort() {
   impl_->planned_fifos_.clear();
 }
 
-const std::vector<std::string>& Engine::warnings() const {
-  return impl_->warnings_;
-}
+const std::vector<std::string>& Engine::warnings() const { return impl_->warnings_; }
 
 void Engine::resume(const Snapshot& snapshot, TimePoint alive_until) {
   impl_->resumed_ = true;

@@ -47,7 +47,7 @@ struct Ports {
 
 // How the daemon was started (command line), as far as it matters here.
 struct EngineOptions {
-  bool release_on_stop = true;     // false with -V: addresses stay at stop()
+  bool release_on_stop = true;  // false with -V: addresses stay at stop()
 };
 
 // What a process that takes over from a dead one must be told to go on without an election. Times are CLOCK_MONOTONIC, which
@@ -57,10 +57,10 @@ struct InstanceSnapshot {
   std::string interface;
   int family = AF_INET;
   std::uint8_t vrid = 0;
-  Remembered election;                        // last_heard: as it was when the snapshot was taken
+  Remembered election;  // last_heard: as it was when the snapshot was taken
   std::uint64_t became_master = 0;
-  std::uint32_t ah_sequence = 0;              // of the authentication header
-  TimePoint ah_sequence_at{};                 // when it was that
+  std::uint32_t ah_sequence = 0;  // of the authentication header
+  TimePoint ah_sequence_at{};     // when it was that
 };
 
 struct Snapshot {
@@ -68,7 +68,7 @@ struct Snapshot {
 };
 
 struct Rejects {
-  std::string reason;                         // name(Reject)
+  std::string reason;  // name(Reject)
   std::uint64_t count = 0;
 };
 
@@ -79,28 +79,28 @@ struct InstanceStatus {
   std::uint8_t vrid = 0;
   int version = 2;
   int family = AF_INET;
-  std::string sync_group;                     // empty: none
+  std::string sync_group;  // empty: none
   Role role = Role::init;
   Cause cause = Cause::started;
-  TimePoint since{};                          // of `role`
+  TimePoint since{};  // of `role`
   std::uint8_t base_priority = 0;
-  std::uint8_t priority = 0;                  // effective
+  std::uint8_t priority = 0;  // effective
   Duration advert_interval{};
-  IpAddress master;                           // of the network as far as known: ourselves while master; unset: none
+  IpAddress master;  // of the network as far as known: ourselves while master; unset: none
   std::uint8_t master_priority = 0;
   TransportKind transport = TransportKind::none;
-  std::vector<std::string> addresses;         // VIPs as "192.0.2.1/24"
+  std::vector<std::string> addresses;  // VIPs as "192.0.2.1/24"
   std::vector<std::string> excluded_addresses;
-  std::vector<std::string> faults;            // why it is in FAULT, in words; and in INIT, what it waits for
+  std::vector<std::string> faults;  // why it is in FAULT, in words; and in INIT, what it waits for
   std::uint64_t adverts_sent = 0;
   std::uint64_t adverts_received = 0;
   std::uint64_t priority_zero_sent = 0;
   std::uint64_t priority_zero_received = 0;
   std::uint64_t became_master = 0;
   std::uint64_t released_master = 0;
-  std::uint64_t rival_adverts = 0;            // of others that acted as master while we were: two masters
-  IpAddress rival;                            // the last of them; unset: none in the last three intervals
-  std::vector<Rejects> rejects;               // only those above 0
+  std::uint64_t rival_adverts = 0;  // of others that acted as master while we were: two masters
+  IpAddress rival;                  // the last of them; unset: none in the last three intervals
+  std::vector<Rejects> rejects;     // only those above 0
 };
 
 // What the dump signals write, in keepalived's form: its data (SIGUSR1), counters (SIGUSR2), both as JSON.

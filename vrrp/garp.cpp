@@ -28,9 +28,7 @@ class Frame {
     return *this;
   }
   Frame& u16(std::uint16_t value) { return u8(static_cast<std::uint8_t>(value >> 8)).u8(static_cast<std::uint8_t>(value)); }
-  Frame& u32(std::uint32_t value) {
-    return u16(static_cast<std::uint16_t>(value >> 16)).u16(static_cast<std::uint16_t>(value));
-  }
+  Frame& u32(std::uint32_t value) { return u16(static_cast<std::uint16_t>(value >> 16)).u16(static_cast<std::uint16_t>(value)); }
   std::vector<std::uint8_t> take() && { return std::move(bytes_); }
 
  private:

@@ -60,8 +60,8 @@ class GarpSchedule {
     TimePoint at;
     std::vector<Target> targets;
     unsigned repeat;
-    Duration period;           // 0: once
-    std::size_t sent = 0;      // frames of this run
+    Duration period;       // 0: once
+    std::size_t sent = 0;  // frames of this run
   };
   using Lane = std::pair<int, int>;  // interface and family: each is paced by itself
 
@@ -71,7 +71,7 @@ class GarpSchedule {
 
   Duration arp_pace_{};
   Duration neighbour_pace_{};
-  std::vector<Burst> bursts_;  // by time
+  std::vector<Burst> bursts_;          // by time
   std::map<Lane, TimePoint> free_at_;  // only of paced lanes
 };
 

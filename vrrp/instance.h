@@ -27,25 +27,25 @@ struct Instance {
   Instance(std::uint32_t number, netlink::Netlink& netlink, VirtualAddresses::Gate gate)
       : id(number), addresses(netlink, std::move(gate)) {}
 
-  const std::uint32_t id;            // never used twice in a run
+  const std::uint32_t id;  // never used twice in a run
   conf::VrrpInstance conf;
   InstanceConfig election;
-  IpAddress multicast_group;         // of its family
-  std::uint32_t ah_sequence = 0;     // of the authentication header: the last one sent or believed
+  IpAddress multicast_group;      // of its family
+  std::uint32_t ah_sequence = 0;  // of the authentication header: the last one sent or believed
   State state;
   Notify notify;
   VirtualAddresses addresses;
-  Group* group = nullptr;            // its sync group
+  Group* group = nullptr;                     // its sync group
   std::vector<conf::Track> track_interfaces;  // the group's included
   std::vector<conf::Track> track_scripts;
   std::unique_ptr<Listener> listener;  // what the ear calls; lives longer than the ear
   std::unique_ptr<Ear> ear;            // none: the interface is missing, or listening failed
-  int index = 0;                     // interface the ear is on
-  bool waiting = false;              // for the first answer of a script: stays in INIT
+  int index = 0;                       // interface the ear is on
+  bool waiting = false;                // for the first answer of a script: stays in INIT
   bool waited = false;
   bool started = false;
-  bool deleted = false;              // by a reload
-  bool deaf = false;                 // its ear is to be replaced
+  bool deleted = false;                // by a reload
+  bool deaf = false;                   // its ear is to be replaced
   std::optional<TimePoint> scheduled;  // its place in the router's schedule
 
   std::uint64_t adverts_sent = 0;

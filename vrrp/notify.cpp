@@ -67,7 +67,8 @@ std::vector<Command> Notify::commands(Notification what, std::string_view kind, 
   return out;
 }
 
-std::vector<NotifyFifo::Definition> fifos_of(const conf::Global& global, const ScriptSecurity& security, std::vector<std::string>& problems) {
+std::vector<NotifyFifo::Definition> fifos_of(const conf::Global& global, const ScriptSecurity& security,
+                                             std::vector<std::string>& problems) {
   std::vector<NotifyFifo::Definition> out;
   for (const conf::Fifo* fifo : {&global.notify_fifo, &global.vrrp_notify_fifo}) {
     if (!*fifo) continue;

@@ -36,6 +36,7 @@ class Notify {
 };
 
 // notify_fifo and vrrp_notify_fifo. An owner or a reader that cannot be is left out, with a sentence in `problems`.
-std::vector<NotifyFifo::Definition> fifos_of(const conf::Global& global, const ScriptSecurity& security, std::vector<std::string>& problems);
+std::vector<NotifyFifo::Definition> fifos_of(const conf::Global& global, const ScriptSecurity& security,
+                                             std::vector<std::string>& problems);
 
 }  // namespace xd::vrrp

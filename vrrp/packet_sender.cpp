@@ -52,7 +52,8 @@ Result<PacketSender> PacketSender::open() {
   // IPPROTO_RAW means the same for IPv6 (IPV6_HDRINCL). Where the host has no IPv6 nothing is ever sent by it.
   Fd raw6(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
   if (raw6) {
-    if (::setsockopt(raw6.get(), IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &off, sizeof off) != 0) return Error::from_errno("set IPV6_MULTICAST_LOOP");
+    if (::setsockopt(raw6.get(), IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &off, sizeof off) != 0)
+      return Error::from_errno("set IPV6_MULTICAST_LOOP");
     ::setsockopt(raw6.get(), SOL_SOCKET, SO_PRIORITY, &control, sizeof control);
   }
   // Protocol 0: it sends only.

@@ -22,8 +22,8 @@ class PacketSender final : public Sender {
   struct Item {
     std::uint32_t owner;
     int index;
-    IpAddress to;         // packets only
-    std::size_t offset;   // into bytes_
+    IpAddress to;        // packets only
+    std::size_t offset;  // into bytes_
     std::size_t length;
   };
   PacketSender(Fd raw4, Fd raw6, Fd packet) : raw4_(std::move(raw4)), raw6_(std::move(raw6)), packet_(std::move(packet)) {}

@@ -12,17 +12,17 @@ namespace xd::vrrp {
 // Reasons for FAULT are bits: an instance leaves FAULT when the last one clears.
 enum class Fault : std::uint32_t {
   interface_down = 1u << 0,
-  base_interface_down = 1u << 1,   // under a virtual MAC
+  base_interface_down = 1u << 1,  // under a virtual MAC
   tracked_interface = 1u << 2,
   tracked_script = 1u << 3,
   tracked_file = 1u << 4,
   tracked_process = 1u << 5,
   tracked_bfd = 1u << 6,
-  no_source_address = 1u << 7,     // no address of the family to send from
+  no_source_address = 1u << 7,  // no address of the family to send from
   tracked_source_address = 1u << 8,
   duplicate_vrid = 1u << 9,
   no_unicast_peer = 1u << 10,
-  sync_group = 1u << 11,           // another member of the group is in fault
+  sync_group = 1u << 11,  // another member of the group is in fault
   configuration = 1u << 12,
 };
 

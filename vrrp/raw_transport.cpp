@@ -61,7 +61,8 @@ class RawTransport::Socket {
   void drain();
 
  private:
-  Socket(Fd fd, const Tuning& tuning) : fd_(std::move(fd)), interface_(tuning.interface), family_(tuning.expected.family), has_ah_(tuning.has_ah()) {}
+  Socket(Fd fd, const Tuning& tuning)
+      : fd_(std::move(fd)), interface_(tuning.interface), family_(tuning.expected.family), has_ah_(tuning.has_ah()) {}
   Status join(const Tuning& tuning, const std::string& what);
   std::uint32_t drops() const;
   std::optional<std::uint8_t> vrid_in(std::span<const std::uint8_t> bytes) const;

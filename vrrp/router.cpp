@@ -71,7 +71,8 @@ class Router::Ears final : public Listener {
     instance_.last_remarks = remarks;
     router_.give(instance_, AdvertHeard{heard});
     const State& state = instance_.state;
-    if (state.role == Role::master && heard.priority != priority_released && heard.source != state.master) router_.note_rival(instance_, heard);
+    if (state.role == Role::master && heard.priority != priority_released && heard.source != state.master)
+      router_.note_rival(instance_, heard);
   }
 
   void on_rejected(const IpAddress& source, const Rejection& rejection) override {
@@ -94,7 +95,9 @@ class Router::Ears final : public Listener {
     const auto& name = instance_.conf.name;
     const auto from = heard.source.str();
     if (remarks.addresses_differ) log::warning("({}) adverts from {} name other virtual addresses than ours", name, from);
-    if (remarks.interval_differs) log::info("({}) adverts from {} come every {} s, ours every {} s", name, from, to_seconds(heard.interval), to_seconds(instance_.election.interval));
+    if (remarks.interval_differs)
+      log::info("({}) adverts from {} come every {} s, ours every {} s", name, from, to_seconds(heard.interval),
+                to_seconds(instance_.election.interval));
     if (remarks.checksum_differs) log::info("({}) adverts from {} have another form of checksum than ours", name, from);
   }
 
@@ -113,7 +116,7 @@ struct Router::PlannedInstance {
 struct Router::Plan {
   conf::Global global;
   std::vector<PlannedInstance> instances;
-  std::vector<std::unique_ptr<Group>> groups;   // members not filled in yet
+  std::vector<std::unique_ptr<Group>> groups;  // members not filled in yet
   std::vector<ScriptTracker::Definition> scripts;
 };
 
@@ -205,7 +208,8 @@ void Router::resume(const Snapshot& snapshot, TimePoint alive_until) {
     }
     const Duration silence = ports_.now() - alive_until;
     // The most impatient peer, priority 254, has taken over after this.
-    const Duration patience = master_down_interval(conf.version, 254, wire_interval(conf.version, conf.advert_interval), conf.down_timer_adverts);
+    const Duration patience =
+        master_down_interval(conf.version, 254, wire_interval(conf.version, conf.advert_interval), conf.down_timer_adverts);
     if (found->election.role == Role::master && silence > patience) continue;
     if (found->election.role == Role::master || found->election.role == Role::backup) planned.remembered = found->election;
   }
@@ -227,9 +231,8 @@ void Router::commit() {
   auto old = std::exchange(instances_, {});
   std::vector<Instance*> fresh;
   for (auto& planned : plan->instances) {
-    const auto same = std::find_if(old.begin(), old.end(), [&](const auto& i) {
-      return i && i->is(planned.conf.vrid, planned.conf.family, planned.conf.interface);
-    });
+    const auto same = std::find_if(
+        old.begin(), old.end(), [&](const auto& i) { return i && i->is(planned.conf.vrid, planned.conf.family, planned.conf.interface); });
     if (same != old.end()) {
       instances_.push_back(std::move(*same));
     } else {
@@ -324,7 +327,8 @@ void Router::build_groups(Plan& plan) {
   auto old = std::exchange(groups_, std::move(plan.groups));
   for (auto& group : groups_) {
     for (const auto& name : group->conf.members) {
-      const auto at = std::find_if(plan.instances.begin(), plan.instances.end(), [&](const PlannedInstance& p) { return p.conf.name == name; });
+      const auto at =
+          std::find_if(plan.instances.begin(), plan.instances.end(), [&](const PlannedInstance& p) { return p.conf.name == name; });
       if (at == plan.instances.end()) continue;
       Instance* member = instances_[static_cast<std::size_t>(at - plan.instances.begin())].get();
       member->group = group.get();
@@ -369,7 +373,8 @@ void Router::begin(Instance& instance) {
     garp_.begin(instance.id, instance.announced(ports_.netlink.table()), refresh_only, ports_.now());
   } else {
     const auto held_by_another = [&](const VirtualAddresses::Entry& entry) {
-      return std::any_of(instances_.begin(), instances_.end(), [&](const auto& other) { return other.get() != &instance && other->addresses.holds(entry); });
+      return std::any_of(instances_.begin(), instances_.end(),
+                         [&](const auto& other) { return other.get() != &instance && other->addresses.holds(entry); });
     };
     // An owner takes them at once: taking them off first would cut the host off for nothing.
     if (instance.conf.priority != priority_owner) {
@@ -384,7 +389,8 @@ void Router::begin(Instance& instance) {
 void Router::forget_gates(const Instance& instance) {
   if (!ports_.forget_gate) return;
   for (const auto& entry : instance.addresses.entries()) {
-    if (auto status = ports_.forget_gate(entry.conf.prefix.address); !status) log::warning("({}) {}", instance.conf.name, status.error().message);
+    if (auto status = ports_.forget_gate(entry.conf.prefix.address); !status)
+      log::warning("({}) {}", instance.conf.name, status.error().message);
   }
 }
 
@@ -484,8 +490,8 @@ void Router::time_out(Instance& instance) {
     // Its silence says nothing. It is replaced when no ear is in the middle of a call, and listens for a whole
     // master-down time before it believes a silence again.
     instance.deaf = true;
-    instance.state.due = ports_.now() + master_down_interval(instance.election.version, instance.state.priority, instance.state.master_interval,
-                                                             instance.election.down_timer_adverts);
+    instance.state.due = ports_.now() + master_down_interval(instance.election.version, instance.state.priority,
+                                                             instance.state.master_interval, instance.election.down_timer_adverts);
     return schedule(instance);
   }
   std::optional<Heard> last;
@@ -503,11 +509,13 @@ void Router::note_rival(Instance& instance, const Heard& heard) {
   instance.rival_heard = now;
   if (instance.rival_told != TimePoint{} && now - instance.rival_told < rival_told_again) return;
   instance.rival_told = now;
-  log::info("({}) Received advert from {} with lower priority {}, ours {}", instance.conf.name, heard.source.str(), heard.priority, instance.state.priority);
-  log::warning("({}) two masters: {} sends adverts of virtual router {} on {} as well. If it goes on, it does not hear or believe ours: "
-               "look for filtered {}, another password or interval there, or a foreign router with this virtual_router_id",
-               instance.conf.name, heard.source.str(), instance.conf.vrid, instance.conf.interface,
-               instance.conf.unicast_peers.empty() ? "multicast (" + instance.multicast_group.str() + ")" : "unicast adverts");
+  log::info("({}) Received advert from {} with lower priority {}, ours {}", instance.conf.name, heard.source.str(), heard.priority,
+            instance.state.priority);
+  log::warning(
+      "({}) two masters: {} sends adverts of virtual router {} on {} as well. If it goes on, it does not hear or believe ours: "
+      "look for filtered {}, another password or interval there, or a foreign router with this virtual_router_id",
+      instance.conf.name, heard.source.str(), instance.conf.vrid, instance.conf.interface,
+      instance.conf.unicast_peers.empty() ? "multicast (" + instance.multicast_group.str() + ")" : "unicast adverts");
 }
 
 // Whoever took over from us has announced the addresses by now. If nobody has, the other was master all along: a split has healed, and
@@ -639,9 +647,7 @@ void Router::carry_out(const Todo& todo) {
       instance.answers_rival = instance.rival_answered == TimePoint{} || now - instance.rival_answered >= rival_answered_again;
       if (!instance.answers_rival) break;
       instance.rival_answered = now;
-      const auto again = [&](const Instance& i) {
-        garp_.again(i.id, i.announced(ports_.netlink.table()), i.conf.garp, ports_.now());
-      };
+      const auto again = [&](const Instance& i) { garp_.again(i.id, i.announced(ports_.netlink.table()), i.conf.garp, ports_.now()); };
       if (instance.group == nullptr) return again(instance);
       for (const Instance* member : instance.group->members) again(*member);
       break;
@@ -729,7 +735,8 @@ void Router::repeat_states() {
     if (role != Role::init) tell_fifos(notification_of(role), "GROUP", group->conf.name, 0);
   }
   for (const auto& instance : instances_) {
-    if (instance->state.role != Role::init) tell_fifos(notification_of(instance->state.role), "INSTANCE", instance->conf.name, instance->state.priority);
+    if (instance->state.role != Role::init)
+      tell_fifos(notification_of(instance->state.role), "INSTANCE", instance->conf.name, instance->state.priority);
   }
 }
 
@@ -953,7 +960,8 @@ std::vector<InstanceStatus> Router::status() const {
     s.master = i->state.master;
     s.master_priority = i->state.master_priority;
     if (i->ear) s.transport = i->ear->kind();
-    for (const auto& entry : i->addresses.entries()) (entry.excluded ? s.excluded_addresses : s.addresses).push_back(entry.conf.prefix.str());
+    for (const auto& entry : i->addresses.entries())
+      (entry.excluded ? s.excluded_addresses : s.addresses).push_back(entry.conf.prefix.str());
     for (std::uint32_t bit = 1; bit != 0; bit <<= 1) {
       if ((i->state.faults.bits() & bit) != 0) s.faults.emplace_back(sentence(static_cast<Fault>(bit)));
     }

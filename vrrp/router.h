@@ -34,7 +34,7 @@ struct RouterPorts {
   Sender& sender;
   Runner& runner;
   std::function<TimePoint()> now;
-  VirtualAddresses::Gate set_gate;                         // empty: no packet path
+  VirtualAddresses::Gate set_gate;  // empty: no packet path
   std::function<Status(const IpAddress&)> forget_gate;
   std::function<void(const std::string& line)> tell_fifos;  // empty: there are none
 };
@@ -43,9 +43,9 @@ struct Group {
   conf::VrrpSyncGroup conf;
   Notify notify;
   std::vector<Instance*> members;
-  Role told = Role::init;   // by the last notification
-  Instance* ripe = nullptr; // the member that last came to want to be master: it goes first
-  bool unsettled = false;   // a member has changed
+  Role told = Role::init;    // by the last notification
+  Instance* ripe = nullptr;  // the member that last came to want to be master: it goes first
+  bool unsettled = false;    // a member has changed
 };
 
 class Router {
@@ -81,7 +81,7 @@ class Router {
   struct Todo {
     Instance* instance;
     Action action;
-    Role before;     // the step that asked for it
+    Role before;  // the step that asked for it
     Cause cause;
   };
 
@@ -143,8 +143,8 @@ class Router {
   std::vector<std::string> warnings_;
   netlink::Netlink::Subscription subscription_;
   std::function<void()> on_change_;
-  std::map<std::string, bool> link_told_;   // interfaces in use: were they up when last told
-  std::optional<TimePoint> start_at_;       // vrrp_startup_delay ends; empty: it is over
+  std::map<std::string, bool> link_told_;  // interfaces in use: were they up when last told
+  std::optional<TimePoint> start_at_;      // vrrp_startup_delay ends; empty: it is over
   bool committed_ = false;
   bool stopped_ = false;
   std::uint32_t next_id_ = 1;

@@ -86,8 +86,12 @@ std::string ScriptTracker::dump() const {
     out += fmt::format(
         " VRRP Script = {}\n   Command = {}\n   Interval = {} sec\n   Timeout = {} sec\n   Weight = {}{}\n   Rise = {}\n   Fall = {}\n"
         "   Insecure = no\n   Status = {}\n   State = {}\n",
-        conf.name, command, to_seconds(conf.interval), to_seconds(conf.timeout), conf.weight, conf.weight_reverse ? " reverse" : "", conf.rise,
-        conf.fall, !up ? "INIT" : *up ? "GOOD" : "BAD", script->running ? "running" : "idle");
+        conf.name, command, to_seconds(conf.interval), to_seconds(conf.timeout), conf.weight, conf.weight_reverse ? " reverse" : "",
+        conf.rise, conf.fall,
+        !up   ? "INIT"
+        : *up ? "GOOD"
+              : "BAD",
+        script->running ? "running" : "idle");
   }
   return out;
 }

@@ -30,8 +30,7 @@ std::vector<Pull> settle(std::span<const State* const> members) {
 
   const auto masters = std::count_if(members.begin(), members.end(), [](auto* m) { return is(m, Role::master); });
   const auto ripe = std::count_if(members.begin(), members.end(), [](auto* m) { return m->wants_master; });
-  const auto reluctant =
-      std::count_if(members.begin(), members.end(), [](auto* m) { return is(m, Role::backup) && !m->wants_master; });
+  const auto reluctant = std::count_if(members.begin(), members.end(), [](auto* m) { return is(m, Role::backup) && !m->wants_master; });
   for (std::size_t i = 0; i < members.size(); ++i) {
     if (masters + ripe == std::ssize(members) && members[i]->wants_master) pulls.push_back({i, GroupMaster{}});
     if (reluctant > 0 && is(members[i], Role::master)) pulls.push_back({i, GroupBackup{}});
@@ -40,9 +39,7 @@ std::vector<Pull> settle(std::span<const State* const> members) {
 }
 
 Role group_role(std::span<const State* const> members) {
-  const auto any = [&](Role role) {
-    return std::any_of(members.begin(), members.end(), [&](auto* m) { return is(m, role); });
-  };
+  const auto any = [&](Role role) { return std::any_of(members.begin(), members.end(), [&](auto* m) { return is(m, role); }); };
   if (any(Role::fault)) return Role::fault;
   if (any(Role::init)) return Role::init;
   return any(Role::backup) ? Role::backup : Role::master;

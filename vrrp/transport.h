@@ -25,12 +25,12 @@ enum class TransportKind { none, raw, xdp };
 
 // What one instance listens to.
 struct Tuning {
-  int index = 0;             // interface
-  std::string interface;     // its name, for messages
-  IpAddress group;           // multicast group to join; unset: adverts come unicast
-  IpAddress source;          // we send from: adverts with it are our own, come back
+  int index = 0;          // interface
+  std::string interface;  // its name, for messages
+  IpAddress group;        // multicast group to join; unset: adverts come unicast
+  IpAddress source;       // we send from: adverts with it are our own, come back
   Expected expected;
-  InstanceConfig election;   // the XDP watch decides with it which adverts are steady
+  InstanceConfig election;  // the XDP watch decides with it which adverts are steady
   // With authentication header (expected.auth_type 2): its key, and the last sequence number sent or believed, the instance's own.
   AhKey ah_key{};
   std::uint32_t* ah_sequence = nullptr;

@@ -59,8 +59,7 @@ xd_watch_config watch_config(const Expected& expected, const InstanceConfig& con
   out.address_count = static_cast<__u16>(expected.addresses.size());
   if (expected.check_unicast_source) {
     out.source_count = static_cast<__u16>(expected.unicast_sources.size());
-    for (std::size_t i = 0; i < expected.unicast_sources.size(); ++i)
-      put_address(out.sources[i], expected.unicast_sources[i]);
+    for (std::size_t i = 0; i < expected.unicast_sources.size(); ++i) put_address(out.sources[i], expected.unicast_sources[i]);
   }
   return out;
 }

@@ -101,7 +101,7 @@ class XdpTransport::XdpEar final : public Ear {
   Listener& listener_;
   std::unique_ptr<Ear> membership_;
   std::optional<State> state_;
-  std::optional<xd_watch_config> known_;   // what the kernel was told last
+  std::optional<xd_watch_config> known_;  // what the kernel was told last
   std::optional<TimePoint> armed_for_;
 };
 

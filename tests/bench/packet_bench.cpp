@@ -42,8 +42,8 @@ struct Case {
   Packet packet;
   int verdict;
   std::string reason;
-  double budget, goal;       // times the empty program
-  std::uint32_t flows = 1;   // that take turns
+  double budget, goal;      // times the empty program
+  std::uint32_t flows = 1;  // that take turns
   int times = repeat;
 };
 
@@ -62,7 +62,7 @@ class Rig {
     }
     Bytes wanted = packet.bytes();
     wanted.resize(bpf_map__value_size(wanted_));  // the frame, how many flows, which turn
-    const std::uint32_t turn = 1;  // the first flow is the established one
+    const std::uint32_t turn = 1;                 // the first flow is the established one
     std::memcpy(wanted.data() + 64, &flows, sizeof(flows));
     std::memcpy(wanted.data() + 68, &turn, sizeof(turn));
     bpf_map_update_elem(bpf_map__fd(wanted_), &zero, wanted.data(), BPF_ANY);
@@ -109,9 +109,11 @@ void serve(datapath::Datapath& path, const std::string& vip, lvs::Forward forwar
     const Endpoint e{*IpAddress::parse(real + std::to_string(i)), 80};
     service.destinations[e] = {forward, 1, 0, 0};
     service.order.push_back(e);
-    path.set_hop(e.address, datapath::Hop{*MacAddress::parse("02:00:00:00:01:01"), *MacAddress::parse("02:00:00:00:00:01"), 1, 0, 0, false});
+    path.set_hop(e.address,
+                 datapath::Hop{*MacAddress::parse("02:00:00:00:01:01"), *MacAddress::parse("02:00:00:00:00:01"), 1, 0, 0, false});
   }
-  if (const Status status = path.put_service({*IpAddress::parse(vip), 80, lvs::Protocol::tcp}, service); !status) die(status.error().message);
+  if (const Status status = path.put_service({*IpAddress::parse(vip), 80, lvs::Protocol::tcp}, service); !status)
+    die(status.error().message);
 }
 
 Packet to(const std::string& vip, std::string_view flags) {
@@ -133,7 +135,8 @@ void listen(datapath::Datapath& path) {
   backup.role = XD_WATCH_BACKUP;
   backup.priority = backup.keeps_from = 50;
   backup.down_adverts = 3;
-  if (const Status status = watches->put({.ifindex = 1, .vlan = 0, .family = AF_INET, .vrid = 52}, backup); !status) die(status.error().message);
+  if (const Status status = watches->put({.ifindex = 1, .vlan = 0, .family = AF_INET, .vrid = 52}, backup); !status)
+    die(status.error().message);
 }
 
 // Enters as many flows as the rig takes in turns, all like the one that `packet` belongs to.
@@ -203,8 +206,8 @@ int main(int argc, char** argv) {
   bpf_obj_get_info_by_fd(path.program_fd(), &info, &size);
   nlohmann::json result;
   result["program"] = {{"instructions", info.xlated_prog_len / 8}, {"verifier_instructions", info.verified_insns}};
-  fmt::print("xd_entry: {} instructions, {} verifier steps\n{:<18}{:>9}{:>8}{:>8}{:>8}  {}\n", info.xlated_prog_len / 8, info.verified_insns, "case",
-             "more ns", "ratio", "budget", "goal", "verdict");
+  fmt::print("xd_entry: {} instructions, {} verifier steps\n{:<18}{:>9}{:>8}{:>8}{:>8}  {}\n", info.xlated_prog_len / 8,
+             info.verified_insns, "case", "more ns", "ratio", "budget", "goal", "verdict");
 
   bool within = true;
   for (const Case& c : cases) {
@@ -225,10 +228,17 @@ int main(int argc, char** argv) {
     if (c.reason == "new_flow") empty_table(path.map_fd("xd_half_open"));
     const double ns = median(entry) - median(rigged), ratio = median(entry) / median(rigged);
     within = within && ratio <= c.budget;
-    result[c.name] = {{"ns", ns}, {"ratio", ratio}, {"verdict", verdict_name(c.verdict)}, {"budget", c.budget}, {"goal", c.goal},
-                      {"rigged_empty_ns", median(rigged)}, {"empty_ns", median(alone)},
-                      {"fastest_ns", std::ranges::min(entry)}, {"slowest_ns", std::ranges::max(entry)}};
-    fmt::print("{:<18}{:>9.1f}{:>8.2f}{:>8.1f}{:>8.1f}  {}{}\n", c.name, ns, ratio, c.budget, c.goal, verdict_name(c.verdict), ratio <= c.budget ? "" : "  OVER BUDGET");
+    result[c.name] = {{"ns", ns},
+                      {"ratio", ratio},
+                      {"verdict", verdict_name(c.verdict)},
+                      {"budget", c.budget},
+                      {"goal", c.goal},
+                      {"rigged_empty_ns", median(rigged)},
+                      {"empty_ns", median(alone)},
+                      {"fastest_ns", std::ranges::min(entry)},
+                      {"slowest_ns", std::ranges::max(entry)}};
+    fmt::print("{:<18}{:>9.1f}{:>8.2f}{:>8.1f}{:>8.1f}  {}{}\n", c.name, ns, ratio, c.budget, c.goal, verdict_name(c.verdict),
+               ratio <= c.budget ? "" : "  OVER BUDGET");
   }
   if (!json_file.empty()) std::ofstream(json_file) << result.dump(2) << '\n';
   (void)path.unpin();

@@ -22,20 +22,20 @@ struct {
 } under_test SEC(".maps");
 
 SEC("xdp")
-int empty(struct xdp_md *ctx) {
+int empty(struct xdp_md* ctx) {
   (void)ctx;
   return XDP_TX;
 }
 
 SEC("xdp")
-int rig(struct xdp_md *ctx) {
-  __u8 *data = (void *)(long)ctx->data;
-  if (data + FRAME > (__u8 *)(long)ctx->data_end) return XDP_ABORTED;
+int rig(struct xdp_md* ctx) {
+  __u8* data = (void*)(long)ctx->data;
+  if (data + FRAME > (__u8*)(long)ctx->data_end) return XDP_ABORTED;
   __builtin_memcpy(data, wanted.frame, FRAME);
   /* Ethernet 14, IPv4 20: source address at 26, source port at 34. An odd factor walks all flows in an order that no cache likes. */
   __u32 flow = wanted.turn++ * 2654435761u & (wanted.flows - 1);
-  *(__u16 *)(data + 34) += (__u16)flow;
-  *(__u16 *)(data + 28) += flow >> 16;
+  *(__u16*)(data + 34) += (__u16)flow;
+  *(__u16*)(data + 28) += flow >> 16;
   bpf_tail_call(ctx, &under_test, 0);
   return XDP_ABORTED;
 }

@@ -66,8 +66,7 @@ Bytes frame_of(const Advert& advert, const Carrier& carrier) {
 class AdvertPath : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    auto opened =
-        datapath::open_object({.flows = 1024, .half_open = 1024, .services = 16, .dests = 16, .ring_slots = 1024});
+    auto opened = datapath::open_object({.flows = 1024, .half_open = 1024, .services = 16, .dests = 16, .ring_slots = 1024});
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     object = std::move(*opened).release();
     const Status loaded = datapath::load_object(object);
@@ -105,13 +104,10 @@ class AdvertPath : public ::testing::Test {
   // An advert like ours, by another.
   Advert advert(std::uint8_t priority) const { return advert_of(conf_, priority); }
   Carrier from(const IpAddress& source) const { return {source, expected.unicast ? we : group, 255}; }
-  void hear(std::uint8_t priority, const IpAddress& source = neighbour) {
-    run(frame_of(advert(priority), from(source)));
-  }
+  void hear(std::uint8_t priority, const IpAddress& source = neighbour) { run(frame_of(advert(priority), from(source))); }
 
   static void run(const Bytes& frame) {
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_size_in = static_cast<__u32>(frame.size()),
-                .repeat = 1);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_size_in = static_cast<__u32>(frame.size()), .repeat = 1);
     ASSERT_EQ(bpf_prog_test_run_opts(program("xd_entry"), &options), 0) << std::strerror(errno);
     ASSERT_EQ(options.retval, static_cast<__u32>(XDP_PASS)) << "every advert goes on to the stack";
   }
@@ -236,8 +232,8 @@ TEST_F(AdvertPath, AMasterHearsOfEveryRival) {
   hear(100, ip("192.0.2.3"));  // equal, lower as a number
   hear(100, other);            // equal, higher
   hear(0);
-  EXPECT_EQ(event_types(), (Types{XD_EVENT_WORSE, XD_EVENT_WORSE, XD_EVENT_BETTER, XD_EVENT_WORSE, XD_EVENT_BETTER,
-                                  XD_EVENT_PRIORITY_ZERO}));
+  EXPECT_EQ(event_types(),
+            (Types{XD_EVENT_WORSE, XD_EVENT_WORSE, XD_EVENT_BETTER, XD_EVENT_WORSE, XD_EVENT_BETTER, XD_EVENT_PRIORITY_ZERO}));
 }
 
 TEST_F(AdvertPath, InInitAndFaultNobodyIsToldAnything) {
@@ -297,8 +293,7 @@ TEST_F(AdvertPath, TheLongestAdvertFits) {
   for (const int version : {2, 3}) {
     auto conf = with_password(instance(version));
     conf.addresses.clear();
-    for (int i = 0; i < 255; ++i)
-      conf.addresses.emplace_back().prefix = {IpAddress::v4(htonl(0xc0000200u + static_cast<unsigned>(i))), 32};
+    for (int i = 0; i < 255; ++i) conf.addresses.emplace_back().prefix = {IpAddress::v4(htonl(0xc0000200u + static_cast<unsigned>(i))), 32};
     use(conf, Role::backup);
     hear(150);
     EXPECT_EQ(rejects(), Counts{});
@@ -335,8 +330,7 @@ TEST_F(AdvertPath, EveryRejectIsCountedUnderItsReason) {
   EXPECT_EQ(broken(v3, {}, [](Bytes& f) { f[message_at + 3] = 1; }), one("length"));
   EXPECT_EQ(broken(v3, [](Advert& a, Carrier&) { a.interval = 0s; }), one("interval_zero"));
   EXPECT_EQ(broken(v3, {}, [](Bytes& f) { f[message_at + 2] ^= 1; }), one("checksum"));
-  EXPECT_EQ(broken(v3, [](Advert& a, Carrier&) { a.version = 2, a.checksum = ChecksumForm::message_only; }),
-            one("other_version"));
+  EXPECT_EQ(broken(v3, [](Advert& a, Carrier&) { a.version = 2, a.checksum = ChecksumForm::message_only; }), one("other_version"));
   EXPECT_EQ(broken(v2, [](Advert& a, Carrier&) { a.auth_type = 0; }), one("auth_type"));
   EXPECT_EQ(broken(v2, [](Advert& a, Carrier&) { a.auth_data[7] = 'x'; }), one("auth_data"));
   EXPECT_EQ(broken(v2, [](Advert& a, Carrier&) { a.interval = 2s; }), one("other_interval"));
@@ -484,8 +478,7 @@ TEST_F(AdvertPath, TheTimerOutlivesTheProcessThatArmedItWhileTheMapIsPinned) {
       give_up("mount");
     const pid_t arming = fork();
     if (arming == 0) {
-      auto opened =
-          datapath::open_object({.flows = 16, .half_open = 16, .services = 16, .dests = 16, .ring_slots = 16});
+      auto opened = datapath::open_object({.flows = 16, .half_open = 16, .services = 16, .dests = 16, .ring_slots = 16});
       if (!opened || !datapath::load_object(opened->get())) give_up("load");
       const auto pin = [&](int fd, const char* pin_name) {
         if (bpf_obj_pin(fd, (dir + "/" + pin_name).c_str()) != 0) give_up(pin_name);
@@ -527,8 +520,7 @@ TEST_F(AdvertPath, ABackupTakesOverWhenTheKernelSaysSoAndNotBefore) {
   const auto give = [&](const Event& event) {
     const Step s = step(config, state, event, Clock::now());
     state = s.next;
-    const Status status =
-        watches->put(key, watch_config(expected, config, state), state.role == Role::backup ? state.due : std::nullopt);
+    const Status status = watches->put(key, watch_config(expected, config, state), state.role == Role::backup ? state.due : std::nullopt);
     ASSERT_TRUE(status.ok()) << status.error().message;
   };
   give(Start{});
@@ -696,8 +688,7 @@ TEST_F(Agreement, OnFiftyThousandRandomMutations) {
       if (below(8) == 0) carrier.destination = below(2) == 0 ? we : group;
       if (below(8) == 0) carrier.ttl = static_cast<std::uint8_t>(below(256));
       Bytes frame = frame_of(a, carrier);
-      for (std::size_t n = below(4); n > 0; --n)
-        frame[ip_at + below(frame.size() - ip_at)] = static_cast<std::uint8_t>(random());
+      for (std::size_t n = below(4); n > 0; --n) frame[ip_at + below(frame.size() - ip_at)] = static_cast<std::uint8_t>(random());
       if (below(2) == 0 && frame[ip_at] == 0x45) mend(frame, static_cast<ChecksumForm>(below(3)));
       if (below(10) == 0) frame.resize(message_at + below(frame.size() - message_at + 1));
       if (below(10) == 0) frame.resize(frame.size() + below(30));
@@ -706,9 +697,8 @@ TEST_F(Agreement, OnFiftyThousandRandomMutations) {
     }
     events();
   }
-  for (const char* reason :
-       {"believed", "too_short", "ttl", "version", "type", "length", "interval_zero", "checksum", "other_version",
-        "auth_type", "auth_data", "other_interval", "other_destination", "unicast_source", "own_source"})
+  for (const char* reason : {"believed", "too_short", "ttl", "version", "type", "length", "interval_zero", "checksum", "other_version",
+                             "auth_type", "auth_data", "other_interval", "other_destination", "unicast_source", "own_source"})
     EXPECT_GT(seen_[reason], 20) << "hardly ever tried: " << reason;
 }
 

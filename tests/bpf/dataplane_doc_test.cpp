@@ -40,9 +40,12 @@ class DataplaneDoc : public Director {
     std::istringstream lines(page_);
     bool inside = false;
     for (std::string line; std::getline(lines, line);) {
-      if (line.starts_with("```")) inside = false;
-      else if (line.starts_with("# bpftool ")) inside = true, found.push_back({line.substr(2), ""});
-      else if (inside) found.back().shown += line + "\n";
+      if (line.starts_with("```"))
+        inside = false;
+      else if (line.starts_with("# bpftool "))
+        inside = true, found.push_back({line.substr(2), ""});
+      else if (inside)
+        found.back().shown += line + "\n";
     }
     return found;
   }
@@ -92,7 +95,8 @@ TEST_F(DataplaneDoc, ShowsWhatBpftoolShows) {
   for (const Example& example : all) {
     const std::string real = carry_out(example.command);
     const std::set<std::string> there = fields(real);
-    for (const std::string& field : fields(example.shown)) EXPECT_TRUE(there.contains(field)) << example.command << ": " << field << " in\n" << real.substr(0, 2000);
+    for (const std::string& field : fields(example.shown))
+      EXPECT_TRUE(there.contains(field)) << example.command << ": " << field << " in\n" << real.substr(0, 2000);
     if (std::getenv("XD_SHOW") != nullptr) printf("# %s\n%s\n", example.command.c_str(), real.substr(0, 3000).c_str());
   }
   ASSERT_TRUE(datapath().forget_gate(*IpAddress::parse("192.0.2.12")));
@@ -101,7 +105,8 @@ TEST_F(DataplaneDoc, ShowsWhatBpftoolShows) {
 TEST_F(DataplaneDoc, ListsTheReasonsOfTheProgram) {
   std::size_t at = 0;
   for (const auto& reason : datapath().reasons()) {
-    const std::string row = "| " + std::string(reason.word) + " | " + std::string(reason.verdict) + " | " + std::string(reason.sentence) + " |\n";
+    const std::string row =
+        "| " + std::string(reason.word) + " | " + std::string(reason.verdict) + " | " + std::string(reason.sentence) + " |\n";
     const std::size_t found = page_.find(row);
     ASSERT_NE(found, std::string::npos) << "the page lacks, or tells otherwise:\n" << row;
     EXPECT_GT(found, at) << "in the order of the program: " << row;

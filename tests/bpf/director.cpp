@@ -33,8 +33,10 @@ class Kernel : public testing::Environment {
       return;
     }
     auto created = datapath::Datapath::create("/sys/fs/bpf/xd-test", sizes_);
-    if (created) loaded = std::make_unique<datapath::Datapath>(std::move(*created));
-    else why_not = created.error().message;
+    if (created)
+      loaded = std::make_unique<datapath::Datapath>(std::move(*created));
+    else
+      why_not = created.error().message;
   }
   void TearDown() override {
     if (loaded) (void)loaded->unpin();
@@ -94,7 +96,8 @@ lvs::Service Director::service(lvs::Forward forward, std::vector<std::uint32_t> 
 }
 
 void Director::resolve(int number) {
-  loaded->set_hop(*IpAddress::parse(web(number)), datapath::Hop{*MacAddress::parse(web_mac(number)), *MacAddress::parse(director_mac), 1, 0, 0, false});
+  loaded->set_hop(*IpAddress::parse(web(number)),
+                  datapath::Hop{*MacAddress::parse(web_mac(number)), *MacAddress::parse(director_mac), 1, 0, 0, false});
 }
 
 void Director::serve(const lvs::ServiceKey& key, const lvs::Service& wanted) {

@@ -146,8 +146,8 @@ TEST_F(Flows, RepliesKeepANatFlowAlive) {
 TEST_F(Flows, FullTablesFallBackToTheHashAndLoseNothing) {
   serve(http, service(Forward::dr, {1, 1, 1}));
   std::uint16_t port = 1;
-  for (; port <= 64; ++port) establish(client, port);      // the big table is full
-  for (; port <= 64 + 32; ++port) {                        // the small one holds what it can
+  for (; port <= 64; ++port) establish(client, port);  // the big table is full
+  for (; port <= 64 + 32; ++port) {                    // the small one holds what it can
     EXPECT_EQ(send("S", port).reason, "new_flow");
   }
   const Outcome first = send("S", port);

@@ -44,15 +44,17 @@ TEST_F(DirectRouting, KeepsTheConnectionAtItsServer) {
   EXPECT_EQ(served_by(out), first);
   out = run(Ethernet{} / Ipv4{} / Tcp{.flags = "AP"} / Payload{"GET / HTTP/1.0\r\n\r\n"});
   EXPECT_EQ(out.reason, "established");
-  EXPECT_EQ(out.frame, (Ethernet{.to = web_mac(3), .from = director_mac} / Ipv4{.ttl = 63} / Tcp{.flags = "AP"} /
-                        Payload{"GET / HTTP/1.0\r\n\r\n"}).bytes());
+  EXPECT_EQ(out.frame,
+            (Ethernet{.to = web_mac(3), .from = director_mac} / Ipv4{.ttl = 63} / Tcp{.flags = "AP"} / Payload{"GET / HTTP/1.0\r\n\r\n"})
+                .bytes());
 }
 
 TEST_F(DirectRouting, LeavesAPartialChecksumAsItIs) {
   serve(service_key(vip, 80), service(Forward::dr, {1}));
   const Outcome out = run(Ethernet{} / Ipv4{} / Tcp{.flags = "S", .checksum = Checksum::partial});
-  EXPECT_EQ(out.frame,
-            (Ethernet{.to = web_mac(1), .from = director_mac} / Ipv4{.ttl = 63} / Tcp{.flags = "S", .checksum = Checksum::partial}).bytes());
+  EXPECT_EQ(
+      out.frame,
+      (Ethernet{.to = web_mac(1), .from = director_mac} / Ipv4{.ttl = 63} / Tcp{.flags = "S", .checksum = Checksum::partial}).bytes());
 }
 
 TEST_F(DirectRouting, FillsInAPartialChecksumInNativeModeWhereSuchFramesCome) {
@@ -85,23 +87,30 @@ TEST_F(DirectRouting, FillsInAPartialChecksumInNativeModeWhereSuchFramesCome) {
 TEST_F(DirectRouting, KeepsOneAndTwoVlanTags) {
   serve(service_key(vip, 80), service(Forward::dr, {1}));
   const auto hop = [&](std::uint16_t outer, std::uint16_t inner) {
-    datapath().set_hop(*IpAddress::parse(web(1)), datapath::Hop{*MacAddress::parse(web_mac(1)), *MacAddress::parse(director_mac), 1, outer, inner, false});
+    datapath().set_hop(*IpAddress::parse(web(1)),
+                       datapath::Hop{*MacAddress::parse(web_mac(1)), *MacAddress::parse(director_mac), 1, outer, inner, false});
   };
   hop(100, 0);
   Outcome out = run(Ethernet{} / Vlan{.id = 100, .priority = 10} / Ipv4{} / Tcp{.flags = "S"});
-  EXPECT_EQ(out.frame, (Ethernet{.to = web_mac(1), .from = director_mac} / Vlan{.id = 100, .priority = 10} / Ipv4{.ttl = 63} / Tcp{.flags = "S"}).bytes());
+  EXPECT_EQ(
+      out.frame,
+      (Ethernet{.to = web_mac(1), .from = director_mac} / Vlan{.id = 100, .priority = 10} / Ipv4{.ttl = 63} / Tcp{.flags = "S"}).bytes());
   hop(7, 0);
   out = run(Ethernet{} / Vlan{.id = 100, .priority = 10} / Ipv4{} / Tcp{.from = 2, .flags = "S"});
-  EXPECT_EQ(out.frame, (Ethernet{.to = web_mac(1), .from = director_mac} / Vlan{.id = 7, .priority = 10} / Ipv4{.ttl = 63} / Tcp{.from = 2, .flags = "S"}).bytes());
+  EXPECT_EQ(out.frame, (Ethernet{.to = web_mac(1), .from = director_mac} / Vlan{.id = 7, .priority = 10} / Ipv4{.ttl = 63} /
+                        Tcp{.from = 2, .flags = "S"})
+                           .bytes());
   hop(7, 8);
   out = run(Ethernet{} / Vlan{.id = 100, .tpid = 0x88a8} / Vlan{.id = 200} / Ipv4{} / Tcp{.from = 3, .flags = "S"});
   EXPECT_EQ(out.frame, (Ethernet{.to = web_mac(1), .from = director_mac} / Vlan{.id = 7, .tpid = 0x88a8} / Vlan{.id = 8} / Ipv4{.ttl = 63} /
-                        Tcp{.from = 3, .flags = "S"}).bytes());
+                        Tcp{.from = 3, .flags = "S"})
+                           .bytes());
 }
 
 TEST_F(DirectRouting, SendsToAnotherInterfaceByTheDeviceMap) {
   serve(service_key(vip, 80), service(Forward::dr, {1}));
-  datapath().set_hop(*IpAddress::parse(web(1)), datapath::Hop{*MacAddress::parse(web_mac(1)), *MacAddress::parse("02:00:00:00:00:02"), static_cast<int>(if_nametoindex("out")), 0, 0, false});
+  datapath().set_hop(*IpAddress::parse(web(1)), datapath::Hop{*MacAddress::parse(web_mac(1)), *MacAddress::parse("02:00:00:00:00:02"),
+                                                              static_cast<int>(if_nametoindex("out")), 0, 0, false});
   const Outcome out = run(Ethernet{} / Ipv4{} / Tcp{.flags = "S"});
   EXPECT_EQ(out.verdict, XDP_REDIRECT);
   EXPECT_EQ(out.frame, (Ethernet{.to = web_mac(1), .from = "02:00:00:00:00:02"} / Ipv4{.ttl = 63} / Tcp{.flags = "S"}).bytes());
@@ -201,15 +210,19 @@ TEST_F(Nat, APartialChecksumThatVerifiesByChanceStaysPartial) {
 TEST_F(Nat, FillsInAnAbsentUdpChecksum) {
   serve(service_key(vip, 53, lvs::Protocol::udp), service(Forward::nat, {1}, Scheduler::rr, 5353));
   const Outcome out = run(Ethernet{} / Ipv4{} / Udp{.checksum = Checksum::absent} / Payload{"query"});
-  EXPECT_EQ(out.frame, (Ethernet{.to = web_mac(1), .from = director_mac} / Ipv4{.to = web(1), .ttl = 63} / Udp{.to = 5353} / Payload{"query"}).bytes());
+  EXPECT_EQ(
+      out.frame,
+      (Ethernet{.to = web_mac(1), .from = director_mac} / Ipv4{.to = web(1), .ttl = 63} / Udp{.to = 5353} / Payload{"query"}).bytes());
 }
 
 TEST_F(Nat, TranslatesUdpBothWays) {
   serve(service_key(vip, 53, lvs::Protocol::udp), service(Forward::nat, {1}, Scheduler::rr, 5353));
   run(Ethernet{} / Ipv4{} / Udp{} / Payload{"query"});
-  const Outcome out = run(Ethernet{.from = web_mac(1)} / Ipv4{.from = web(1), .to = client} / Udp{.from = 5353, .to = 40000} / Payload{"answer"});
-  EXPECT_EQ(out.frame, (Ethernet{.to = router_mac, .from = director_mac} / Ipv4{.from = vip, .to = client, .ttl = 63} / Udp{.from = 53, .to = 40000} /
-                        Payload{"answer"}).bytes());
+  const Outcome out =
+      run(Ethernet{.from = web_mac(1)} / Ipv4{.from = web(1), .to = client} / Udp{.from = 5353, .to = 40000} / Payload{"answer"});
+  EXPECT_EQ(out.frame, (Ethernet{.to = router_mac, .from = director_mac} / Ipv4{.from = vip, .to = client, .ttl = 63} /
+                        Udp{.from = 53, .to = 40000} / Payload{"answer"})
+                           .bytes());
 }
 
 TEST_F(Nat, RepliesFollowTheClientToItsNewRouter) {
@@ -217,7 +230,8 @@ TEST_F(Nat, RepliesFollowTheClientToItsNewRouter) {
   establish(client, 40000);
   run(Ethernet{.from = "02:00:00:00:00:bb"} / Ipv4{} / Tcp{});
   const Outcome out = run(from_server("A"));
-  EXPECT_EQ(MacAddress::parse("02:00:00:00:00:bb")->bytes, (std::array<std::uint8_t, 6>{out.frame[0], out.frame[1], out.frame[2], out.frame[3], out.frame[4], out.frame[5]}));
+  EXPECT_EQ(MacAddress::parse("02:00:00:00:00:bb")->bytes,
+            (std::array<std::uint8_t, 6>{out.frame[0], out.frame[1], out.frame[2], out.frame[3], out.frame[4], out.frame[5]}));
 }
 
 TEST_F(Nat, ASecondVirtualAddressDoesNotTakeTheRepliesOfTheFirst) {

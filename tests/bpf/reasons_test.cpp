@@ -25,7 +25,9 @@ const Tcp syn{.flags = "S"};
 TEST_F(Reasons, Arp) { passes(Ethernet{.type = 0x0806} / Payload{std::string(46, '\0')}, "not_ip"); }
 TEST_F(Reasons, Ipv6) { passes(Ethernet{} / Ipv6{} / syn, "ipv6"); }
 TEST_F(Reasons, NotOurs) { passes(Ethernet{} / Ipv4{.to = "203.0.113.9"} / syn, "not_ours"); }
-TEST_F(Reasons, Advert) { passes(Ethernet{} / Ipv4{.to = "224.0.0.18", .ttl = 255, .protocol = 112} / Payload{std::string(20, 'v')}, "advert"); }
+TEST_F(Reasons, Advert) {
+  passes(Ethernet{} / Ipv4{.to = "224.0.0.18", .ttl = 255, .protocol = 112} / Payload{std::string(20, 'v')}, "advert");
+}
 TEST_F(Reasons, FirstAndLaterFragments) {
   passes(Ethernet{} / Ipv4{.fragment = 0x2000} / syn, "fragment");
   passes(Ethernet{} / Ipv4{.fragment = 0x0100} / syn, "fragment");
@@ -103,9 +105,9 @@ TEST_F(Reasons, RemovedServersFlowsAreDroppedAndGoOnWhenItReturns) {
 TEST_F(Reasons, EveryReasonIsReachedBySomeTest) {
   // The words above, and those of the other files; a new reason must be added here and reached there.
   const std::vector<std::string> reached{
-      "established", "reply", "half_open", "new_flow", "stateless", "not_ip", "truncated", "not_ours", "ipv6", "fragment", "ip_options", "icmp",
-      "protocol", "vlan", "vip_not_ours", "no_service", "no_flow", "no_dest", "dest_unresolved", "dest_local", "ttl", "table_full", "nat_clash", "dest_removed",
-      "advert"};
+      "established",     "reply",      "half_open", "new_flow",   "stateless", "not_ip",       "truncated",  "not_ours", "ipv6",
+      "fragment",        "ip_options", "icmp",      "protocol",   "vlan",      "vip_not_ours", "no_service", "no_flow",  "no_dest",
+      "dest_unresolved", "dest_local", "ttl",       "table_full", "nat_clash", "dest_removed", "advert"};
   for (const auto& reason : datapath().reasons()) EXPECT_THAT(reached, testing::Contains(std::string(reason.word)));
 }
 

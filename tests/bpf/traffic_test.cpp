@@ -44,12 +44,13 @@ class Traffic : public Director {
   // Both ends are made here and moved: older kernels do not make them in two other namespaces at once.
   void two_arms() {
     sh("ip link add eth0 type veth peer name end0 && ip link set end0 netns " + client_ + " name eth0");
-    sh("ip link add end1 type veth peer name end2 && ip link set end1 netns " + client_ + " name eth1 && ip link set end2 netns " + server_ +
-       " name eth1");
+    sh("ip link add end1 type veth peer name end2 && ip link set end1 netns " + client_ + " name eth1 && ip link set end2 netns " +
+       server_ + " name eth1");
     sh("ip link add eth1 type veth peer name end3 && ip link set end3 netns " + server_ + " name eth0");
     sh("ip link set eth0 up && ip link set eth1 up");
     sh("ip addr add 198.51.100.1/24 dev eth0 && ip addr add 10.0.0.254/24 dev eth1 && ip addr add 192.0.2.10/32 dev eth0");
-    in(client_, "ip link set eth0 up && ip link set eth1 up && ip addr add 198.51.100.7/24 dev eth0 && ip route add default via 198.51.100.1");
+    in(client_,
+       "ip link set eth0 up && ip link set eth1 up && ip addr add 198.51.100.7/24 dev eth0 && ip route add default via 198.51.100.1");
     in(server_, "ip link set eth0 up && ip link set eth1 up && ip addr add 10.0.0.1/24 dev eth0");
     arms_ = {"eth0", "eth1"};
     peers_ = {{client_, "eth0"}, {server_, "eth0"}};
@@ -62,8 +63,8 @@ class Traffic : public Director {
     sh("ip link add eth0 type veth peer name port0 && ip link set dev port0 netns " + switch_ + " && ip link set eth0 up");
     plug("port0");
     for (const auto& [port, ns] : {std::pair{std::string("port1"), client_}, {std::string("port2"), server_}}) {
-      sh("ip link add end" + port + " type veth peer name " + port + " && ip link set end" + port + " netns " + ns + " name eth0 && ip link set " +
-         port + " netns " + switch_);
+      sh("ip link add end" + port + " type veth peer name " + port + " && ip link set end" + port + " netns " + ns +
+         " name eth0 && ip link set " + port + " netns " + switch_);
       plug(port);
     }
     sh("ip addr add 198.51.100.1/24 dev eth0 && ip addr add 192.0.2.10/32 dev eth0");
@@ -90,7 +91,8 @@ class Traffic : public Director {
   static void sh(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
   static void in(const std::string& ns, const std::string& command) { sh("ip netns exec " + ns + " sh -c '" + command + "'"); }
   static std::string mac(const std::string& ns, const std::string& link) {
-    FILE* out = popen(("ip " + (ns.empty() ? "" : "-n " + ns) + " -br link show " + link + " | grep -o \"..:..:..:..:..:..\"").c_str(), "r");
+    FILE* out =
+        popen(("ip " + (ns.empty() ? "" : "-n " + ns) + " -br link show " + link + " | grep -o \"..:..:..:..:..:..\"").c_str(), "r");
     char text[32] = "";
     const bool got = fgets(text, sizeof(text), out) != nullptr;
     pclose(out);
@@ -130,16 +132,19 @@ class Traffic : public Director {
     datapath().set_hop(real.address, datapath::Hop{*MacAddress::parse(mac(server_, "eth0")), *MacAddress::parse(mac("", arms_.back())),
                                                    static_cast<int>(if_nametoindex(arms_.back().c_str())), 0, 0, false});
 
-    const std::string python = "import socket,sys,hashlib\n"
-                               "s=socket.create_server((\"0.0.0.0\"," + std::to_string(port) + "))\n"
-                               "print(\"ready\",flush=True)\n"
-                               "while True:\n"
-                               "  c,_=s.accept(); d=b\"\"\n"
-                               "  while True:\n"
-                               "    b=c.recv(1<<20)\n"
-                               "    if not b: break\n"
-                               "    d+=b\n"
-                               "  c.sendall(d); c.close()\n";
+    const std::string python =
+        "import socket,sys,hashlib\n"
+        "s=socket.create_server((\"0.0.0.0\"," +
+        std::to_string(port) +
+        "))\n"
+        "print(\"ready\",flush=True)\n"
+        "while True:\n"
+        "  c,_=s.accept(); d=b\"\"\n"
+        "  while True:\n"
+        "    b=c.recv(1<<20)\n"
+        "    if not b: break\n"
+        "    d+=b\n"
+        "  c.sendall(d); c.close()\n";
     int ready[2];
     ASSERT_EQ(pipe(ready), 0);
     serving_ = fork();
@@ -153,15 +158,16 @@ class Traffic : public Director {
     ASSERT_GT(read(ready[0], word, sizeof(word)), 0) << "the server did not start";
     close(ready[0]);
 
-    const std::string client_program = "import socket,os\n"
-                                       "d=os.urandom(8<<20)\n"
-                                       "s=socket.create_connection((\"192.0.2.10\",80),5); s.settimeout(20)\n"
-                                       "s.sendall(d); s.shutdown(1); g=b\"\"\n"
-                                       "while len(g)<len(d):\n"
-                                       "  b=s.recv(1<<20)\n"
-                                       "  if not b: break\n"
-                                       "  g+=b\n"
-                                       "assert g==d, len(g)\n";
+    const std::string client_program =
+        "import socket,os\n"
+        "d=os.urandom(8<<20)\n"
+        "s=socket.create_connection((\"192.0.2.10\",80),5); s.settimeout(20)\n"
+        "s.sendall(d); s.shutdown(1); g=b\"\"\n"
+        "while len(g)<len(d):\n"
+        "  b=s.recv(1<<20)\n"
+        "  if not b: break\n"
+        "  g+=b\n"
+        "assert g==d, len(g)\n";
     in(client_, "timeout 40 python3 -c \"$PROGRAM\"", client_program);
     const auto now = datapath().stats(service_key(vip, 80))[real];
     EXPECT_GT(now.bytes_in, 8u << 20);
@@ -177,8 +183,8 @@ class Traffic : public Director {
 
   std::string client_, server_, switch_;
   std::string real_ = "10.0.0.1";
-  std::vector<std::string> arms_;                             // the director's interfaces: clients' side, servers' side
-  std::vector<std::pair<std::string, std::string>> peers_;    // namespace and name of their other ends
+  std::vector<std::string> arms_;                           // the director's interfaces: clients' side, servers' side
+  std::vector<std::pair<std::string, std::string>> peers_;  // namespace and name of their other ends
   pid_t serving_ = 0;
 };
 
@@ -208,9 +214,8 @@ TEST_P(InMode, EightMegabytesByDrThroughOneArm) {
   exchange(lvs::Forward::dr, GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Traffic, InMode, testing::Values(datapath::Mode::automatic, datapath::Mode::native), [](const auto& mode) {
-  return mode.param == datapath::Mode::native ? "Native" : "Generic";
-});
+INSTANTIATE_TEST_SUITE_P(Traffic, InMode, testing::Values(datapath::Mode::automatic, datapath::Mode::native),
+                         [](const auto& mode) { return mode.param == datapath::Mode::native ? "Native" : "Generic"; });
 
 }  // namespace
 }  // namespace xd::test

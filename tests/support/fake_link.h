@@ -80,8 +80,7 @@ class FakeLink {
       }
       for (std::size_t i = 0; i < nodes_.size(); ++i) {
         const Node& n = nodes_[i];
-        if (!n.frozen && !n.dead && n.state.due && *n.state.due <= now_)
-          deliver(i, Timeout{kernel_notes ? n.last_heard : std::nullopt});
+        if (!n.frozen && !n.dead && n.state.due && *n.state.due <= now_) deliver(i, Timeout{kernel_notes ? n.last_heard : std::nullopt});
       }
     }
     return true;

@@ -43,8 +43,7 @@ class FakeIpvs final : public ServiceTable {
     if (held.erase(key) == 0) return Error{"no such service", ESRCH};
     return {};
   }
-  Status add_destination(const lvs::ServiceKey& key, const Endpoint& server,
-                         const lvs::Destination& destination) override {
+  Status add_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) override {
     if (auto status = note("add_destination " + server.str()); !status) return status;
     const auto found = held.find(key);
     if (found == held.end()) return Error{"no such service", ESRCH};
@@ -52,8 +51,7 @@ class FakeIpvs final : public ServiceTable {
     found->second.order.push_back(server);
     return {};
   }
-  Status edit_destination(const lvs::ServiceKey& key, const Endpoint& server,
-                          const lvs::Destination& destination) override {
+  Status edit_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) override {
     if (auto status = note("edit_destination " + server.str()); !status) return status;
     const auto found = held.find(key);
     if (found == held.end()) return Error{"no such service", ESRCH};

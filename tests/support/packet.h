@@ -34,7 +34,7 @@ struct Ipv4 {
   std::uint8_t tos = 0;
   std::uint16_t fragment = 0x4000;  // flags and offset as on the wire; the default is DF
   std::optional<std::uint8_t> protocol = std::nullopt;
-  Bytes options = {};               // a multiple of four bytes
+  Bytes options = {};  // a multiple of four bytes
   std::optional<std::uint16_t> total_length = std::nullopt;
 };
 struct Ipv6 {
@@ -121,7 +121,8 @@ class Packet {
     put16(header, 2, tcp.to);
     header[7] = 1;  // sequence number
     header[12] = 5 << 4;
-    for (const char flag : tcp.flags) header[13] |= flag == 'F' ? 1 : flag == 'S' ? 2 : flag == 'R' ? 4 : flag == 'P' ? 8 : flag == 'A' ? 16 : 0;
+    for (const char flag : tcp.flags)
+      header[13] |= flag == 'F' ? 1 : flag == 'S' ? 2 : flag == 'R' ? 4 : flag == 'P' ? 8 : flag == 'A' ? 16 : 0;
     put16(header, 14, 65535);
     protocol = IPPROTO_TCP;
     seal(header, 16, inner, ip, protocol, tcp.checksum);
@@ -192,8 +193,8 @@ class Packet {
 };
 
 template <typename A, typename B>
-  requires(!std::is_same_v<A, Packet> && std::is_constructible_v<Packet::Layer, A> && std::is_constructible_v<Packet::Layer, B>)
-Packet operator/(A outer, B inner) {
+requires(!std::is_same_v<A, Packet> && std::is_constructible_v<Packet::Layer, A> && std::is_constructible_v<Packet::Layer, B>) Packet
+operator/(A outer, B inner) {
   return Packet(Packet::Layer(std::move(outer))) / Packet::Layer(std::move(inner));
 }
 

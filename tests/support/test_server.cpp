@@ -41,8 +41,7 @@ SSL_CTX* tls_context() {
     X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
     X509_set_pubkey(certificate, key);
     X509_NAME* subject = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("somebody else"), -1,
-                               -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("somebody else"), -1, -1, 0);
     X509_set_issuer_name(certificate, subject);
     X509_sign(certificate, key, EVP_sha256());
     SSL_CTX* made = SSL_CTX_new(TLS_server_method());
@@ -61,8 +60,7 @@ std::string Connection::read_request() {
   std::string text;
   std::array<char, 4096> buffer;
   while (text.find("\r\n\r\n") == std::string::npos) {
-    const auto n =
-        tls_ != nullptr ? SSL_read(tls_, buffer.data(), buffer.size()) : ::read(fd_, buffer.data(), buffer.size());
+    const auto n = tls_ != nullptr ? SSL_read(tls_, buffer.data(), buffer.size()) : ::read(fd_, buffer.data(), buffer.size());
     if (n <= 0) break;
     text.append(buffer.data(), static_cast<std::size_t>(n));
   }
@@ -71,8 +69,8 @@ std::string Connection::read_request() {
 
 bool Connection::write(std::string_view text) {
   while (!text.empty()) {
-    const auto n = tls_ != nullptr ? SSL_write(tls_, text.data(), static_cast<int>(text.size()))
-                                   : ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+    const auto n =
+        tls_ != nullptr ? SSL_write(tls_, text.data(), static_cast<int>(text.size())) : ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
     if (n <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(n));
   }

@@ -51,7 +51,9 @@ class Tap {
     }
   }
 
-  void put(const std::vector<std::uint8_t>& frame) { EXPECT_EQ(::send(socket_.get(), frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size())); }
+  void put(const std::vector<std::uint8_t>& frame) {
+    EXPECT_EQ(::send(socket_.get(), frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
+  }
 
  private:
   Fd socket_;

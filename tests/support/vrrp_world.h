@@ -37,8 +37,9 @@ class FakeSender final : public vrrp::Sender {
     const auto parsed = vrrp::parse_ipv4_packet(packet);
     const auto* received = std::get_if<vrrp::Received>(&parsed);
     ASSERT_NE(received, nullptr) << std::get<vrrp::Rejection>(parsed).str();
-    packets_.push_back({clock_, index, "advert " + std::to_string(received->advert.vrid) + " priority " + std::to_string(received->advert.priority) +
-                                            (to.is_multicast() ? "" : " to " + to.str())});
+    packets_.push_back({clock_, index,
+                        "advert " + std::to_string(received->advert.vrid) + " priority " + std::to_string(received->advert.priority) +
+                            (to.is_multicast() ? "" : " to " + to.str())});
   }
   void queue_frame(std::uint32_t, int index, std::span<const std::uint8_t> frame) override {
     ASSERT_EQ(frame.size(), 42u);
@@ -95,7 +96,7 @@ class FakeTransport final : public vrrp::Transport {
 
   std::map<std::uint8_t, FakeEar*> ears;  // one interface in these tests, so by VRID
   std::vector<std::pair<std::uint8_t, vrrp::Heard>> unread;
-  std::optional<vrrp::Heard> noted;       // as an XDP watch would
+  std::optional<vrrp::Heard> noted;                     // as an XDP watch would
   vrrp::TransportKind kind = vrrp::TransportKind::raw;  // of ears to come
   bool refuse = false;
 };
@@ -152,24 +153,23 @@ struct World {
   std::unique_ptr<vrrp::Router> router = make_router();
 
   std::unique_ptr<vrrp::Router> make_router() {
-    auto made = std::make_unique<vrrp::Router>(vrrp::RouterPorts{
-        .netlink = kernel,
-        .transport = wire,
-        .sender = sender,
-        .runner = scripts,
-        .now = [this] { return clock; },
-        .set_gate =
-            [this](const IpAddress& ip, bool ours) {
-              gates[ip.str()] = ours;
-              if (!ours) ++gates_closed;
-              return Status();
-            },
-        .forget_gate =
-            [this](const IpAddress& ip) {
-              gates.erase(ip.str());
-              return Status();
-            },
-        .tell_fifos = [this](const std::string& line) { fifo += line; }});
+    auto made = std::make_unique<vrrp::Router>(vrrp::RouterPorts{.netlink = kernel,
+                                                                 .transport = wire,
+                                                                 .sender = sender,
+                                                                 .runner = scripts,
+                                                                 .now = [this] { return clock; },
+                                                                 .set_gate =
+                                                                     [this](const IpAddress& ip, bool ours) {
+                                                                       gates[ip.str()] = ours;
+                                                                       if (!ours) ++gates_closed;
+                                                                       return Status();
+                                                                     },
+                                                                 .forget_gate =
+                                                                     [this](const IpAddress& ip) {
+                                                                       gates.erase(ip.str());
+                                                                       return Status();
+                                                                     },
+                                                                 .tell_fifos = [this](const std::string& line) { fifo += line; }});
     made->on_change([this] { ++changes; });
     return made;
   }

@@ -15,9 +15,9 @@ struct {
 } PACKETS(NAME) SEC(".maps");
 
 SEC("xdp")
-int NAME(struct xdp_md *ctx) {
+int NAME(struct xdp_md* ctx) {
   __u32 zero = 0;
-  __u64 *packets = bpf_map_lookup_elem(&PACKETS(NAME), &zero);
+  __u64* packets = bpf_map_lookup_elem(&PACKETS(NAME), &zero);
   (void)ctx;
   if (packets) __sync_fetch_and_add(packets, 1);
   return XDP_PASS;

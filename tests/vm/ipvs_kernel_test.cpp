@@ -37,14 +37,12 @@ class KernelIpvs : public ::testing::Test {
 };
 
 TEST_F(KernelIpvs, HoldsWhatItWasGiven) {
-  for (const auto scheduler :
-       {lvs::Scheduler::rr, lvs::Scheduler::wrr, lvs::Scheduler::sh, lvs::Scheduler::mh, lvs::Scheduler::wlc}) {
+  for (const auto scheduler : {lvs::Scheduler::rr, lvs::Scheduler::wrr, lvs::Scheduler::sh, lvs::Scheduler::mh, lvs::Scheduler::wlc}) {
     lvs::Service service;
     service.scheduler = scheduler;
     ASSERT_TRUE(table->add_service(web(), service).ok());
-    service.destinations = {{server(1), {lvs::Forward::nat, 1}},
-                            {server(2), {lvs::Forward::nat, 5, 100, 80}},
-                            {server(3), {lvs::Forward::dr, 0}}};
+    service.destinations = {
+        {server(1), {lvs::Forward::nat, 1}}, {server(2), {lvs::Forward::nat, 5, 100, 80}}, {server(3), {lvs::Forward::dr, 0}}};
     service.order = {server(2), server(1), server(3)};
     // A DR destination's port is the service's: the kernel takes it as given and forwards so.
     for (const auto& at : service.order) {

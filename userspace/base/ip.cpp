@@ -55,7 +55,8 @@ bool IpAddress::is_link_local() const {
 }
 
 bool IpAddress::is_loopback() const {
-  return is_v4() ? bytes_[12] == 127 : std::all_of(bytes_.begin(), bytes_.end() - 1, [](std::uint8_t b) { return b == 0; }) && bytes_[15] == 1;
+  return is_v4() ? bytes_[12] == 127
+                 : std::all_of(bytes_.begin(), bytes_.end() - 1, [](std::uint8_t b) { return b == 0; }) && bytes_[15] == 1;
 }
 
 std::uint32_t IpAddress::v4_bits() const {

@@ -27,16 +27,16 @@ class IpAddress {
 
   bool is_v4() const;
   bool is_v6() const { return !is_v4(); }
-  bool is_unset() const;      // :: or 0.0.0.0
+  bool is_unset() const;  // :: or 0.0.0.0
   bool is_multicast() const;
-  bool is_link_local() const; // 169.254/16, fe80::/10
+  bool is_link_local() const;  // 169.254/16, fe80::/10
   bool is_loopback() const;
   int family() const { return is_v4() ? AF_INET : AF_INET6; }
   int bits() const { return is_v4() ? 32 : 128; }
 
   std::uint32_t v4_bits() const;  // network order; only for IPv4
   in_addr to_in_addr() const { return in_addr{v4_bits()}; }
-  in6_addr to_in6_addr() const;   // v4-mapped for IPv4
+  in6_addr to_in6_addr() const;  // v4-mapped for IPv4
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
   // `length` bytes of the address in its own family (4 or 16).
   const std::uint8_t* data() const { return bytes_.data() + (is_v4() ? 12 : 0); }

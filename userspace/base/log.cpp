@@ -36,7 +36,8 @@ spdlog::level::level_enum to_spdlog(Level level) {
 
 void start(const Options& options) {
   std::vector<spdlog::sink_ptr> sinks;
-  if (options.syslog) sinks.push_back(std::make_shared<spdlog::sinks::syslog_sink_mt>(options.ident, LOG_PID | LOG_NDELAY, options.facility, false));
+  if (options.syslog)
+    sinks.push_back(std::make_shared<spdlog::sinks::syslog_sink_mt>(options.ident, LOG_PID | LOG_NDELAY, options.facility, false));
   if (options.console) {
     sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
     sinks.back()->set_pattern("%a %b %d %H:%M:%S %Y: " + options.ident + "[%P]: %v");
@@ -46,7 +47,8 @@ void start(const Options& options) {
     sinks.back()->set_pattern("%a %b %d %H:%M:%S.%f %Y: %v");
   }
   pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
-  logger = std::make_shared<spdlog::async_logger>(options.ident, sinks.begin(), sinks.end(), pool, spdlog::async_overflow_policy::overrun_oldest);
+  logger = std::make_shared<spdlog::async_logger>(options.ident, sinks.begin(), sinks.end(), pool,
+                                                  spdlog::async_overflow_policy::overrun_oldest);
   detail = options.detail;
   logger->set_level(detail ? spdlog::level::debug : spdlog::level::info);
   if (options.flush_file) logger->flush_on(spdlog::level::trace);

@@ -15,13 +15,13 @@ namespace xd::log {
 enum class Level { debug, info, warning, error };
 
 struct Options {
-  std::string ident;         // syslog name: Keepalived, Keepalived_vrrp, Keepalived_healthcheckers: what operators grep for
-  bool console = false;      // stderr                               (-l)
-  bool syslog = true;        // off with -G
-  int facility = 3 << 3;     // LOG_DAEMON                           (-S)
-  bool detail = false;       // debug lines too                      (-D twice)
-  std::string file;          // also to this file, empty: none       (-g)
-  bool flush_file = false;   // after every line                     (--flush-log-file)
+  std::string ident;        // syslog name: Keepalived, Keepalived_vrrp, Keepalived_healthcheckers: what operators grep for
+  bool console = false;     // stderr                               (-l)
+  bool syslog = true;       // off with -G
+  int facility = 3 << 3;    // LOG_DAEMON                           (-S)
+  bool detail = false;      // debug lines too                      (-D twice)
+  std::string file;         // also to this file, empty: none       (-g)
+  bool flush_file = false;  // after every line                     (--flush-log-file)
 };
 
 // Starts the writer. Call once per process, after any fork; before it, lines go to stderr directly.

@@ -16,9 +16,7 @@ namespace {
 // 0 would mean sd-event's default of 250 ms.
 constexpr std::uint64_t timer_accuracy_us = 1;
 
-[[noreturn]] void fail(const char* what, int r) {
-  throw std::runtime_error(std::string("event loop: ") + what + ": " + std::strerror(-r));
-}
+[[noreturn]] void fail(const char* what, int r) { throw std::runtime_error(std::string("event loop: ") + what + ": " + std::strerror(-r)); }
 
 void check(const char* what, int r) {
   if (r < 0) fail(what, r);
@@ -46,7 +44,7 @@ struct Loop::Source::Record {
   template <typename Kind, typename... Args>
   static int call(void* userdata, Args&&... args) {
     const auto keep = static_cast<Record*>(userdata)->handler;
-    std::get<Kind>(*keep)(std::forward<Args>(args)...);
+    std::get<Kind> (*keep)(std::forward<Args>(args)...);
     return 0;
   }
 
@@ -157,7 +155,8 @@ Timer::Timer(Loop& loop, std::function<void()> handler) : loop_(&loop) {
   using Record = Loop::Source::Record;
   auto record = Record::make(Record::PlainHandler(std::move(handler)));
   const auto dispatch = [](sd_event_source*, std::uint64_t, void* userdata) { return Record::call<Record::PlainHandler>(userdata); };
-  check("add timer", sd_event_add_time(loop_->event_, &record->source, CLOCK_MONOTONIC, UINT64_MAX, timer_accuracy_us, dispatch, record.get()));
+  check("add timer",
+        sd_event_add_time(loop_->event_, &record->source, CLOCK_MONOTONIC, UINT64_MAX, timer_accuracy_us, dispatch, record.get()));
   check("set timer priority", sd_event_source_set_priority(record->source, SD_EVENT_PRIORITY_NORMAL + 10));
   check("disarm timer", sd_event_source_set_enabled(record->source, SD_EVENT_OFF));
   source_ = Loop::Source(std::move(record));

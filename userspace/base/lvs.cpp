@@ -7,7 +7,7 @@ namespace xd::lvs {
 namespace {
 
 constexpr std::array<std::string_view, 14> scheduler_names{"rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh",
-                                                           "dh", "sed", "nq", "mh", "fo", "ovf", "twos"};
+                                                           "dh", "sed", "nq", "mh",  "fo",   "ovf",   "twos"};
 
 }  // namespace
 

@@ -28,37 +28,41 @@ std::optional<Scheduler> parse_scheduler(std::string_view text);
 
 // What a packet must carry to belong to a service: a destination address, port and protocol, or a firewall mark.
 struct ServiceKey {
-  IpAddress address;           // unset for a firewall mark
-  std::uint16_t port = 0;      // host order; 0: any port
+  IpAddress address;       // unset for a firewall mark
+  std::uint16_t port = 0;  // host order; 0: any port
   Protocol protocol = Protocol::tcp;
-  std::uint32_t fwmark = 0;    // 0: not by mark
-  int mark_family = AF_INET;   // family of a firewall-mark service
+  std::uint32_t fwmark = 0;   // 0: not by mark
+  int mark_family = AF_INET;  // family of a firewall-mark service
 
   int family() const { return fwmark != 0 ? mark_family : address.family(); }
-  std::string str() const;     // "192.0.2.10:80/tcp", "FWM 7"
+  std::string str() const;  // "192.0.2.10:80/tcp", "FWM 7"
   auto operator<=>(const ServiceKey&) const = default;
 };
 
 // Scheduler flags, numbered as kernel IPVS has them (sched-1, sched-2, sched-3); sh and mh give the first two names.
 enum SchedulerFlag : std::uint32_t {
-  sched_1 = 1u << 0, sched_2 = 1u << 1, sched_3 = 1u << 2,
-  sh_fallback = sched_1, sh_port = sched_2,
-  mh_fallback = sched_1, mh_port = sched_2,
+  sched_1 = 1u << 0,
+  sched_2 = 1u << 1,
+  sched_3 = 1u << 2,
+  sh_fallback = sched_1,
+  sh_port = sched_2,
+  mh_fallback = sched_1,
+  mh_port = sched_2,
 };
 
 struct Destination {
   Forward forward = Forward::nat;
-  std::uint32_t weight = 1;            // 0: no new connections
-  std::uint32_t upper_threshold = 0;   // connections; 0: none
+  std::uint32_t weight = 1;           // 0: no new connections
+  std::uint32_t upper_threshold = 0;  // connections; 0: none
   std::uint32_t lower_threshold = 0;
   auto operator<=>(const Destination&) const = default;
 };
 
 struct Service {
   Scheduler scheduler = Scheduler::wlc;
-  std::uint32_t scheduler_flags = 0;       // SchedulerFlag
-  std::uint32_t persistence_seconds = 0;   // 0: not persistent
-  std::uint32_t persistence_mask = 32;     // prefix length of the client address
+  std::uint32_t scheduler_flags = 0;      // SchedulerFlag
+  std::uint32_t persistence_seconds = 0;  // 0: not persistent
+  std::uint32_t persistence_mask = 32;    // prefix length of the client address
   bool one_packet = false;
   // By address and port of the real server. IPVS puts a newly added destination at the head of its list, so the order in
   // which destinations were added decides rr's turn: `order` holds it, first added first.

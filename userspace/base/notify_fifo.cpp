@@ -67,7 +67,8 @@ Status NotifyFifo::start_reader() {
 
 Status NotifyFifo::write(std::string_view line) {
   struct stat ours, there;
-  const bool same = pipe_ && ::fstat(pipe_.get(), &ours) == 0 && ::stat(definition_.path.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+  const bool same = pipe_ && ::fstat(pipe_.get(), &ours) == 0 && ::stat(definition_.path.c_str(), &there) == 0 &&
+                    ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
   if (!same) {
     if (auto made = make(false); !made) return made;
   }
@@ -79,7 +80,8 @@ Status NotifyFifo::write(std::string_view line) {
 
 void NotifyFifo::close() {
   struct stat ours, there;
-  const bool same = pipe_ && ::fstat(pipe_.get(), &ours) == 0 && ::lstat(definition_.path.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+  const bool same = pipe_ && ::fstat(pipe_.get(), &ours) == 0 && ::lstat(definition_.path.c_str(), &there) == 0 &&
+                    ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
   if (same) ::unlink(definition_.path.c_str());
   pipe_.reset();
 }

@@ -31,7 +31,7 @@ class NotifyFifo {
     std::string path;
     std::optional<uid_t> uid;  // owner; unset: ours
     std::optional<gid_t> gid;
-    Command reader;            // the path is appended; no words: none is started
+    Command reader;  // the path is appended; no words: none is started
   };
 
   // Opens nothing and starts nothing.

@@ -27,7 +27,9 @@ std::vector<std::string> clean_environment() {
   std::vector<std::string> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
-    const auto is = [text](std::string_view name) { return text.size() > name.size() && text.starts_with(name) && text[name.size()] == '='; };
+    const auto is = [text](std::string_view name) {
+      return text.size() > name.size() && text.starts_with(name) && text[name.size()] == '=';
+    };
     if (!is("LD_PRELOAD") && !is("LD_LIBRARY_PATH") && !is("IFS") && !is("NOTIFY_SOCKET") && !is("WATCHDOG_USEC") && !is("WATCHDOG_PID")) {
       kept.emplace_back(text);
     }

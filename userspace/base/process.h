@@ -21,7 +21,7 @@ struct Command {
   std::vector<std::string> words;  // words[0]: path, or a bare name searched in PATH
   std::optional<uid_t> uid;        // run as; unset: as we are
   std::optional<gid_t> gid;
-  std::string str() const;         // as a person would type it
+  std::string str() const;  // as a person would type it
   bool operator==(const Command&) const = default;
 };
 
@@ -39,11 +39,12 @@ class RunningCommand {
   struct Outcome {
     bool timed_out = false;
     siginfo_t info{};
-    bool success() const;  // exited with status 0 in time
+    bool success() const;     // exited with status 0 in time
     int exit_status() const;  // -1 when it did not exit by itself
   };
   // After `limit`: SIGTERM, 2 s later SIGKILL. limit 0: none. `done` is called once, from the loop.
-  static Result<std::unique_ptr<RunningCommand>> start(Loop& loop, const Command& command, Duration limit, std::function<void(Outcome)> done);
+  static Result<std::unique_ptr<RunningCommand>> start(Loop& loop, const Command& command, Duration limit,
+                                                       std::function<void(Outcome)> done);
   ~RunningCommand();
   RunningCommand(const RunningCommand&) = delete;
   RunningCommand& operator=(const RunningCommand&) = delete;

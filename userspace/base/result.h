@@ -23,8 +23,8 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}        // NOLINT(google-explicit-constructor): return value;
-  Result(Error error) : state_(std::move(error)) {}    // NOLINT(google-explicit-constructor): return error;
+  Result(T value) : state_(std::move(value)) {}      // NOLINT(google-explicit-constructor): return value;
+  Result(Error error) : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor): return error;
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

@@ -23,8 +23,7 @@ std::optional<Identity> find_user(const std::string& name) {
   Buffer buffer;
   passwd entry{};
   passwd* found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return std::nullopt;
+  if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::nullopt;
   return Identity{entry.pw_uid, entry.pw_gid};
 }
 
@@ -32,8 +31,7 @@ std::optional<gid_t> find_group(const std::string& name) {
   Buffer buffer;
   group entry{};
   group* found = nullptr;
-  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return std::nullopt;
+  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::nullopt;
   return entry.gr_gid;
 }
 

@@ -76,11 +76,21 @@ std::string joined(const json& list) {
 
 std::string endpoint(const json& object) {
   const std::string address = text(object, "address");
-  return address.find(':') == std::string::npos ? fmt::format("{}:{}", address, number(object, "port")) : fmt::format("[{}]:{}", address, number(object, "port"));
+  return address.find(':') == std::string::npos ? fmt::format("{}:{}", address, number(object, "port"))
+                                                : fmt::format("[{}]:{}", address, number(object, "port"));
 }
 
 std::string instances_text(const json& instances) {
-  Table table({{"Instance"}, {"State"}, {"For"}, {"Priority", true}, {"Interface"}, {"VRID", true}, {"Version", true}, {"Adverts by"}, {"Master"}, {"Addresses"}});
+  Table table({{"Instance"},
+               {"State"},
+               {"For"},
+               {"Priority", true},
+               {"Interface"},
+               {"VRID", true},
+               {"Version", true},
+               {"Adverts by"},
+               {"Master"},
+               {"Addresses"}});
   for (const auto& instance : instances) {
     const std::string priority = number(instance, "priority") == number(instance, "base_priority")
                                      ? fmt::format("{}", number(instance, "priority"))
@@ -129,15 +139,17 @@ std::string services_text(const json& services) {
   for (const auto& service : services) {
     out += fmt::format("{} {}", service_key(service), text(service, "scheduler"));
     if (number(service, "persistence_seconds") != 0) out += fmt::format(" persistent {}", number(service, "persistence_seconds"));
-    out += fmt::format("  ({}{})\n", text(service, "serving"), flag(service, "quorum_up") ? "" : fmt::format("; below its quorum of {}", number(service, "quorum")));
+    out += fmt::format("  ({}{})\n", text(service, "serving"),
+                       flag(service, "quorum_up") ? "" : fmt::format("; below its quorum of {}", number(service, "quorum")));
     for (const auto& server : service.value("servers", json::array())) {
-      out += fmt::format("  -> {:<28} {:<7} {:<6} {:<10} {:<9} {}\n", endpoint(server), forward_word(text(server, "forward")), number(server, "effective_weight"),
-                         number(server, "active"), number(server, "inactive"), health(server));
+      out += fmt::format("  -> {:<28} {:<7} {:<6} {:<10} {:<9} {}\n", endpoint(server), forward_word(text(server, "forward")),
+                         number(server, "effective_weight"), number(server, "active"), number(server, "inactive"), health(server));
     }
     const json sorry = service.value("sorry_server", json());
     if (sorry.is_object()) {
-      out += fmt::format("  -> {:<28} {:<7} {:<6} {:<10} {:<9} {}\n", endpoint(sorry), forward_word(text(sorry, "forward")), flag(sorry, "in_use") ? "1" : "0", "", "",
-                         flag(sorry, "in_use") ? "sorry server, in use" : "sorry server, waiting");
+      out +=
+          fmt::format("  -> {:<28} {:<7} {:<6} {:<10} {:<9} {}\n", endpoint(sorry), forward_word(text(sorry, "forward")),
+                      flag(sorry, "in_use") ? "1" : "0", "", "", flag(sorry, "in_use") ? "sorry server, in use" : "sorry server, waiting");
     }
   }
   return out;
@@ -147,7 +159,8 @@ std::string processes_text(const json& processes) {
   Table table({{"Process"}, {"PID", true}, {"State"}, {"Uptime"}, {"Restarts", true}, {"Last death"}});
   for (const auto& process : processes) {
     table.row({text(process, "name"), process.contains("pid") ? fmt::format("{}", number(process, "pid")) : "-", text(process, "state"),
-               process.contains("uptime_seconds") ? since(process, "uptime_seconds") : "-", fmt::format("{}", number(process, "restarts")), text(process, "last_death")});
+               process.contains("uptime_seconds") ? since(process, "uptime_seconds") : "-", fmt::format("{}", number(process, "restarts")),
+               text(process, "last_death")});
   }
   return table.str();
 }
@@ -187,7 +200,8 @@ std::string reasons_text(const json& answer) {
   for (const auto& reason : answer.value("reasons", json::array())) {
     if (number(reason, "packets") == 0) continue;
     ++shown;
-    table.row({text(reason, "name"), text(reason, "verdict"), fmt::format("{}", number(reason, "packets")), fmt::format("{}", number(reason, "bytes")), text(reason, "sentence")});
+    table.row({text(reason, "name"), text(reason, "verdict"), fmt::format("{}", number(reason, "packets")),
+               fmt::format("{}", number(reason, "bytes")), text(reason, "sentence")});
   }
   return shown == 0 ? "No packet has been looked at yet.\n" : table.str();
 }

@@ -44,7 +44,8 @@ std::optional<json> ask(const Context& context, const char* question, int& exit_
   if (!raw) {
     const int code = raw.error().code;
     if (nobody(raw.error())) {
-      return failed_with(not_running, fmt::format("no daemon listens on {}: xdirectord is not running in this network namespace", fmt::join(context.sockets, " or ")));
+      return failed_with(not_running, fmt::format("no daemon listens on {}: xdirectord is not running in this network namespace",
+                                                  fmt::join(context.sockets, " or ")));
     }
     if (code == EACCES) return failed_with(failed, fmt::format("{}: only root may ask the daemon", raw.error().message));
     return failed_with(failed, raw.error().message);
@@ -74,8 +75,12 @@ json describe(const conf::Place& place) {
 json describe(const conf::Diagnostic& diagnostic) {
   json notes = json::array();
   for (const auto& note : diagnostic.notes) notes.push_back({{"place", describe(note.place)}, {"message", note.message}});
-  return {{"severity", conf::name(diagnostic.severity)}, {"place", describe(diagnostic.place)},  {"message", diagnostic.message},
-          {"expected", diagnostic.expected},             {"hint", diagnostic.hint},              {"notes", notes}};
+  return {{"severity", conf::name(diagnostic.severity)},
+          {"place", describe(diagnostic.place)},
+          {"message", diagnostic.message},
+          {"expected", diagnostic.expected},
+          {"hint", diagnostic.hint},
+          {"notes", notes}};
 }
 
 // Needs no daemon: compiles the file as it stands.
@@ -87,7 +92,8 @@ int check(const Context& context) {
   if (context.json) {
     json list = json::array();
     for (const auto& diagnostic : diagnostics.all()) list.push_back(describe(diagnostic));
-    const json answer{{"ok", compiled.usable()}, {"errors", diagnostics.errors()}, {"warnings", diagnostics.warnings()}, {"diagnostics", list}};
+    const json answer{
+        {"ok", compiled.usable()}, {"errors", diagnostics.errors()}, {"warnings", diagnostics.warnings()}, {"diagnostics", list}};
     fmt::print("{}\n", answer.dump(2, ' ', false, json::error_handler_t::replace));
   } else {
     fmt::print("{}", diagnostics.render());
@@ -106,9 +112,11 @@ int conf_keywords(const Context& context) {
                                                      : conf::block_by_path(context.file);
   if (block == conf::Block::none && !context.file.empty()) {
     std::vector<std::string_view> paths;
-    for (std::size_t i = 1; i < static_cast<std::size_t>(conf::Block::count); ++i) paths.push_back(conf::info(static_cast<conf::Block>(i)).path);
+    for (std::size_t i = 1; i < static_cast<std::size_t>(conf::Block::count); ++i)
+      paths.push_back(conf::info(static_cast<conf::Block>(i)).path);
     const std::string_view close = conf::nearest(context.file, paths);
-    return complain(failed, fmt::format("there is no block {}{}", context.file, close.empty() ? "" : fmt::format("; did you mean {}?", close)));
+    return complain(failed,
+                    fmt::format("there is no block {}{}", context.file, close.empty() ? "" : fmt::format("; did you mean {}?", close)));
   }
   if (!context.json) {
     fmt::print("{}", conf::manual_text(block));
@@ -117,8 +125,13 @@ int conf_keywords(const Context& context) {
   json list = json::array();
   for (const conf::Keyword& k : conf::keywords()) {
     if (block != conf::Block::none && conf::find_keyword(block, k.name) != &k) continue;
-    list.push_back({{"block", conf::info(k.block).path}, {"keyword", k.name}, {"argument", k.form},  {"default", k.fallback},
-                    {"since", k.since},                  {"help", k.help},    {"in_effect", conf::is_obeyed(k)}});
+    list.push_back({{"block", conf::info(k.block).path},
+                    {"keyword", k.name},
+                    {"argument", k.form},
+                    {"default", k.fallback},
+                    {"since", k.since},
+                    {"help", k.help},
+                    {"in_effect", conf::is_obeyed(k)}});
   }
   fmt::print("{}\n", list.dump(2));
   return fine;

@@ -15,9 +15,9 @@ inline constexpr int not_running = 3;  // no daemon in this network namespace, a
 
 struct Context {
   std::vector<std::string> sockets;  // where the daemon may listen, tried in order
-  bool json = false;   // -j
-  std::string file;    // the operand
-  bool markdown = false;  // conf keywords
+  bool json = false;                 // -j
+  std::string file;                  // the operand
+  bool markdown = false;             // conf keywords
 };
 
 struct Verb {

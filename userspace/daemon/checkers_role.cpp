@@ -184,7 +184,7 @@ class CheckersRole final : public RoleEngine {
   std::optional<datapath::NextHops> hops_;
   std::optional<plan::Director> director_;
   std::map<lvs::ServiceKey, plan::Serving> serving_;
-  std::set<std::string> failures_;   // of the last change
+  std::set<std::string> failures_;  // of the last change
   std::function<void()> changed_;
   Next next_;
   bool resumed_ = false;
@@ -201,7 +201,8 @@ std::string CheckersRole::summary() const {
     servers += service.servers.size();
     for (const auto& server : service.servers) up += server.up ? 1 : 0;
   }
-  return fmt::format("{} service{}, {} of {} real server{} up", services.size(), services.size() == 1 ? "" : "s", up, servers, servers == 1 ? "" : "s");
+  return fmt::format("{} service{}, {} of {} real server{} up", services.size(), services.size() == 1 ? "" : "s", up, servers,
+                     servers == 1 ? "" : "s");
 }
 
 std::string CheckersRole::dump() const {
@@ -210,16 +211,21 @@ std::string CheckersRole::dump() const {
     if (service.key.fwmark != 0) {
       out += fmt::format(" VS FWMARK = {}\n", service.key.fwmark);
     } else {
-      out += fmt::format(" VIP = {}, VPORT = {}\n   Protocol = {}\n", service.key.address.str(), service.key.port, lvs::name(service.key.protocol));
+      out += fmt::format(" VIP = {}, VPORT = {}\n   Protocol = {}\n", service.key.address.str(), service.key.port,
+                         lvs::name(service.key.protocol));
     }
-    out += fmt::format("   lvs_sched = {}\n   persistence timeout = {}\n   quorum = {}, hysteresis = {}\n   Quorum {}\n", lvs::name(service.scheduler),
-                       service.persistence_seconds, service.quorum, service.hysteresis, service.quorum_up ? "up" : "down");
-    if (service.sorry) out += fmt::format("   sorry server = {}{}\n", service.sorry->endpoint.str(), service.sorry->in_use ? " (in use)" : "");
+    out += fmt::format("   lvs_sched = {}\n   persistence timeout = {}\n   quorum = {}, hysteresis = {}\n   Quorum {}\n",
+                       lvs::name(service.scheduler), service.persistence_seconds, service.quorum, service.hysteresis,
+                       service.quorum_up ? "up" : "down");
+    if (service.sorry)
+      out += fmt::format("   sorry server = {}{}\n", service.sorry->endpoint.str(), service.sorry->in_use ? " (in use)" : "");
     for (const auto& server : service.servers) {
-      out += fmt::format("   RIP = {}, RPORT = {}, WEIGHT = {}\n     forwarding method = {}\n     Alive = {}\n", server.endpoint.address.str(), server.endpoint.port,
-                         server.weight, lvs::name(server.forward), server.up ? "yes" : "no");
+      out +=
+          fmt::format("   RIP = {}, RPORT = {}, WEIGHT = {}\n     forwarding method = {}\n     Alive = {}\n", server.endpoint.address.str(),
+                      server.endpoint.port, server.weight, lvs::name(server.forward), server.up ? "yes" : "no");
       for (const auto& checker : server.checkers) {
-        out += fmt::format("     Checker {} to {}: {}, {} runs, {} failures\n", checker.kind, checker.target.str(), checker.up ? "up" : "down", checker.runs, checker.failures);
+        out += fmt::format("     Checker {} to {}: {}, {} runs, {} failures\n", checker.kind, checker.target.str(),
+                           checker.up ? "up" : "down", checker.runs, checker.failures);
       }
     }
   }
@@ -300,8 +306,8 @@ std::string CheckersRole::status() const {
                         {"sorry_server", sorry},
                         {"servers", servers}});
   }
-  return json{{"services", services}, {"ipvs", {{"available", no_ipvs.empty()}, {"why", no_ipvs}}}}.dump(
-      -1, ' ', false, json::error_handler_t::replace);
+  return json{{"services", services}, {"ipvs", {{"available", no_ipvs.empty()}, {"why", no_ipvs}}}}.dump(-1, ' ', false,
+                                                                                                         json::error_handler_t::replace);
 }
 
 }  // namespace

@@ -12,7 +12,8 @@ constexpr ipc::Limits question_limits{.message = 64u << 10, .queued = 128u << 20
 
 Result<std::unique_ptr<Control>> Control::open(Loop& loop, const std::string& path, Handler handler) {
   std::unique_ptr<Control> control(new Control(path, std::move(handler)));
-  auto listener = ipc::Listener::open(loop, path, [self = control.get(), &loop](Fd connection) { self->welcome(loop, std::move(connection)); });
+  auto listener =
+      ipc::Listener::open(loop, path, [self = control.get(), &loop](Fd connection) { self->welcome(loop, std::move(connection)); });
   if (!listener) return std::move(listener).error();
   control->listener_.emplace(std::move(*listener));
   return control;

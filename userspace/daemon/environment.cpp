@@ -17,7 +17,8 @@ namespace xd::daemon {
 void block_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signo : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE, SIGRTMAX - 1, SIGRTMIN + 2, SIGRTMAX}) sigaddset(&set, signo);
+  for (const int signo : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE, SIGRTMAX - 1, SIGRTMIN + 2, SIGRTMAX})
+    sigaddset(&set, signo);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 }
@@ -33,7 +34,8 @@ Status apply_environment(const Options& options) {
   if (options.core_pattern) {
     const char* path = "/proc/sys/kernel/core_pattern";
     const Fd file(::open(path, O_WRONLY | O_CLOEXEC));
-    if (!file || ::write(file.get(), options.core_pattern->data(), options.core_pattern->size()) < 0) return Error::from_errno(std::string("write ") + path);
+    if (!file || ::write(file.get(), options.core_pattern->data(), options.core_pattern->size()) < 0)
+      return Error::from_errno(std::string("write ") + path);
   }
   if (options.network_namespace) {
     const std::string path = "/run/netns/" + *options.network_namespace;

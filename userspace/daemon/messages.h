@@ -28,13 +28,13 @@ namespace xd::daemon {
 
 // What a role wants its successor to know, in the role's own format.
 struct Handover {
-  std::string snapshot;    // empty: nothing is known
-  TimePoint alive_until{}; // the last moment at which the one that wrote it was known to be well
+  std::string snapshot;     // empty: nothing is known
+  TimePoint alive_until{};  // the last moment at which the one that wrote it was known to be well
 };
 
 struct Hello {};
 struct Alive {
-  bool orphan = false;     // its parent is dead
+  bool orphan = false;  // its parent is dead
 };
 // With a descriptor: the sources of the configuration (conf::serialize) in memory.
 struct Configure {
@@ -43,11 +43,11 @@ struct Configure {
 struct Prepared {
   std::uint64_t generation = 0;
   bool ok = false;
-  std::string why;         // not ok: the reason
+  std::string why;  // not ok: the reason
 };
 struct Commit {
   std::uint64_t generation = 0;
-  Handover handover;       // only for a child that begins
+  Handover handover;  // only for a child that begins
 };
 struct Committed {
   std::uint64_t generation = 0;
@@ -57,17 +57,17 @@ struct Abort {
 };
 struct Snapshot {
   std::string text;
-  std::string summary;     // for people: "2 instances: 1 master, 1 backup"
+  std::string summary;  // for people: "2 instances: 1 master, 1 backup"
 };
 struct AskStatus {
   std::uint64_t id = 0;
 };
 struct StatusAnswer {
   std::uint64_t id = 0;
-  std::string json;        // the role's part of `xdirector status -j`
+  std::string json;  // the role's part of `xdirector status -j`
 };
 struct Stop {
-  bool quietly = false;    // a successor goes on: no priority 0, addresses and tables stay
+  bool quietly = false;  // a successor goes on: no priority 0, addresses and tables stay
 };
 struct Stopped {};
 

@@ -20,10 +20,10 @@ enum LongOnly { opt_all = 256, opt_signum, opt_flush, opt_role, opt_channel, opt
 struct Row {
   int value;
   const char* name;
-  int argument;           // no_argument, required_argument, optional_argument
-  const char* operand;    // as shown in --help
+  int argument;         // no_argument, required_argument, optional_argument
+  const char* operand;  // as shown in --help
   const char* help;
-  const char* absent;     // why it cannot be used in this version; null: it can
+  const char* absent;  // why it cannot be used in this version; null: it can
 };
 
 constexpr const char* no_snmp = "this version has no SNMP";
@@ -77,7 +77,9 @@ const Row* find_row(int value) {
   return row == std::end(rows) ? nullptr : row;
 }
 
-std::string spelling(const Row& row) { return is_short(row) ? fmt::format("-{}, --{}", static_cast<char>(row.value), row.name) : fmt::format("--{}", row.name); }
+std::string spelling(const Row& row) {
+  return is_short(row) ? fmt::format("-{}, --{}", static_cast<char>(row.value), row.name) : fmt::format("--{}", row.name);
+}
 
 std::string help() {
   std::string out = "Usage: xdirectord [OPTION...]\nLVS director: VRRP, health checks, IPVS and XDP from one keepalived.conf.\n\n";
@@ -108,7 +110,7 @@ Leave print_signal(const std::string& what) {
   const struct {
     const char* name;
     int number;
-  } signals[] = {{"STOP", SIGTERM},  {"RELOAD", SIGHUP},       {"DATA", SIGUSR1}, {"STATS", SIGUSR2}, {"STATS_CLEAR", SIGRTMAX - 1},
+  } signals[] = {{"STOP", SIGTERM},      {"RELOAD", SIGHUP}, {"DATA", SIGUSR1}, {"STATS", SIGUSR2}, {"STATS_CLEAR", SIGRTMAX - 1},
                  {"JSON", SIGRTMIN + 2}, {"TDUMP", SIGRTMAX}};
   for (const auto& [signal_name, number] : signals) {
     if (what == signal_name) return {0, fmt::format("{}\n", number), ""};
@@ -144,7 +146,8 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
     const int value = ::getopt_long(argc, argv.data(), short_options.c_str(), long_options.data(), nullptr);
     if (value == -1) break;
     const std::string argument = optarg == nullptr ? "" : optarg;
-    if (const Row* row = find_row(value); row != nullptr && row->absent != nullptr) return refuse(fmt::format("{}: {}", spelling(*row), row->absent));
+    if (const Row* row = find_row(value); row != nullptr && row->absent != nullptr)
+      return refuse(fmt::format("{}: {}", spelling(*row), row->absent));
     switch (value) {
       case 'f': options.config_file = argument; break;
       case 'P': options.run_checkers = false; break;
@@ -163,7 +166,8 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
         char* end = nullptr;
         errno = 0;
         const unsigned long mask = std::strtoul(argument.c_str(), &end, 0);
-        if (errno != 0 || argument.empty() || *end != '\0' || mask > 0777) return refuse(fmt::format("Invalid umask '{}': 0 to 0777", argument));
+        if (errno != 0 || argument.empty() || *end != '\0' || mask > 0777)
+          return refuse(fmt::format("Invalid umask '{}': 0 to 0777", argument));
         options.umask = static_cast<mode_t>(mask);
         break;
       }

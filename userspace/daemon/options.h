@@ -14,42 +14,42 @@
 namespace xd::daemon {
 
 struct Options {
-  std::string config_file = "/etc/keepalived/keepalived.conf";  // -f, may be a glob
-  std::string xdirector_file = "/etc/xdirector/xdirector.conf"; // read beside it when it exists
-  bool run_vrrp = true;              // off with -C
-  bool run_checkers = true;          // off with -P
-  bool all_processes = false;        // --all: also those without configuration
+  std::string config_file = "/etc/keepalived/keepalived.conf";   // -f, may be a glob
+  std::string xdirector_file = "/etc/xdirector/xdirector.conf";  // read beside it when it exists
+  bool run_vrrp = true;                                          // off with -C
+  bool run_checkers = true;                                      // off with -P
+  bool all_processes = false;                                    // --all: also those without configuration
 
-  bool log_console = false;          // -l
-  int log_detail = 0;                // how often -D
-  std::optional<int> log_facility;   // -S, LOG_*
-  bool syslog = true;                // off with -G
+  bool log_console = false;             // -l
+  int log_detail = 0;                   // how often -D
+  std::optional<int> log_facility;      // -S, LOG_*
+  bool syslog = true;                   // off with -G
   std::optional<std::string> log_file;  // -g
   bool flush_log_file = false;
 
-  mode_t umask = 0177;               // -u
-  bool keep_addresses = false;       // -V
-  bool keep_services = false;        // -I
-  bool respawn = true;               // off with -R
-  bool foreground = false;           // -n
-  bool dump_configuration = false;   // -d
-  bool watch_addresses = false;      // -a
-  bool all_config = false;           // -e
-  bool core_dump = false;            // -m
-  std::optional<std::string> core_pattern;       // -M
-  std::optional<std::string> network_namespace;  // -s
-  std::string config_id;             // -i
-  std::string pid_file = "/run/keepalived.pid";            // -p
-  std::string vrrp_pid_file = "/run/vrrp.pid";             // -r
-  std::string checkers_pid_file = "/run/checkers.pid";     // -c
+  mode_t umask = 0177;                                  // -u
+  bool keep_addresses = false;                          // -V
+  bool keep_services = false;                           // -I
+  bool respawn = true;                                  // off with -R
+  bool foreground = false;                              // -n
+  bool dump_configuration = false;                      // -d
+  bool watch_addresses = false;                         // -a
+  bool all_config = false;                              // -e
+  bool core_dump = false;                               // -m
+  std::optional<std::string> core_pattern;              // -M
+  std::optional<std::string> network_namespace;         // -s
+  std::string config_id;                                // -i
+  std::string pid_file = "/run/keepalived.pid";         // -p
+  std::string vrrp_pid_file = "/run/vrrp.pid";          // -r
+  std::string checkers_pid_file = "/run/checkers.pid";  // -c
 
-  bool test = false;                 // -t
-  std::string test_log;              // empty: standard error
+  bool test = false;     // -t
+  std::string test_log;  // empty: standard error
 
   // Not for people: the parent starts its children with these.
   std::optional<RoleName> role;
-  int channel = -1;                  // inherited socket to the parent
-  std::string pins;                  // where the packet path's maps are pinned; empty: there is none
+  int channel = -1;  // inherited socket to the parent
+  std::string pins;  // where the packet path's maps are pinned; empty: there is none
 
   bool wants(RoleName which) const { return which == RoleName::vrrp ? run_vrrp : run_checkers; }
   const std::string& pid_file_of(RoleName which) const { return which == RoleName::vrrp ? vrrp_pid_file : checkers_pid_file; }

@@ -114,7 +114,8 @@ std::string PacketPath::Impl::interface_to(const IpAddress& address) {
   if (!hop) return "";
   int index = hop->index;
   if (hop->local) {  // the route says lo
-    const auto own = std::find_if(table.addresses.begin(), table.addresses.end(), [&](const auto& a) { return a.prefix.address == address; });
+    const auto own =
+        std::find_if(table.addresses.begin(), table.addresses.end(), [&](const auto& a) { return a.prefix.address == address; });
     if (own == table.addresses.end()) return "";
     index = own->index;
   }
@@ -167,7 +168,8 @@ void PacketPath::Impl::attach_one(const std::string& name) {
 // An interface may come after the daemon, or come back as a new one of the same name.
 void PacketPath::Impl::changed(const netlink::Change& change) {
   if (const auto* gone = std::get_if<netlink::LinkGone>(&change)) attached.erase(gone->link.name);
-  if (const auto* link = std::get_if<netlink::LinkChanged>(&change); link != nullptr && wanted.count(link->link.name) != 0) attach_one(link->link.name);
+  if (const auto* link = std::get_if<netlink::LinkChanged>(&change); link != nullptr && wanted.count(link->link.name) != 0)
+    attach_one(link->link.name);
 }
 
 PacketPath::PacketPath(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {}
@@ -196,7 +198,8 @@ void PacketPath::remove() {
   impl_->sweep.disarm();
   impl_->subscription.reset();
   for (const int ifindex : impl_->path->attached()) {
-    if (auto detached = impl_->path->detach(ifindex); !detached) log::warning("XDP stays on interface {}: {}", ifindex, detached.error().message);
+    if (auto detached = impl_->path->detach(ifindex); !detached)
+      log::warning("XDP stays on interface {}: {}", ifindex, detached.error().message);
   }
   if (auto unpinned = impl_->path->unpin(); !unpinned) log::warning("{} stays: {}", impl_->path->pin_dir(), unpinned.error().message);
   impl_->attached.clear();

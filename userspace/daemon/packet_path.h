@@ -26,12 +26,12 @@ class PacketPath {
  public:
   struct Interface {
     std::string name;
-    std::string mode;   // "native", "generic"; empty: not attached
-    std::string why;    // not attached, or not as well as it could be: the reason
+    std::string mode;  // "native", "generic"; empty: not attached
+    std::string why;   // not attached, or not as well as it could be: the reason
   };
   struct Reason {
     std::string name;
-    std::string verdict;   // "pass", "tx", "drop"
+    std::string verdict;  // "pass", "tx", "drop"
     std::string sentence;
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;

@@ -30,7 +30,7 @@ constexpr int fatal = 1;
 constexpr int unusable_configuration = 2;
 constexpr int no_configuration = 6;
 
-constexpr Duration phase_limit = 60s;      // for all children to prepare, and again to commit
+constexpr Duration phase_limit = 60s;  // for all children to prepare, and again to commit
 
 // A child that ends with one of these would end so again: it is not started a second time.
 bool is_permanent(const siginfo_t& death) {
@@ -87,11 +87,14 @@ Parent::Parent(Loop& loop, const Options& options, const std::vector<std::string
   for (const int signo : {SIGUSR1, SIGUSR2, SIGRTMAX - 1, SIGRTMIN + 2}) {
     signals_.push_back(loop.signal(signo, [this, signo](const signalfd_siginfo&) { dump(signo); }));
   }
-  signals_.push_back(loop.signal(SIGRTMAX, [](const signalfd_siginfo&) { log::info("There are no threads of keepalived's kind to dump: see xdirector status"); }));
+  signals_.push_back(loop.signal(
+      SIGRTMAX, [](const signalfd_siginfo&) { log::info("There are no threads of keepalived's kind to dump: see xdirector status"); }));
   signals_.push_back(loop.signal(SIGCHLD, [this](const signalfd_siginfo&) { reap_strangers(); }));
 }
 
-Duration Parent::child_wait_time() const { return running_ ? running_->compiled.model.global.child_wait_time : conf::Global{}.child_wait_time; }
+Duration Parent::child_wait_time() const {
+  return running_ ? running_->compiled.model.global.child_wait_time : conf::Global{}.child_wait_time;
+}
 
 // The children write what they know; ours are the configuration as it was understood, and the processes.
 void Parent::dump(int signo) {
@@ -236,7 +239,8 @@ void Parent::reap_strangers() {
   for (;;) {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
-    const bool ours = std::any_of(members_.begin(), members_.end(), [&](const auto& m) { return m->child && m->child->pid() == info.si_pid; });
+    const bool ours =
+        std::any_of(members_.begin(), members_.end(), [&](const auto& m) { return m->child && m->child->pid() == info.si_pid; });
     if (ours) return;
     ::waitpid(info.si_pid, nullptr, WNOHANG);
   }
@@ -261,7 +265,9 @@ void Parent::reload() {
     change_to(std::move(compiled));
     return;
   }
-  reload_error_ = compiled.found ? fmt::format("the configuration has {} error{}", compiled.diagnostics.errors(), compiled.diagnostics.errors() == 1 ? "" : "s") : "there is no " + options_.config_file;
+  reload_error_ = compiled.found ? fmt::format("the configuration has {} error{}", compiled.diagnostics.errors(),
+                                               compiled.diagnostics.errors() == 1 ? "" : "s")
+                                 : "there is no " + options_.config_file;
   log::error("Reload failed, nothing has changed: {}", reload_error_);
   service_manager_.ready();
 }

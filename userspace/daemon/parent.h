@@ -42,11 +42,11 @@ class Parent {
 
     RoleName role;
     Watchdog watchdog;
-    Timer timer;                       // while a child lives: the watchdog's; else: when to start one
+    Timer timer;  // while a child lives: the watchdog's; else: when to start one
     std::unique_ptr<Child> child;
-    bool retiring = false;             // told to stop: its end is no accident
-    std::uint64_t committed = 0;       // generation; 0: none yet
-    Handover handover;                 // the last snapshot
+    bool retiring = false;        // told to stop: its end is no accident
+    std::uint64_t committed = 0;  // generation; 0: none yet
+    Handover handover;            // the last snapshot
     std::string summary;
     std::string last_death;
   };
@@ -114,11 +114,11 @@ class Parent {
   std::uint64_t last_generation_ = 0;
   Reload reload_;
   Timer reload_limit_;
-  bool reload_again_ = false;          // a HUP came during a reload
+  bool reload_again_ = false;  // a HUP came during a reload
   Orphans orphans_;
-  bool up_ = false;                    // the first configuration was committed
+  bool up_ = false;  // the first configuration was committed
   std::optional<TimePoint> reloaded_at_;
-  std::string reload_error_;           // of the last reload, empty: it succeeded
+  std::string reload_error_;  // of the last reload, empty: it succeeded
 
   bool stopping_ = false;
   int exit_code_ = 0;

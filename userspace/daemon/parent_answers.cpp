@@ -36,8 +36,9 @@ void Parent::open_control() {
   control_.reset();
   const std::string directory = std::filesystem::path(path).parent_path();
   Status made = std::filesystem::exists(directory) ? Status() : ipc::make_runtime_directory(directory);
-  auto control = made ? Control::open(loop_, path, [this](const std::string& question, Control::Reply reply) { answer(question, std::move(reply)); })
-                      : Result<std::unique_ptr<Control>>(made.error());
+  auto control =
+      made ? Control::open(loop_, path, [this](const std::string& question, Control::Reply reply) { answer(question, std::move(reply)); })
+           : Result<std::unique_ptr<Control>>(made.error());
   if (!control) {
     log::warning("xdirector cannot reach this daemon: {}", control.error().message);
     return;
@@ -55,14 +56,22 @@ void Parent::answer(const std::string& question, Control::Reply reply) {
     if (!reasons) return reply(refusal(reasons.error().message));
     json list = json::array();
     for (const auto& reason : *reasons) {
-      list.push_back({{"name", reason.name}, {"verdict", reason.verdict}, {"sentence", reason.sentence}, {"packets", reason.packets}, {"bytes", reason.bytes}});
+      list.push_back({{"name", reason.name},
+                      {"verdict", reason.verdict},
+                      {"sentence", reason.sentence},
+                      {"packets", reason.packets},
+                      {"bytes", reason.bytes}});
     }
     return reply(text_of({{"ok", true}, {"reasons", list}}));
   }
   if (what == "configuration") {
     if (!running_) return reply(refusal("no configuration is in effect yet"));
     const conf::Sources& sources = running_->compiled.sources;
-    json found_all{{"ok", true}, {"config_id", options_.config_id}, {"xdirector_file", options_.xdirector_file}, {"files", json::array()}, {"patterns", json::array()}};
+    json found_all{{"ok", true},
+                   {"config_id", options_.config_id},
+                   {"xdirector_file", options_.xdirector_file},
+                   {"files", json::array()},
+                   {"patterns", json::array()}};
     for (const auto& file : sources.files) found_all["files"].push_back({{"name", file.name}, {"text", file.text}});
     for (const auto& [pattern, names] : sources.patterns) found_all["patterns"].push_back({{"pattern", pattern}, {"names", names}});
     return reply(text_of(found_all));
@@ -104,7 +113,8 @@ std::string Parent::status_answer(const std::map<RoleName, std::string>& parts) 
   if (reloaded_at_) answer["daemon"]["reloaded_seconds_ago"] = to_seconds(now - *reloaded_at_);
 
   json& processes = answer["processes"] = json::array();
-  processes.push_back({{"name", "parent"}, {"pid", ::getpid()}, {"state", state}, {"uptime_seconds", to_seconds(now - started_)}, {"restarts", 0}});
+  processes.push_back(
+      {{"name", "parent"}, {"pid", ::getpid()}, {"state", state}, {"uptime_seconds", to_seconds(now - started_)}, {"restarts", 0}});
   for (const auto& m : members_) {
     const bool configured = running_ && wanted(m->role, running_->compiled.model);
     if (!m->child && !configured) continue;
@@ -112,7 +122,10 @@ std::string Parent::status_answer(const std::map<RoleName, std::string>& parts) 
     if (m->child) {
       process["pid"] = m->child->pid();
       process["uptime_seconds"] = to_seconds(now - m->watchdog.start_time());
-      process["state"] = parts.count(m->role) == 0 ? "not answering" : m->retiring ? "stopping" : m->committed == 0 ? "starting" : "running";
+      process["state"] = parts.count(m->role) == 0 ? "not answering"
+                         : m->retiring             ? "stopping"
+                         : m->committed == 0       ? "starting"
+                                                   : "running";
     } else {
       process["state"] = "waiting to restart";
     }

@@ -44,7 +44,8 @@ Result<PidFile> PidFile::claim(const std::string& path) {
       return Error{"keepalived runs as process " + std::to_string(pid) + " of " + path, EEXIST};
     }
     // The file may have been removed by its last owner between open and lock: then our lock is on a file nobody sees.
-    struct stat held {}, named {};
+    struct stat held {
+    }, named{};
     if (::fstat(fd.get(), &held) != 0 || ::stat(path.c_str(), &named) != 0 || held.st_ino != named.st_ino) continue;
 
     const std::string text = std::to_string(::getpid()) + "\n";

@@ -218,7 +218,7 @@ class RoleProcess {
   std::optional<PidFile> pid_file_;
   std::vector<Loop::Source> signals_;
   std::unique_ptr<Background> background_;
-  std::optional<Wanted> wanted_;             // the configuration that is or will be compiled
+  std::optional<Wanted> wanted_;  // the configuration that is or will be compiled
   std::optional<std::uint64_t> prepared_;
   bool committed_once_ = false;
   bool stopping_ = false;

@@ -82,7 +82,9 @@ Result<T> decode_as(std::string_view text) {
 std::string encode_vrrp(const vrrp::Snapshot& snapshot) { return json(snapshot).dump(); }
 Result<vrrp::Snapshot> decode_vrrp(std::string_view text) { return decode_as<vrrp::Snapshot>(text); }
 
-std::string encode_checkers(const CheckersHandover& handover) { return json(handover).dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string encode_checkers(const CheckersHandover& handover) {
+  return json(handover).dump(-1, ' ', false, json::error_handler_t::replace);
+}
 Result<CheckersHandover> decode_checkers(std::string_view text) { return decode_as<CheckersHandover>(text); }
 
 }  // namespace daemon

@@ -59,7 +59,10 @@ Result<Orphans> Orphans::find() {
       served = alive != nullptr && !alive->orphan;
       return true;
     });
-    if (served) return Error{"another daemon runs in this network namespace: its " + std::string(name(role)) + " process is " + std::to_string(peer->pid), EEXIST};
+    if (served)
+      return Error{
+          "another daemon runs in this network namespace: its " + std::string(name(role)) + " process is " + std::to_string(peer->pid),
+          EEXIST};
     Fd process(static_cast<int>(::syscall(SYS_pidfd_open, peer->pid, 0)));
     found.orphans_[role] = {peer->pid, std::move(*socket), std::move(process)};
   }

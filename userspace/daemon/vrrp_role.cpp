@@ -92,7 +92,9 @@ struct Path {
 class VrrpRole final : public RoleEngine {
  public:
   VrrpRole(Loop& loop, const Options& options, std::unique_ptr<netlink::KernelNetlink> netlink, std::function<void()> changed)
-      : netlink_(std::move(netlink)), packet_path_(Path::open(options.pins)), engine_(loop, ports(), {.release_on_stop = !options.keep_addresses}) {
+      : netlink_(std::move(netlink)),
+        packet_path_(Path::open(options.pins)),
+        engine_(loop, ports(), {.release_on_stop = !options.keep_addresses}) {
     engine_.on_change(std::move(changed));
     if (options.watch_addresses) watch_addresses();
   }
@@ -170,7 +172,8 @@ class VrrpRole final : public RoleEngine {
     watch_ = netlink_->subscribe([this](const netlink::Change& change) {
       const auto say = [this](const netlink::Address& address, const char* what) {
         const auto* link = netlink_->table().link(address.index);
-        log::info("Netlink reflector reports IP {} {} {}", address.prefix.address.str(), what, link == nullptr ? "an interface that is gone" : link->name);
+        log::info("Netlink reflector reports IP {} {} {}", address.prefix.address.str(), what,
+                  link == nullptr ? "an interface that is gone" : link->name);
       };
       if (const auto* added = std::get_if<netlink::AddressChanged>(&change)) say(added->address, "added to");
       if (const auto* gone = std::get_if<netlink::AddressGone>(&change)) say(gone->address, "removed from");

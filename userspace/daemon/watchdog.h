@@ -16,7 +16,7 @@ struct WatchdogPolicy {
   Duration answer_limit = 10s;   // of silence after a hello
   Duration settled_after = 60s;  // a child that lived this long starts again at once
   Duration longest_delay = 60s;
-  bool respawn = true;           // false: its death is the daemon's end (-R)
+  bool respawn = true;  // false: its death is the daemon's end (-R)
 };
 
 class Watchdog {
@@ -43,7 +43,7 @@ class Watchdog {
   TimePoint start_time() const { return started_; }
   // The last moment at which the child is known to have been well.
   TimePoint last_sign() const { return last_sign_; }
-  bool given_up() const { return killed_; }   // it was killed because it did not answer
+  bool given_up() const { return killed_; }  // it was killed because it did not answer
   unsigned restarts() const { return restarts_; }
 
  private:
@@ -53,7 +53,7 @@ class Watchdog {
   TimePoint next_hello_{};
   std::optional<TimePoint> unanswered_;  // the oldest hello without an answer
   bool killed_ = false;
-  Duration delay_{};                     // of the next quick restart
+  Duration delay_{};  // of the next quick restart
   unsigned restarts_ = 0;
 };
 

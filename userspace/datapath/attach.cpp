@@ -140,7 +140,8 @@ Result<Attachment> Attacher::attach(int ifindex, Mode mode, std::optional<unsign
   auto attachment = mode == Mode::automatic ? attach_in_best_mode(ifindex, run_priority) : attach_in(ifindex, mode, run_priority);
   if (!attachment || attachment->mode != Mode::generic) return attachment;
   if (const int failed = attach_long(ifindex, long_fd_); failed != 0) {
-    attachment->note += std::string(attachment->note.empty() ? "" : "; ") + "bursts longer than the MTU cannot leave by another interface (" +
+    attachment->note += std::string(attachment->note.empty() ? "" : "; ") +
+                        "bursts longer than the MTU cannot leave by another interface (" +
                         failure(ifindex, "attach xd_long to", failed).message + ")";
   }
   return attachment;
@@ -192,7 +193,8 @@ Status Attacher::attach_plain(int ifindex, Mode mode) {
   const bool ours = present.name == entry_name;
   if (present.id != 0 && !ours) {
     return Error{interface_name(ifindex) + " runs another XDP program (" + present.name + ", id " + std::to_string(present.id) +
-                 "), and there is room for one only: detach it", EBUSY};
+                     "), and there is room for one only: detach it",
+                 EBUSY};
   }
   Fd old;
   LIBBPF_OPTS(bpf_xdp_attach_opts, options);

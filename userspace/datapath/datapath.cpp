@@ -2,10 +2,10 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,7 +95,7 @@ struct Datapath::Impl {
   HashMap<std::uint32_t, xd_port> ports;
   HashMap<std::uint32_t, std::uint32_t> devices;
   PerCpuArray<xd_counter> reasons;
-  Object object;                      // only after create()
+  Object object;  // only after create()
   std::unique_ptr<Attacher> attacher;
 
   int fd(std::string_view name) const {
@@ -201,7 +201,7 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   if (!impl->adopted) {
     auto hz = measure_hz(impl->object.get());
     if (!hz) return hz.error();
-    info = {XD_LAYOUT,         0, 0, *hz, sizes.flows, sizes.half_open, sizes.services, sizes.dests, sizes.ring_slots, 0, 0};
+    info = {XD_LAYOUT, 0, 0, *hz, sizes.flows, sizes.half_open, sizes.services, sizes.dests, sizes.ring_slots, 0, 0};
     for (const std::string& name : pinned_maps()) {
       fds[name].reset(fcntl(bpf_object__find_map_fd_by_name(impl->object.get(), name.c_str()), F_DUPFD_CLOEXEC, 0));
     }
@@ -228,7 +228,8 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   const int watch = bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_watch"));
   if (const Status status = pin(watch, datapath.pin_dir() + "/xd_watch"); !status) return status.error();
   datapath.impl_->attacher = std::make_unique<Attacher>(
-      datapath.program_fd(), bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_long")), [raw = datapath.impl_.get()](std::string_view name) { return raw->fd(name); }, sizes);
+      datapath.program_fd(), bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_long")),
+      [raw = datapath.impl_.get()](std::string_view name) { return raw->fd(name); }, sizes);
   return datapath;
 }
 
@@ -241,7 +242,8 @@ Result<Datapath> Datapath::open(const std::string& pin_dir) {
   xd_info info{};
   if (bpf_map_lookup_elem((*fds)["xd_info"].get(), &zero, &info) != 0 || info.layout != XD_LAYOUT) {
     return Error{"the maps under " + pin_dir + " are of another version (layout " + std::to_string(info.layout) + ", not " +
-                 std::to_string(XD_LAYOUT) + "): restart xdirectord", 0};
+                     std::to_string(XD_LAYOUT) + "): restart xdirectord",
+                 0};
   }
   if (const Status status = impl->use(std::move(*fds)); !status) return status.error();
   return Datapath(std::move(impl));
@@ -265,7 +267,7 @@ Result<Attachment> Datapath::attach(int ifindex, Mode mode, std::optional<unsign
   }
   auto attachment = impl_->attacher->attach(ifindex, mode, run_priority);
   if (!attachment) return attachment;
-  const std::uint32_t flags = attachment->mode == Mode::generic       ? std::uint32_t{XD_PORT_GENERIC}
+  const std::uint32_t flags = attachment->mode == Mode::generic          ? std::uint32_t{XD_PORT_GENERIC}
                               : Attacher::checksums_are_partial(ifindex) ? std::uint32_t{XD_PORT_PARTIAL}
                                                                          : 0;
   if (const Status status = impl_->put_port(ifindex, {flags, mtu_of(ifindex)}); !status) return status.error();

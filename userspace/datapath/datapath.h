@@ -32,8 +32,8 @@ struct Sizes {
   std::uint32_t flows = 1'000'000;
   std::uint32_t half_open = 262'144;
   std::uint32_t services = 16'384;
-  std::uint32_t dests = 65'536;         // destinations of all services, removed ones included until they are needed
-  std::uint32_t ring_slots = 2'097'152; // 8 bytes each; a service takes 1 + 2 x destinations + its ring (mh: 4,093)
+  std::uint32_t dests = 65'536;          // destinations of all services, removed ones included until they are needed
+  std::uint32_t ring_slots = 2'097'152;  // 8 bytes each; a service takes 1 + 2 x destinations + its ring (mh: 4,093)
   bool operator==(const Sizes&) const = default;
 };
 
@@ -49,9 +49,9 @@ enum class Mode { automatic, native, generic };
 
 struct Attachment {
   int ifindex = 0;
-  Mode mode = Mode::generic;   // native or generic
-  bool dispatcher = false;     // through libxdp's dispatcher, so other XDP programs can run beside it
-  std::string note;            // why not native, why no dispatcher; empty: nothing to tell
+  Mode mode = Mode::generic;  // native or generic
+  bool dispatcher = false;    // through libxdp's dispatcher, so other XDP programs can run beside it
+  std::string note;           // why not native, why no dispatcher; empty: nothing to tell
 };
 
 struct DestinationStats {
@@ -62,8 +62,8 @@ struct DestinationStats {
 };
 
 struct ReasonCount {
-  std::string_view word;      // "no_service"
-  std::string_view verdict;   // "pass", "tx", "drop"
+  std::string_view word;     // "no_service"
+  std::string_view verdict;  // "pass", "tx", "drop"
   std::string_view sentence;
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
@@ -73,10 +73,10 @@ struct ReasonCount {
 struct Hop {
   MacAddress to;
   MacAddress from;
-  int ifindex = 0;             // the interface that XDP sends by: a VLAN's parent
-  std::uint16_t vlan = 0;      // outer VLAN id, 0: untagged
+  int ifindex = 0;         // the interface that XDP sends by: a VLAN's parent
+  std::uint16_t vlan = 0;  // outer VLAN id, 0: untagged
   std::uint16_t inner_vlan = 0;
-  bool local = false;          // the address is this host's own: such packets go to the stack
+  bool local = false;  // the address is this host's own: such packets go to the stack
   bool operator==(const Hop&) const = default;
 };
 

@@ -1,7 +1,7 @@
 #include "datapath/ring.h"
 
-#include <algorithm>
 #include <arpa/inet.h>
+#include <algorithm>
 #include <bit>
 #include <numeric>
 
@@ -98,7 +98,8 @@ Result<Ring> wrr(const std::vector<Candidate>& candidates, const Previous* previ
   for (const Candidate& c : candidates) length += c.weight / rounds.step;
   if (length > longest_ring) {
     return Error{"the weights make a wrr cycle of " + std::to_string(length) + " turns, more than " + std::to_string(longest_ring) +
-                 ": give the weights a common divisor", 0};
+                     ": give the weights a common divisor",
+                 0};
   }
   ring.slots.reserve(length);
   for (std::int64_t threshold = rounds.first; threshold >= 1; threshold -= rounds.step) {
@@ -151,8 +152,8 @@ Ring mh(const std::vector<Candidate>& candidates) {
     if (c.last_weight == 0) continue;
     // The port is added in network order's host value, as the client's would be.
     const std::uint32_t word = ntohl(c.address.v4_bits()) + c.port;
-    walkers.push_back({c.dest, mh_hash(word, offset_key) % mh_table_size, mh_hash(word, skip_key) % (mh_table_size - 1) + 1,
-                       turns != 0 ? turns : 1});
+    walkers.push_back(
+        {c.dest, mh_hash(word, offset_key) % mh_table_size, mh_hash(word, skip_key) % (mh_table_size - 1) + 1, turns != 0 ? turns : 1});
   }
   ring.slots.assign(mh_table_size, XD_NOBODY);
   for (std::uint32_t filled = 0; filled < mh_table_size;) {
@@ -173,10 +174,16 @@ std::uint32_t mh_hash(std::uint32_t word, std::uint64_t key) {
   std::uint64_t a = 0x736f6d6570736575 ^ key, b = 0x646f72616e646f6d ^ key, c = 0x6c7967656e657261 ^ key,
                 d = 0x7465646279746573 ^ key ^ last;
   const auto round = [&] {
-    a += b; b = std::rotl(b, 13) ^ a; a = std::rotl(a, 32);
-    c += d; d = std::rotl(d, 16) ^ c;
-    a += d; d = std::rotl(d, 21) ^ a;
-    c += b; b = std::rotl(b, 17) ^ c; c = std::rotl(c, 32);
+    a += b;
+    b = std::rotl(b, 13) ^ a;
+    a = std::rotl(a, 32);
+    c += d;
+    d = std::rotl(d, 16) ^ c;
+    a += d;
+    d = std::rotl(d, 21) ^ a;
+    c += b;
+    b = std::rotl(b, 17) ^ c;
+    c = std::rotl(c, 32);
   };
   round();
   a ^= last;

@@ -18,9 +18,9 @@ inline constexpr std::uint32_t sh_table_size = 256;
 inline constexpr std::uint32_t longest_ring = 1'048'576;  // wrr takes the sum of the weights, divided by their greatest common divisor
 
 struct Candidate {
-  std::uint32_t dest = 0;         // what goes into the slots
+  std::uint32_t dest = 0;  // what goes into the slots
   IpAddress address;
-  std::uint16_t port = 0;         // host order
+  std::uint16_t port = 0;  // host order
   std::uint32_t weight = 1;
   std::uint32_t last_weight = 1;  // the last one that was not 0; mh's table goes by it
   bool operator==(const Candidate&) const = default;

@@ -267,8 +267,9 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
   }
 
   const auto ring_length = static_cast<std::uint32_t>(ring->slots.size());
-  const xd_service entry{static_cast<std::uint32_t>(service.scheduler), service.scheduler_flags, *segment, ring_length,
-                         *segment + 1 + ring_length, static_cast<std::uint32_t>(list.size())};
+  const xd_service entry{
+      static_cast<std::uint32_t>(service.scheduler), service.scheduler_flags, *segment, ring_length, *segment + 1 + ring_length,
+      static_cast<std::uint32_t>(list.size())};
   if (!old) count_vip(map_key.addr[3], 1);
   std::atomic_thread_fence(std::memory_order_release);
   if (const int failed = maps_.services.put(map_key, entry); failed != 0) {
@@ -322,8 +323,8 @@ std::map<Endpoint, DestinationStats> ServiceTable::stats(const lvs::ServiceKey& 
   for (const std::uint32_t slot : list_of(*entry)) {
     const xd_dest& dest = maps_.dests[slot];
     const xd_dest_stats sum = maps_.stats.sum(slot);
-    found[{from_map_address(dest.addr), ntohs(dest.port)}] = {sum.connections, sum.packets_in,  sum.bytes_in, sum.packets_out,
-                                                              sum.bytes_out,   dest.active,     dest.inactive};
+    found[{from_map_address(dest.addr), ntohs(dest.port)}] = {sum.connections, sum.packets_in, sum.bytes_in, sum.packets_out,
+                                                              sum.bytes_out,   dest.active,    dest.inactive};
   }
   return found;
 }

@@ -84,9 +84,9 @@ class ServiceTable {
   bool learned_ = false;
   Segments segments_;
   std::deque<Resting> resting_;
-  std::map<DestKey, std::uint32_t> slots_;     // present and removed destinations
-  std::uint32_t fresh_ = 0;                    // slots from here on were never used
-  std::deque<std::uint32_t> removed_;          // longest removed first; one that has returned meanwhile is skipped
+  std::map<DestKey, std::uint32_t> slots_;  // present and removed destinations
+  std::uint32_t fresh_ = 0;                 // slots from here on were never used
+  std::deque<std::uint32_t> removed_;       // longest removed first; one that has returned meanwhile is skipped
   std::map<IpAddress, std::optional<Hop>> hops_;
   std::vector<std::uint32_t> vip_uses_, real_uses_;  // by filter hash
 };

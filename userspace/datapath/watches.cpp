@@ -10,8 +10,7 @@ namespace xd::datapath {
 namespace {
 
 std::string name(const xd_watch_key& key) {
-  return fmt::format("watch of VRID {} on interface {}{}", key.vrid, key.ifindex,
-                     key.vlan == 0 ? "" : fmt::format(" VLAN {}", key.vlan));
+  return fmt::format("watch of VRID {} on interface {}{}", key.vrid, key.ifindex, key.vlan == 0 ? "" : fmt::format(" VLAN {}", key.vlan));
 }
 
 }  // namespace
@@ -33,8 +32,7 @@ struct Watches::Impl {
 
   Status order(const char* verb, xd_watch_order& order) {
     LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &order, .ctx_size_in = sizeof order);
-    if (bpf_prog_test_run_opts(program.get(), &options) != 0)
-      return Error::from_errno(fmt::format("{} the {}", verb, name(order.key)));
+    if (bpf_prog_test_run_opts(program.get(), &options) != 0) return Error::from_errno(fmt::format("{} the {}", verb, name(order.key)));
     const int result = static_cast<int>(options.retval);
     if (result != 0) return Error::from_errno(fmt::format("{} the {}", verb, name(order.key)), -result);
     return {};
@@ -99,8 +97,7 @@ Status Watches::arm(const xd_watch_key& key, TimePoint lost_at) {
 }
 
 Status Watches::remove(const xd_watch_key& key) {
-  if (bpf_map_delete_elem(impl_->watches.get(), &key) != 0 && errno != ENOENT)
-    return Error::from_errno("remove the " + name(key));
+  if (bpf_map_delete_elem(impl_->watches.get(), &key) != 0 && errno != ENOENT) return Error::from_errno("remove the " + name(key));
   return {};
 }
 

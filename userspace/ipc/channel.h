@@ -62,9 +62,9 @@ class Channel {
   };
 
   void ready(std::uint32_t events);
-  bool receive();              // false: this object may be gone
-  bool deliver();              // false: this object may be gone
-  Status transmit();           // until the socket is full or nothing is left
+  bool receive();     // false: this object may be gone
+  bool deliver();     // false: this object may be gone
+  Status transmit();  // until the socket is full or nothing is left
   void watch_writable(bool on);
   void close(const std::string& reason);
 
@@ -74,7 +74,7 @@ class Channel {
   ClosedHandler on_closed_;
   Limits limits_;
   Loop::Source io_;
-  Loop::Source failed_;                 // reports a failed send from the loop
+  Loop::Source failed_;  // reports a failed send from the loop
   bool writable_watched_ = false;
   std::deque<Outgoing> outbox_;
   std::size_t queued_ = 0;

@@ -26,7 +26,9 @@ std::optional<ino_t> inode_of(const char* path) {
   return st.st_ino;
 }
 
-std::string namespace_directory() { return std::string(run_directory) + "/netns-" + std::to_string(inode_of("/proc/self/ns/net").value_or(0)); }
+std::string namespace_directory() {
+  return std::string(run_directory) + "/netns-" + std::to_string(inode_of("/proc/self/ns/net").value_or(0));
+}
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};

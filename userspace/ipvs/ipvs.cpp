@@ -62,8 +62,7 @@ struct Table::Impl {
 
   Message request(int command, int flags) const {
     Message msg(nlmsg_alloc());
-    genlmsg_put(msg.get(), NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, flags, static_cast<std::uint8_t>(command),
-                IPVS_GENL_VERSION);
+    genlmsg_put(msg.get(), NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, flags, static_cast<std::uint8_t>(command), IPVS_GENL_VERSION);
     return msg;
   }
 
@@ -132,8 +131,7 @@ struct Table::Impl {
     auto msg = request(IPVS_CMD_GET_DEST, NLM_F_DUMP);
     put_service_key(msg.get(), key);
     const int code = transact(std::move(msg), [&](nlattr** attributes) {
-      if (auto destination = get_destination(attributes[IPVS_CMD_ATTR_DEST], key.family()))
-        found.push_back(*destination);
+      if (auto destination = get_destination(attributes[IPVS_CMD_ATTR_DEST], key.family())) found.push_back(*destination);
     });
     // A service that went between the two requests has no destinations.
     if (code != 0 && code != ESRCH) return Error::from_errno("list destinations of " + key.str(), code);
@@ -189,43 +187,36 @@ Result<Counters> Table::counters() {
 }
 
 Status Table::add_service(const lvs::ServiceKey& key, const lvs::Service& service) {
-  return impl_->change(IPVS_CMD_NEW_SERVICE, "add service " + key.str(), false,
-                       [&](nl_msg* msg) { put_service(msg, key, service); });
+  return impl_->change(IPVS_CMD_NEW_SERVICE, "add service " + key.str(), false, [&](nl_msg* msg) { put_service(msg, key, service); });
 }
 
 Status Table::edit_service(const lvs::ServiceKey& key, const lvs::Service& service) {
-  return impl_->change(IPVS_CMD_SET_SERVICE, "change service " + key.str(), false,
-                       [&](nl_msg* msg) { put_service(msg, key, service); });
+  return impl_->change(IPVS_CMD_SET_SERVICE, "change service " + key.str(), false, [&](nl_msg* msg) { put_service(msg, key, service); });
 }
 
 Status Table::remove_service(const lvs::ServiceKey& key) {
-  return impl_->change(IPVS_CMD_DEL_SERVICE, "remove service " + key.str(), false,
-                       [&](nl_msg* msg) { put_service_key(msg, key); });
+  return impl_->change(IPVS_CMD_DEL_SERVICE, "remove service " + key.str(), false, [&](nl_msg* msg) { put_service_key(msg, key); });
 }
 
 Status Table::add_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) {
-  return impl_->change(IPVS_CMD_NEW_DEST, "add destination " + server.str() + " to " + key.str(), true,
-                       [&](nl_msg* msg) {
-                         put_service_key(msg, key);
-                         put_destination(msg, server, destination);
-                       });
+  return impl_->change(IPVS_CMD_NEW_DEST, "add destination " + server.str() + " to " + key.str(), true, [&](nl_msg* msg) {
+    put_service_key(msg, key);
+    put_destination(msg, server, destination);
+  });
 }
 
-Status Table::edit_destination(const lvs::ServiceKey& key, const Endpoint& server,
-                               const lvs::Destination& destination) {
-  return impl_->change(IPVS_CMD_SET_DEST, "change destination " + server.str() + " of " + key.str(), true,
-                       [&](nl_msg* msg) {
-                         put_service_key(msg, key);
-                         put_destination(msg, server, destination);
-                       });
+Status Table::edit_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) {
+  return impl_->change(IPVS_CMD_SET_DEST, "change destination " + server.str() + " of " + key.str(), true, [&](nl_msg* msg) {
+    put_service_key(msg, key);
+    put_destination(msg, server, destination);
+  });
 }
 
 Status Table::remove_destination(const lvs::ServiceKey& key, const Endpoint& server) {
-  return impl_->change(IPVS_CMD_DEL_DEST, "remove destination " + server.str() + " from " + key.str(), true,
-                       [&](nl_msg* msg) {
-                         put_service_key(msg, key);
-                         put_destination_key(msg, server);
-                       });
+  return impl_->change(IPVS_CMD_DEL_DEST, "remove destination " + server.str() + " from " + key.str(), true, [&](nl_msg* msg) {
+    put_service_key(msg, key);
+    put_destination_key(msg, server);
+  });
 }
 
 }  // namespace xd::ipvs

@@ -151,8 +151,7 @@ void put_destination(nl_msg* msg, const Endpoint& server, const lvs::Destination
 std::optional<std::pair<lvs::ServiceKey, lvs::Service>> get_service(nlattr* nested) {
   std::array<nlattr*, IPVS_SVC_ATTR_MAX + 1> a{};
   if (nla_parse_nested(a.data(), IPVS_SVC_ATTR_MAX, nested, nullptr) != 0) return std::nullopt;
-  if (a[IPVS_SVC_ATTR_AF] == nullptr || a[IPVS_SVC_ATTR_SCHED_NAME] == nullptr || a[IPVS_SVC_ATTR_FLAGS] == nullptr)
-    return std::nullopt;
+  if (a[IPVS_SVC_ATTR_AF] == nullptr || a[IPVS_SVC_ATTR_SCHED_NAME] == nullptr || a[IPVS_SVC_ATTR_FLAGS] == nullptr) return std::nullopt;
 
   lvs::ServiceKey key;
   const int family = nla_get_u16(a[IPVS_SVC_ATTR_AF]);

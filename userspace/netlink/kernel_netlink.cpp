@@ -102,8 +102,7 @@ void KernelNetlink::tell() {
 }
 
 Status KernelNetlink::add_address(const Address& address) {
-  auto status = requests_.transact(add_address_request(address),
-                                   "add " + address.prefix.str() + " to " + interface_name(address.index));
+  auto status = requests_.transact(add_address_request(address), "add " + address.prefix.str() + " to " + interface_name(address.index));
   drain();
   // IPv6 tells of a new address only once it has been set up, a moment later.
   if (status) enter(AddressChanged{address});
@@ -112,8 +111,8 @@ Status KernelNetlink::add_address(const Address& address) {
 }
 
 Status KernelNetlink::remove_address(const Address& address) {
-  auto status = requests_.transact(remove_address_request(address),
-                                   "remove " + address.prefix.str() + " from " + interface_name(address.index));
+  auto status =
+      requests_.transact(remove_address_request(address), "remove " + address.prefix.str() + " from " + interface_name(address.index));
   drain();
   telling_ = loop_.defer([this] { tell(); });
   return status;

@@ -42,7 +42,7 @@ class KernelNetlink final : public Netlink {
   std::vector<Change> untold_;
   Loop::Source readable_;
   Loop::Source telling_;
-  Timer again_;                 // a resync that failed is tried again
+  Timer again_;  // a resync that failed is tried again
   std::uint64_t resyncs_ = 0;
 };
 

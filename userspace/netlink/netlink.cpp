@@ -55,9 +55,7 @@ struct Applier {
   bool operator()(NeighbourChanged& c) const {
     return put(table.neighbours, std::pair(c.neighbour.index, c.neighbour.address), c.neighbour);
   }
-  bool operator()(NeighbourGone& c) const {
-    return take(table.neighbours, std::pair(c.neighbour.index, c.neighbour.address), c.neighbour);
-  }
+  bool operator()(NeighbourGone& c) const { return take(table.neighbours, std::pair(c.neighbour.index, c.neighbour.address), c.neighbour); }
   bool operator()(RoutesChanged&) const { return true; }
 };
 

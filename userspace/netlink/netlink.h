@@ -25,9 +25,9 @@ namespace xd::netlink {
 
 // What the kernel was last known to hold.
 struct Table {
-  std::map<int, Link> links;                                        // by index
-  std::vector<Address> addresses;                                   // in the kernel's order: primary before secondary
-  std::map<std::pair<int, IpAddress>, Neighbour> neighbours;        // by interface index and address
+  std::map<int, Link> links;                                  // by index
+  std::vector<Address> addresses;                             // in the kernel's order: primary before secondary
+  std::map<std::pair<int, IpAddress>, Neighbour> neighbours;  // by interface index and address
 
   const Link* link(std::string_view name) const;
   const Link* link(int index) const;

@@ -18,12 +18,12 @@ struct Link {
   int index = 0;
   std::string name;
   LinkKind kind = LinkKind::other;
-  bool up = false;          // IFF_UP: somebody wants it up
-  bool running = false;     // IFF_RUNNING: and it has carrier
-  MacAddress mac;           // zero for links without Ethernet addresses
+  bool up = false;       // IFF_UP: somebody wants it up
+  bool running = false;  // IFF_RUNNING: and it has carrier
+  MacAddress mac;        // zero for links without Ethernet addresses
   std::uint32_t mtu = 0;
-  int lower = 0;            // IFLA_LINK: the link a VLAN or macvlan stands on, a veth's peer; 0: none or in another namespace
-  int master = 0;           // IFLA_MASTER: the bond or bridge it is a port of; 0: none
+  int lower = 0;              // IFLA_LINK: the link a VLAN or macvlan stands on, a veth's peer; 0: none or in another namespace
+  int master = 0;             // IFLA_MASTER: the bond or bridge it is a port of; 0: none
   std::uint16_t vlan_id = 0;  // only for LinkKind::vlan
 
   bool usable() const { return up && running; }
@@ -34,11 +34,11 @@ struct Link {
 struct Address {
   int index = 0;
   IpPrefix prefix;
-  std::string label;        // IPv4 only; the kernel's default is the interface name; empty: that
-  int scope = 0;            // RT_SCOPE_*
+  std::string label;  // IPv4 only; the kernel's default is the interface name; empty: that
+  int scope = 0;      // RT_SCOPE_*
   std::optional<IpAddress> broadcast;
   std::uint8_t protocol = 0;  // IFA_PROTO, who added it; kernels before 5.18 do not keep it (0)
-  bool secondary = false;   // IFA_F_SECONDARY: set by the kernel, ignored when adding
+  bool secondary = false;     // IFA_F_SECONDARY: set by the kernel, ignored when adding
   bool operator==(const Address&) const = default;
 };
 
@@ -47,7 +47,7 @@ enum class NeighbourState { incomplete, reachable, stale, failed, permanent };  
 struct Neighbour {
   int index = 0;
   IpAddress address;
-  MacAddress mac;           // zero while unresolved
+  MacAddress mac;  // zero while unresolved
   NeighbourState state = NeighbourState::incomplete;
 
   bool usable() const { return !mac.is_zero() && state != NeighbourState::incomplete && state != NeighbourState::failed; }
@@ -56,22 +56,34 @@ struct Neighbour {
 
 // Where the kernel would send a packet for an address.
 struct NextHop {
-  int index = 0;                       // outgoing interface
-  std::optional<IpAddress> gateway;    // none: the address is on the link
-  IpAddress source;                    // preferred source address; unset when the kernel names none
-  bool local = false;                  // the address is ours (RTN_LOCAL)
-  std::uint32_t mtu = 0;               // of the route; 0: the link's
+  int index = 0;                     // outgoing interface
+  std::optional<IpAddress> gateway;  // none: the address is on the link
+  IpAddress source;                  // preferred source address; unset when the kernel names none
+  bool local = false;                // the address is ours (RTN_LOCAL)
+  std::uint32_t mtu = 0;             // of the route; 0: the link's
   bool operator==(const NextHop&) const = default;
 };
 
 // One thing that changed. `..._gone` carry the last known value.
-struct LinkChanged { Link link; };
-struct LinkGone { Link link; };
-struct AddressChanged { Address address; };
-struct AddressGone { Address address; };
-struct NeighbourChanged { Neighbour neighbour; };
-struct NeighbourGone { Neighbour neighbour; };
-struct RoutesChanged {};               // some route or rule of IPv4 or IPv6: look up again what matters
+struct LinkChanged {
+  Link link;
+};
+struct LinkGone {
+  Link link;
+};
+struct AddressChanged {
+  Address address;
+};
+struct AddressGone {
+  Address address;
+};
+struct NeighbourChanged {
+  Neighbour neighbour;
+};
+struct NeighbourGone {
+  Neighbour neighbour;
+};
+struct RoutesChanged {};  // some route or rule of IPv4 or IPv6: look up again what matters
 using Change = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, NeighbourChanged, NeighbourGone, RoutesChanged>;
 
 }  // namespace xd::netlink

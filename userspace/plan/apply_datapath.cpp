@@ -6,8 +6,7 @@
 
 namespace xd::plan {
 
-std::map<lvs::ServiceKey, Error> carry_out(PacketPath& path, const std::vector<Step>& steps,
-                                           const lvs::Services& desired) {
+std::map<lvs::ServiceKey, Error> carry_out(PacketPath& path, const std::vector<Step>& steps, const lvs::Services& desired) {
   std::map<lvs::ServiceKey, Error> refused;
   std::set<lvs::ServiceKey> touched;
   for (const auto& step : steps) touched.insert(step.key);

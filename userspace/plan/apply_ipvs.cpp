@@ -9,9 +9,7 @@ namespace {
 
 bool exists(const Status& status) { return !status && status.error().code == EEXIST; }
 // IPVS says ESRCH for a missing service and ENOENT for a missing destination.
-bool missing(const Status& status) {
-  return !status && (status.error().code == ENOENT || status.error().code == ESRCH);
-}
+bool missing(const Status& status) { return !status && (status.error().code == ENOENT || status.error().code == ESRCH); }
 
 Status take(ServiceTable& table, const Step& step) {
   switch (step.kind) {

@@ -8,8 +8,7 @@ std::string Serving::str() const {
   return why.empty() ? "served by ipvs" : "served by ipvs only: " + why;
 }
 
-Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp,
-               const std::optional<std::string>& no_ipvs) {
+Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp, const std::optional<std::string>& no_ipvs) {
   Serving serving;
   serving.xdp = wanted != conf::Engine::ipvs && !no_xdp;
   serving.ipvs = wanted != conf::Engine::xdp && !no_ipvs;

@@ -28,8 +28,7 @@ struct Serving {
 };
 
 // `no_xdp`, `no_ipvs`: why the engine cannot serve this service; empty when it can.
-Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp,
-               const std::optional<std::string>& no_ipvs);
+Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp, const std::optional<std::string>& no_ipvs);
 
 // What the configuration wants for each service.
 using Wanted = std::map<lvs::ServiceKey, conf::Engine>;

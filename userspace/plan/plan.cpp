@@ -25,8 +25,7 @@ std::string describe(const lvs::Service& service) {
   auto text = std::string(lvs::name(service.scheduler));
   if (service.scheduler_flags != 0) text += fmt::format(" flags {:#x}", service.scheduler_flags);
   if (service.persistence_seconds != 0) text += fmt::format(" persistent {} s", service.persistence_seconds);
-  if (service.persistence_seconds != 0 && service.persistence_mask != 32)
-    text += fmt::format(" mask /{}", service.persistence_mask);
+  if (service.persistence_seconds != 0 && service.persistence_mask != 32) text += fmt::format(" mask /{}", service.persistence_mask);
   if (service.one_packet) text += " one-packet";
   return text;
 }
@@ -58,8 +57,8 @@ class Planner {
     steps.push_back(std::move(step));
   }
 
-  void destination_step(StepKind kind, const lvs::ServiceKey& key, const Endpoint& endpoint,
-                        const lvs::Destination& wanted, const lvs::Destination& held) {
+  void destination_step(StepKind kind, const lvs::ServiceKey& key, const Endpoint& endpoint, const lvs::Destination& wanted,
+                        const lvs::Destination& held) {
     Step step;
     step.kind = kind;
     step.key = key;
@@ -73,14 +72,11 @@ class Planner {
     std::set<Endpoint> placed;
     const auto add = [&](const Endpoint& endpoint) {
       const auto destination = wanted.destinations.find(endpoint);
-      if (destination == wanted.destinations.end() || held.destinations.contains(endpoint) ||
-          !placed.insert(endpoint).second)
-        return;
+      if (destination == wanted.destinations.end() || held.destinations.contains(endpoint) || !placed.insert(endpoint).second) return;
       destination_step(StepKind::add_destination, key, endpoint, destination->second, {});
     };
     for (const auto& endpoint : wanted.order) add(endpoint);
-    for (const auto& [endpoint, destination] : wanted.destinations)
-      add(endpoint);  // an order that names not all of them
+    for (const auto& [endpoint, destination] : wanted.destinations) add(endpoint);  // an order that names not all of them
     for (const auto& [endpoint, destination] : wanted.destinations) {
       const auto before = held.destinations.find(endpoint);
       if (before != held.destinations.end() && before->second != destination) {
@@ -88,8 +84,7 @@ class Planner {
       }
     }
     for (const auto& [endpoint, destination] : held.destinations) {
-      if (!wanted.destinations.contains(endpoint))
-        destination_step(StepKind::remove_destination, key, endpoint, {}, destination);
+      if (!wanted.destinations.contains(endpoint)) destination_step(StepKind::remove_destination, key, endpoint, {}, destination);
     }
   }
 };
@@ -112,14 +107,11 @@ std::string Step::str() const {
   const auto what = name(kind);
   switch (kind) {
     case StepKind::add_service: return fmt::format("{} {}: {}", what, key.str(), describe(service));
-    case StepKind::edit_service:
-      return fmt::format("{} {}: {} to {}", what, key.str(), describe(service_before), describe(service));
+    case StepKind::edit_service: return fmt::format("{} {}: {} to {}", what, key.str(), describe(service_before), describe(service));
     case StepKind::remove_service: return fmt::format("{} {}", what, key.str());
-    case StepKind::add_destination:
-      return fmt::format("{} {} to {}: {}", what, endpoint.str(), key.str(), describe(destination));
+    case StepKind::add_destination: return fmt::format("{} {} to {}: {}", what, endpoint.str(), key.str(), describe(destination));
     case StepKind::edit_destination:
-      return fmt::format("{} {} of {}: {}", what, endpoint.str(), key.str(),
-                         describe_change(destination_before, destination));
+      return fmt::format("{} {} of {}: {}", what, endpoint.str(), key.str(), describe_change(destination_before, destination));
     case StepKind::remove_destination: return fmt::format("{} {} from {}", what, endpoint.str(), key.str());
   }
   return "?";

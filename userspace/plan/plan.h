@@ -18,14 +18,7 @@
 
 namespace xd::plan {
 
-enum class StepKind {
-  add_service,
-  edit_service,
-  add_destination,
-  edit_destination,
-  remove_destination,
-  remove_service
-};
+enum class StepKind { add_service, edit_service, add_destination, edit_destination, remove_destination, remove_service };
 
 std::string_view name(StepKind kind);  // "add service"
 

@@ -11,24 +11,16 @@ class IpvsServiceTable final : public ServiceTable {
  public:
   explicit IpvsServiceTable(ipvs::Table& table) : table_(table) {}
   Result<lvs::Services> services() override { return table_.services(); }
-  Status add_service(const lvs::ServiceKey& key, const lvs::Service& service) override {
-    return table_.add_service(key, service);
-  }
-  Status edit_service(const lvs::ServiceKey& key, const lvs::Service& service) override {
-    return table_.edit_service(key, service);
-  }
+  Status add_service(const lvs::ServiceKey& key, const lvs::Service& service) override { return table_.add_service(key, service); }
+  Status edit_service(const lvs::ServiceKey& key, const lvs::Service& service) override { return table_.edit_service(key, service); }
   Status remove_service(const lvs::ServiceKey& key) override { return table_.remove_service(key); }
-  Status add_destination(const lvs::ServiceKey& key, const Endpoint& server,
-                         const lvs::Destination& destination) override {
+  Status add_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) override {
     return table_.add_destination(key, server, destination);
   }
-  Status edit_destination(const lvs::ServiceKey& key, const Endpoint& server,
-                          const lvs::Destination& destination) override {
+  Status edit_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) override {
     return table_.edit_destination(key, server, destination);
   }
-  Status remove_destination(const lvs::ServiceKey& key, const Endpoint& server) override {
-    return table_.remove_destination(key, server);
-  }
+  Status remove_destination(const lvs::ServiceKey& key, const Endpoint& server) override { return table_.remove_destination(key, server); }
 
  private:
   ipvs::Table& table_;
@@ -41,9 +33,7 @@ class XdpPacketPath final : public PacketPath {
     return datapath::unsupported(key, service);
   }
   Result<lvs::Services> services() override { return path_.services(); }
-  Status put_service(const lvs::ServiceKey& key, const lvs::Service& service) override {
-    return path_.put_service(key, service);
-  }
+  Status put_service(const lvs::ServiceKey& key, const lvs::Service& service) override { return path_.put_service(key, service); }
   Status remove_service(const lvs::ServiceKey& key) override { return path_.remove_service(key); }
 
  private:

@@ -8,9 +8,7 @@ namespace xd::plan {
 
 namespace {
 
-std::string count(std::string_view noun, std::ptrdiff_t n) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
-}
+std::string count(std::string_view noun, std::ptrdiff_t n) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
 
 std::string clause(std::string_view verb, std::ptrdiff_t services, std::ptrdiff_t destinations) {
   if (services == 0 && destinations == 0) return "";

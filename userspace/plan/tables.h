@@ -18,10 +18,8 @@ class ServiceTable {
   virtual Status add_service(const lvs::ServiceKey& key, const lvs::Service& service) = 0;
   virtual Status edit_service(const lvs::ServiceKey& key, const lvs::Service& service) = 0;
   virtual Status remove_service(const lvs::ServiceKey& key) = 0;
-  virtual Status add_destination(const lvs::ServiceKey& key, const Endpoint& server,
-                                 const lvs::Destination& destination) = 0;
-  virtual Status edit_destination(const lvs::ServiceKey& key, const Endpoint& server,
-                                  const lvs::Destination& destination) = 0;
+  virtual Status add_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) = 0;
+  virtual Status edit_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination) = 0;
   virtual Status remove_destination(const lvs::ServiceKey& key, const Endpoint& server) = 0;
 };
 

@@ -172,9 +172,7 @@ TEST_F(EngineTest, SingleFailuresAreLoggedOnDemand) {
 
 TEST_F(EngineTest, AnAttemptThatCouldNotBeMadeChangesNothing) {
   load(model_of({real_server(web1)}));
-  const auto log = log_of([&] {
-    answer(web1, {OutcomeKind::not_tried, 0, "bind to 192.0.2.7:0: Cannot assign requested address"});
-  });
+  const auto log = log_of([&] { answer(web1, {OutcomeKind::not_tried, 0, "bind to 192.0.2.7:0: Cannot assign requested address"}); });
   EXPECT_THAT(log, HasSubstr("TCP socket: bind to 192.0.2.7:0: Cannot assign requested address. Rescheduling."));
   EXPECT_THAT(table(), ElementsAre(web1));
   EXPECT_EQ(status().servers[0].checkers[0].runs, 0u);
@@ -325,8 +323,7 @@ TEST_F(ScriptTest, OmegaRunsTheDownScriptsAtTheEnd) {
   make();
   model.virtual_servers[0].omega = true;
   load(model);
-  EXPECT_THAT(log_of([&] { engine_->stop(); }),
-              HasSubstr("Shutting down service [10.0.0.1]:tcp:80 from VS [192.0.2.10]:tcp:80"));
+  EXPECT_THAT(log_of([&] { engine_->stop(); }), HasSubstr("Shutting down service [10.0.0.1]:tcp:80 from VS [192.0.2.10]:tcp:80"));
   expect_notes("down\n");
 }
 
@@ -371,10 +368,7 @@ TEST_F(ReloadTest, AChangedCheckerPutsADownServerBackUntilItFails) {
   answer(web1, refused);
   auto server = real_server(web1, 5);
   server.checkers[0].connection.connect_timeout = 1s;
-  EXPECT_THAT(log_of([&] {
-                load(model_of({server, real_server(web2)}));
-              }),
-              HasSubstr("Adding service [10.0.0.1]:tcp:80 to VS"));
+  EXPECT_THAT(log_of([&] { load(model_of({server, real_server(web2)})); }), HasSubstr("Adding service [10.0.0.1]:tcp:80 to VS"));
   EXPECT_THAT(table(), ElementsAre(web2, web1));
   answer(web1, refused);  // retries do not count before it was seen up
   EXPECT_THAT(table(), ElementsAre(web2));
@@ -405,8 +399,7 @@ TEST_F(ReloadTest, ABrokenConfigurationLeavesTheRunningOneAlone) {
   broken.virtual_servers[0].real_servers[0].checkers[0].check = conf::HttpCheck{};
   const auto prepared = engine_->prepare(broken);
   ASSERT_FALSE(prepared.ok());
-  EXPECT_EQ(prepared.error().message,
-            "virtual server [192.0.2.10]:tcp:80: HTTP_GET of real server [10.0.0.2]:tcp:80 has no url");
+  EXPECT_EQ(prepared.error().message, "virtual server [192.0.2.10]:tcp:80: HTTP_GET of real server [10.0.0.2]:tcp:80 has no url");
   engine_->abort();
   answer(web1, refused);
   EXPECT_THAT(table(), IsEmpty());

@@ -25,9 +25,7 @@ class Checker {
 constexpr bool good = true;
 constexpr bool bad = false;
 
-HealthPolicy tcp(unsigned retry) {
-  return {.retry = retry, .delay_loop = 6s, .delay_before_retry = 1s, .urls = 0, .fast_recovery = false};
-}
+HealthPolicy tcp(unsigned retry) { return {.retry = retry, .delay_loop = 6s, .delay_before_retry = 1s, .urls = 0, .fast_recovery = false}; }
 HealthPolicy http(unsigned urls, unsigned retry = 1) {
   return {.retry = retry, .delay_loop = 6s, .delay_before_retry = 3s, .urls = urls, .fast_recovery = false};
 }

@@ -149,9 +149,7 @@ class RequestTest : public ProbeTest {
     return requests.at(0);
   }
   // What request_of() must be: the address of its server stands for HOST.
-  static std::string with_host(std::string request, const std::string& host) {
-    return request.replace(request.find("HOST"), 4, host);
-  }
+  static std::string with_host(std::string request, const std::string& host) { return request.replace(request.find("HOST"), 4, host); }
   std::string endpoint_;
 };
 
@@ -159,26 +157,21 @@ TEST_F(RequestTest, IsKeepaliveds10ByDefault) {
   conf::HttpUrl url;
   url.path = "/a/../b?c=d e";
   const auto request = request_of(http(url));
-  EXPECT_EQ(request,
-            with_host("GET /a/../b?c=d e HTTP/1.0\r\nHost: HOST\r\nUser-Agent: KeepAliveClient\r\n\r\n", endpoint_));
+  EXPECT_EQ(request, with_host("GET /a/../b?c=d e HTTP/1.0\r\nHost: HOST\r\nUser-Agent: KeepAliveClient\r\n\r\n", endpoint_));
 }
 
 TEST_F(RequestTest, With10CAsksToClose) {
   auto checker = http();
   std::get<conf::HttpCheck>(checker.check).protocol = conf::HttpProtocol::http_1_0_close;
   const auto request = request_of(checker);
-  EXPECT_EQ(
-      request,
-      with_host("GET / HTTP/1.0\r\nHost: HOST\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\n\r\n", endpoint_));
+  EXPECT_EQ(request, with_host("GET / HTTP/1.0\r\nHost: HOST\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\n\r\n", endpoint_));
 }
 
 TEST_F(RequestTest, With11AsksToCloseAsWell) {
   auto checker = http();
   std::get<conf::HttpCheck>(checker.check).protocol = conf::HttpProtocol::http_1_1;
   const auto request = request_of(checker);
-  EXPECT_EQ(
-      request,
-      with_host("GET / HTTP/1.1\r\nHost: HOST\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\n\r\n", endpoint_));
+  EXPECT_EQ(request, with_host("GET / HTTP/1.1\r\nHost: HOST\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\n\r\n", endpoint_));
 }
 
 TEST_F(RequestTest, HostIsTheUrlsVirtualhostThenTheCheckersThenTheAddress) {
@@ -206,8 +199,7 @@ class AnswerTest : public ProbeTest {
     TestServer server(TestServer::answering(std::move(answer)));
     return attempt(checker, server.endpoint());
   }
-  Outcome judged(const conf::Checker& checker, TestServer::Behaviour behaviour,
-                 TestServer::Kind kind = TestServer::Kind::plain) {
+  Outcome judged(const conf::Checker& checker, TestServer::Behaviour behaviour, TestServer::Kind kind = TestServer::Kind::plain) {
     TestServer server(std::move(behaviour), kind);
     return attempt(checker, server.endpoint());
   }
@@ -220,8 +212,7 @@ TEST_F(AnswerTest, AnyStatusOf2xxIsGoodByDefault) {
 }
 
 TEST_F(AnswerTest, RedirectsAreNotFollowed) {
-  EXPECT_EQ(judged(http(), "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n").str(),
-            "bad status 302");
+  EXPECT_EQ(judged(http(), "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n").str(), "bad status 302");
 }
 
 TEST_F(AnswerTest, TheConfiguredStatusesReplaceTheDefault) {
@@ -271,13 +262,11 @@ TEST_F(AnswerTest, AResetInTheMiddle) {
 TEST_F(AnswerTest, Garbage) {
   EXPECT_EQ(judged(http(), "SSH-2.0-OpenSSH_9.2\r\n").kind, OutcomeKind::bad_answer);
   EXPECT_EQ(judged(http(), std::string("\0\1\2\3\r\n\r\n", 8)).kind, OutcomeKind::bad_answer);
-  EXPECT_EQ(judged(http(), "HTTP/1.0 200 OK\r\nX: " + std::string(400'000, 'x') + "\r\n\r\n").kind,
-            OutcomeKind::bad_answer);
+  EXPECT_EQ(judged(http(), "HTTP/1.0 200 OK\r\nX: " + std::string(400'000, 'x') + "\r\n\r\n").kind, OutcomeKind::bad_answer);
 }
 
 TEST_F(AnswerTest, ASilentServerTimesOutWhileReading) {
-  EXPECT_EQ(judged(http({}, 50ms), [](Connection& c) { c.read_request(), c.wait_for_close(); }).kind,
-            OutcomeKind::read_timeout);
+  EXPECT_EQ(judged(http({}, 50ms), [](Connection& c) { c.read_request(), c.wait_for_close(); }).kind, OutcomeKind::read_timeout);
 }
 
 TEST_F(AnswerTest, AServerThatStopsInTheMiddleTimesOutWhileReading) {
@@ -339,28 +328,24 @@ TEST_F(AnswerTest, EachUrlIsAnAttemptOfItsOwn) {
 // ---- SSL_GET ----
 
 TEST_F(AnswerTest, CertificatesAreNotVerified) {
+  EXPECT_EQ(judged(https(with_digest("hello")), TestServer::answering("HTTP/1.0 200 OK\r\n\r\nhello"), TestServer::Kind::tls).str(),
+            "good (status 200)");
+}
+
+TEST_F(AnswerTest, TlsThatEndsWithoutCloseNotifyJustEnds) {
   EXPECT_EQ(
-      judged(https(with_digest("hello")), TestServer::answering("HTTP/1.0 200 OK\r\n\r\nhello"), TestServer::Kind::tls)
+      judged(https(with_digest("hello")), TestServer::answering("HTTP/1.0 200 OK\r\n\r\nhello"), TestServer::Kind::tls_without_close_notify)
           .str(),
       "good (status 200)");
 }
 
-TEST_F(AnswerTest, TlsThatEndsWithoutCloseNotifyJustEnds) {
-  EXPECT_EQ(judged(https(with_digest("hello")), TestServer::answering("HTTP/1.0 200 OK\r\n\r\nhello"),
-                   TestServer::Kind::tls_without_close_notify)
-                .str(),
-            "good (status 200)");
-}
-
 TEST_F(AnswerTest, APlainServerFailsTheHandshake) {
-  EXPECT_EQ(
-      judged(https(), TestServer::Behaviour([](Connection& c) { c.write("HTTP/1.0 400 Bad Request\r\n\r\n"); })).kind,
-      OutcomeKind::tls_failed);
+  EXPECT_EQ(judged(https(), TestServer::Behaviour([](Connection& c) { c.write("HTTP/1.0 400 Bad Request\r\n\r\n"); })).kind,
+            OutcomeKind::tls_failed);
 }
 
 TEST_F(AnswerTest, AHandshakeThatIsNotAnsweredTimesOutWhileConnecting) {
-  EXPECT_EQ(judged(https({}, 100ms), TestServer::Behaviour([](Connection& c) { c.wait_for_close(); })).kind,
-            OutcomeKind::connect_timeout);
+  EXPECT_EQ(judged(https({}, 100ms), TestServer::Behaviour([](Connection& c) { c.wait_for_close(); })).kind, OutcomeKind::connect_timeout);
 }
 
 // ---- many at once ----

@@ -24,8 +24,8 @@ Compiled compiled(const std::string& text, Options options = {}) {
 }
 
 std::string instance(const std::string& inside, const std::string& name = "VI_1", int vrid = 51) {
-  return "vrrp_instance " + name + " {\n interface eth0\n virtual_router_id " + std::to_string(vrid) +
-         "\n virtual_ipaddress {\n 192.0.2." + std::to_string(vrid) + "/24\n }\n" + inside + "}\n";
+  return "vrrp_instance " + name + " {\n interface eth0\n virtual_router_id " + std::to_string(vrid) + "\n virtual_ipaddress {\n 192.0.2." +
+         std::to_string(vrid) + "/24\n }\n" + inside + "}\n";
 }
 
 VrrpInstance the_instance(const std::string& inside, const std::string& before = {}) {
@@ -35,18 +35,16 @@ VrrpInstance the_instance(const std::string& inside, const std::string& before =
 }
 
 std::string server(const std::string& inside, const std::string& real = {}) {
-  return "virtual_server 192.0.2.10 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n" + inside +
-         " real_server 198.51.100.1 8080 {\n" + real + " }\n}\n";
+  return "virtual_server 192.0.2.10 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n" + inside + " real_server 198.51.100.1 8080 {\n" +
+         real + " }\n}\n";
 }
 
 // ---- text
 
 TEST(Text, BracesMayStandAnywhere) {
   const std::string expected = print(compiled(instance("")).model);
-  EXPECT_EQ(
-      print(compiled("vrrp_instance VI_1\n\n{\ninterface eth0\nvirtual_router_id 51\nvirtual_ipaddress{192.0.2.51/24}}")
-                .model),
-      expected);
+  EXPECT_EQ(print(compiled("vrrp_instance VI_1\n\n{\ninterface eth0\nvirtual_router_id 51\nvirtual_ipaddress{192.0.2.51/24}}").model),
+            expected);
   EXPECT_EQ(print(compiled("vrrp_instance VI_1 { interface eth0 # lan\n\tvirtual_router_id \"51\" ! note\r\n "
                            "virtual_ipaddress\n # here\n {\n192.0.2.51/24\n} }\n")
                       .model),
@@ -68,8 +66,8 @@ TEST(Text, DefinitionsAreReplacedAlsoInsideEachOther) {
 }
 
 TEST(Text, LinesOfAnotherNodeDoNotCount) {
-  const std::string text = instance("@high priority 200\n@low priority 50\n@^low nopreempt\n") +
-                           "@low vrrp_instance other {\n interface eth1\n}\n";
+  const std::string text =
+      instance("@high priority 200\n@low priority 50\n@^low nopreempt\n") + "@low vrrp_instance other {\n interface eth1\n}\n";
   Options options;
   options.config_id = "high";
   const Compiled high = compiled(text, options);
@@ -77,8 +75,7 @@ TEST(Text, LinesOfAnotherNodeDoNotCount) {
   EXPECT_EQ(high.model.vrrp_instances[0].priority, 200);
   EXPECT_TRUE(high.model.vrrp_instances[0].nopreempt);
   options.config_id = "low";
-  EXPECT_THAT(compile_text("/k", text, options).diagnostics.render(),
-              HasSubstr("vrrp_instance other needs a virtual_router_id"));
+  EXPECT_THAT(compile_text("/k", text, options).diagnostics.render(), HasSubstr("vrrp_instance other needs a virtual_router_id"));
 }
 
 // ---- VRRP
@@ -111,17 +108,14 @@ TEST(Authentication, BelongsToVersion2) {
   const auto pass = the_instance("authentication {\n auth_type PASS\n auth_pass 1111\n}\n").authentication;
   EXPECT_EQ(pass.type, AuthType::pass);
   EXPECT_EQ(pass.data, (std::array<std::uint8_t, 8>{'1', '1', '1', '1'}));
-  EXPECT_EQ(the_instance("version 3\nauthentication {\n auth_type PASS\n auth_pass 1111\n}\n").authentication,
-            Authentication{});
-  EXPECT_EQ(the_instance("authentication {\n auth_type PASS\n auth_pass 123456789\n}\n").authentication.data.back(),
-            '8');
+  EXPECT_EQ(the_instance("version 3\nauthentication {\n auth_type PASS\n auth_pass 1111\n}\n").authentication, Authentication{});
+  EXPECT_EQ(the_instance("authentication {\n auth_type PASS\n auth_pass 123456789\n}\n").authentication.data.back(), '8');
 }
 
 TEST(Garp, InstanceThenGlobalThenDefault) {
   EXPECT_EQ(the_instance("").garp, GarpSettings{});
-  const auto garp = the_instance("garp_master_repeat 7\n",
-                                 "global_defs {\n vrrp_garp_master_delay 9\n vrrp_garp_master_repeat 2\n}\n")
-                        .garp;
+  const auto garp =
+      the_instance("garp_master_repeat 7\n", "global_defs {\n vrrp_garp_master_delay 9\n vrrp_garp_master_repeat 2\n}\n").garp;
   EXPECT_EQ(garp.repeat, 7u);
   EXPECT_EQ(garp.delay, 9s);
   EXPECT_EQ(garp.lower_prio_repeat, 7u) << "follows the instance's own";
@@ -129,8 +123,7 @@ TEST(Garp, InstanceThenGlobalThenDefault) {
 }
 
 TEST(Addresses, OptionsAndFamilies) {
-  const auto i =
-      the_instance("virtual_ipaddress_excluded {\n 192.0.2.99 dev eth1 label eth1:9 scope link brd + no_track\n}\n");
+  const auto i = the_instance("virtual_ipaddress_excluded {\n 192.0.2.99 dev eth1 label eth1:9 scope link brd + no_track\n}\n");
   ASSERT_THAT(i.excluded_addresses, SizeIs(1));
   const VirtualAddress& a = i.excluded_addresses[0];
   EXPECT_EQ(a.prefix.length, 32);
@@ -149,8 +142,7 @@ TEST(Addresses, OptionsAndFamilies) {
 TEST(Addresses, WhatDoesNotFitInAnAdvertIsExcluded) {
   std::string many;
   for (int i = 0; i < 300; ++i) many += "10.0." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) + "\n";
-  const Compiled c =
-      compiled("vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n" + many + "}\n}\n");
+  const Compiled c = compiled("vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n" + many + "}\n}\n");
   EXPECT_THAT(c.model.vrrp_instances[0].addresses, SizeIs(255));
   EXPECT_THAT(c.model.vrrp_instances[0].excluded_addresses, SizeIs(45));
 }
@@ -159,8 +151,8 @@ const char* const script =
     "vrrp_script chk {\n script \"/bin/chk 'two words'\" nobody\n interval 0.5\n weight -20\n user nobody users\n}\n";
 
 TEST(Scripts, ReferencesTakeTheScriptsWeightUnlessTheySayTheirOwn) {
-  const Compiled c = compiled(script + instance("track_script {\n chk\n}\n") +
-                              instance("track_script {\n chk weight 5 reverse\n}\n", "VI_2", 52));
+  const Compiled c =
+      compiled(script + instance("track_script {\n chk\n}\n") + instance("track_script {\n chk weight 5 reverse\n}\n", "VI_2", 52));
   ASSERT_THAT(c.model.vrrp_scripts, SizeIs(1));
   EXPECT_EQ(c.model.vrrp_scripts[0].script.words, (std::vector<std::string>{"/bin/chk", "two words"}));
   EXPECT_EQ(c.model.vrrp_scripts[0].script.group, "users");
@@ -191,15 +183,13 @@ TEST(SyncGroup, WeightsOfMembersDoNotCountUnlessAllowed) {
   const Compiled strict = compiled(members + "vrrp_sync_group G {\n group {\n VI_1\n VI_2\n }\n}\n");
   EXPECT_THAT(strict.model.vrrp_instances[0].track_scripts, IsEmpty());
   EXPECT_EQ(strict.model.vrrp_instances[0].track_interfaces, (std::vector<Track>{{"eth1", 0, false}}));
-  const Compiled allowed =
-      compiled(members + "vrrp_sync_group G {\n sync_group_tracking_weight\n group {\n VI_1\n VI_2\n }\n}\n");
+  const Compiled allowed = compiled(members + "vrrp_sync_group G {\n sync_group_tracking_weight\n group {\n VI_1\n VI_2\n }\n}\n");
   EXPECT_THAT(allowed.model.vrrp_instances[0].track_scripts, SizeIs(1));
 }
 
 TEST(SyncGroup, AnInstanceBelongsToOne) {
-  const Compiled c =
-      compiled(instance("") + instance("", "VI_2", 52) +
-               "vrrp_sync_group G {\n group {\n VI_1\n VI_2\n }\n}\nvrrp_sync_group H {\n group {\n VI_2\n}\n}\n");
+  const Compiled c = compiled(instance("") + instance("", "VI_2", 52) +
+                              "vrrp_sync_group G {\n group {\n VI_1\n VI_2\n }\n}\nvrrp_sync_group H {\n group {\n VI_2\n}\n}\n");
   ASSERT_THAT(c.model.vrrp_sync_groups, SizeIs(1));
   EXPECT_EQ(c.model.vrrp_sync_groups[0].members, (std::vector<std::string>{"VI_1", "VI_2"}));
 }
@@ -223,8 +213,7 @@ TEST(Checker, InheritsFromRealServerVirtualServerAndGlobal) {
 }
 
 TEST(Checker, TypesHaveTheirOwnDefaults) {
-  const Compiled c =
-      compiled(server("", " TCP_CHECK {\n }\n SSL_GET {\n url {\n path /\n status_code 200 300-399\n }\n }\n"));
+  const Compiled c = compiled(server("", " TCP_CHECK {\n }\n SSL_GET {\n url {\n path /\n status_code 200 300-399\n }\n }\n"));
   const RealServer& r = c.model.virtual_servers[0].real_servers[0];
   EXPECT_EQ(r.checkers[0].schedule, CheckSchedule{});
   EXPECT_EQ(r.checkers[1].schedule.delay_before_retry, 3s);
@@ -269,8 +258,7 @@ TEST(VirtualServer, QuorumIsNoMoreThanTheServersWeigh) {
 
 TEST(VirtualServer, SorryServer) {
   const VirtualServer v =
-      compiled(server(" sorry_server 198.51.100.9 81\n sorry_server_inhibit\n inhibit_on_failure\n"))
-          .model.virtual_servers[0];
+      compiled(server(" sorry_server 198.51.100.9 81\n sorry_server_inhibit\n inhibit_on_failure\n")).model.virtual_servers[0];
   ASSERT_TRUE(v.sorry_server);
   EXPECT_EQ(v.sorry_server->endpoint.str(), "198.51.100.9:81");
   EXPECT_TRUE(v.sorry_server->inhibit);
@@ -294,9 +282,8 @@ TEST(Xdirector, BlockOfItsOwnOrFileOfItsOwn) {
 }
 
 TEST(Diagnostics, AKeywordWithoutEffectIsReportedOnce) {
-  const Compiled c =
-      compiled(server("", " MISC_CHECK {\n misc_path /bin/true\n }\n") + "global_defs {\n smtp_server localhost\n}\n" +
-               instance("use_vmac\n") + instance("use_vmac\n", "VI_2", 52));
+  const Compiled c = compiled(server("", " MISC_CHECK {\n misc_path /bin/true\n }\n") + "global_defs {\n smtp_server localhost\n}\n" +
+                              instance("use_vmac\n") + instance("use_vmac\n", "VI_2", 52));
   const std::string said = c.diagnostics.render();
   EXPECT_THAT(said, HasSubstr("accepted, not in effect yet: MISC_CHECK"));
   EXPECT_EQ(said.find("misc_path"), std::string::npos);

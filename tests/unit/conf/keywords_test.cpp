@@ -11,8 +11,7 @@ namespace {
 
 TEST(Keywords, EachIsListedOnceInItsBlock) {
   std::set<std::pair<Block, std::string_view>> seen;
-  for (const Keyword& k : keywords())
-    EXPECT_TRUE(seen.emplace(k.block, k.name).second) << info(k.block).path << "/" << k.name;
+  for (const Keyword& k : keywords()) EXPECT_TRUE(seen.emplace(k.block, k.name).second) << info(k.block).path << "/" << k.name;
 }
 
 TEST(Keywords, EachSaysWhatItIsFor) {

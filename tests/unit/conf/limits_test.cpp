@@ -40,14 +40,11 @@ TEST(Limits, DefinitionsThatContainThemselves) {
   EXPECT_THAT(said_of("$A=${A} ${A}\n$A\n"), HasSubstr("k.conf:2:1: error:"));
   // Each level doubles the text: 2^40 words if nobody stops it.
   std::string bomb = "$A0=x\n";
-  for (int i = 1; i <= 40; ++i)
-    bomb += "$A" + std::to_string(i) + "=${A" + std::to_string(i - 1) + "} ${A" + std::to_string(i - 1) + "}\n";
+  for (int i = 1; i <= 40; ++i) bomb += "$A" + std::to_string(i) + "=${A" + std::to_string(i - 1) + "} ${A" + std::to_string(i - 1) + "}\n";
   said_of(bomb + "global_defs {\n router_id $A40\n}\n");
 }
 
-TEST(Limits, AFileThatIncludesItself) {
-  EXPECT_THAT(said_of("include /k.conf\n"), HasSubstr("error: k.conf includes itself"));
-}
+TEST(Limits, AFileThatIncludesItself) { EXPECT_THAT(said_of("include /k.conf\n"), HasSubstr("error: k.conf includes itself")); }
 
 TEST(Limits, AHundredThousandMistakes) {
   std::string text;

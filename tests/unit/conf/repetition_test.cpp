@@ -14,8 +14,7 @@ Compiled with_addresses(const std::string& lines, const std::string& before = ""
   Options options;
   options.config_id = id;
   return compile_text("/keepalived.conf",
-                      before + "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n" + lines +
-                          "\n }\n}\n",
+                      before + "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n" + lines + "\n }\n}\n",
                       options);
 }
 
@@ -30,8 +29,7 @@ TEST(Repetition, SequenceCountsFromOne) {
 }
 
 TEST(Repetition, SequenceHasFirstStepAndLast) {
-  EXPECT_THAT(addresses(with_addresses("~SEQ(n, 10, 5, 20) 10.0.0.${n}/24")),
-              ElementsAre("10.0.0.10", "10.0.0.15", "10.0.0.20"));
+  EXPECT_THAT(addresses(with_addresses("~SEQ(n, 10, 5, 20) 10.0.0.${n}/24")), ElementsAre("10.0.0.10", "10.0.0.15", "10.0.0.20"));
   EXPECT_THAT(addresses(with_addresses("~SEQ(n, 3, 1) 10.0.0.$n")), ElementsAre("10.0.0.3", "10.0.0.2", "10.0.0.1"));
 }
 
@@ -41,8 +39,7 @@ TEST(Repetition, SequencesNestAndTakeDefinitions) {
 }
 
 TEST(Repetition, SequenceMayBeHexadecimal) {
-  EXPECT_THAT(addresses(with_addresses("~SEQx(n, 9, 11) 2001:db8::$n")),
-              ElementsAre("2001:db8::9", "2001:db8::a", "2001:db8::b"));
+  EXPECT_THAT(addresses(with_addresses("~SEQx(n, 9, 11) 2001:db8::$n")), ElementsAre("2001:db8::9", "2001:db8::a", "2001:db8::b"));
 }
 
 TEST(Repetition, ListHasValuesOrTuples) {

@@ -32,21 +32,20 @@ std::vector<std::string> services(const Compiled& c) {
 TEST(ServerGroup, AddressesRangesNetworksAndMarksBecomeServices) {
   const Compiled c = compiled(server("NAT", " real_server 10.1.0.6 8080 {\n }\n") +
                               "virtual_server_group G {\n 10.0.0.1 80\n 10.0.0.3-5 81\n 10.0.1.8/31 82\n fwmark 7\n}\n");
-  EXPECT_THAT(services(c), ElementsAre("10.0.0.1:80/tcp", "10.0.0.3:81/tcp", "10.0.0.4:81/tcp", "10.0.0.5:81/tcp",
-                                       "10.0.1.8:82/tcp", "10.0.1.9:82/tcp", "FWM 7"));
+  EXPECT_THAT(services(c), ElementsAre("10.0.0.1:80/tcp", "10.0.0.3:81/tcp", "10.0.0.4:81/tcp", "10.0.0.5:81/tcp", "10.0.1.8:82/tcp",
+                                       "10.0.1.9:82/tcp", "FWM 7"));
   for (const VirtualServer& v : c.model.virtual_servers) EXPECT_EQ(v.group, "G");
 }
 
 TEST(ServerGroup, SixteenBitsOfIpv6CountUp) {
   const Compiled c =
       compiled(server("NAT", " real_server 2001:db8::99 80 {\n }\n") + "virtual_server_group G {\n 2001:db8::fe-101 80\n}\n");
-  EXPECT_THAT(services(c), ElementsAre("[2001:db8::fe]:80/tcp", "[2001:db8::ff]:80/tcp", "[2001:db8::100]:80/tcp",
-                                       "[2001:db8::101]:80/tcp"));
+  EXPECT_THAT(services(c),
+              ElementsAre("[2001:db8::fe]:80/tcp", "[2001:db8::ff]:80/tcp", "[2001:db8::100]:80/tcp", "[2001:db8::101]:80/tcp"));
 }
 
 TEST(ServerGroup, RealServerWithoutPortTakesTheMembersPort) {
-  const Compiled c =
-      compiled("virtual_server_group G {\n 10.0.0.1 80\n 10.0.0.1 443\n}\n" + server("DR", " real_server 10.1.0.6 {\n }\n"));
+  const Compiled c = compiled("virtual_server_group G {\n 10.0.0.1 80\n 10.0.0.1 443\n}\n" + server("DR", " real_server 10.1.0.6 {\n }\n"));
   ASSERT_EQ(c.model.virtual_servers.size(), 2u);
   EXPECT_EQ(c.model.virtual_servers[0].real_servers.at(0).endpoint.port, 80);
   EXPECT_EQ(c.model.virtual_servers[1].real_servers.at(0).endpoint.port, 443);

@@ -76,8 +76,7 @@ TEST_F(Disk, OnlyRegularFilesThatAreNotProgramsAreRead) {
   ASSERT_EQ(mkfifo((folder_ / "fifo").c_str(), 0600), 0);
   write("program", "#!/bin/sh\n");
   std::filesystem::permissions(folder_ / "program", std::filesystem::perms::owner_all);
-  write("keepalived.conf",
-        "include fifo\ninclude program\ninclude /dev/zero\ninclude .\nglobal_defs {\n router_id still_read\n}\n");
+  write("keepalived.conf", "include fifo\ninclude program\ninclude /dev/zero\ninclude .\nglobal_defs {\n router_id still_read\n}\n");
   const Compiled c = compiled("keepalived.conf");
   const std::string said = c.diagnostics.render();
   EXPECT_THAT(said, HasSubstr("fifo: not a regular file"));
@@ -92,8 +91,7 @@ TEST(Bundle, DamagedOnesAreRefused) {
   sources.patterns.push_back({"/a*", {"/a"}});
   const std::string whole = serialize(sources);
   EXPECT_EQ(*parse_bundle(whole), sources);
-  for (std::size_t length = 0; length < whole.size(); ++length)
-    EXPECT_FALSE(parse_bundle(whole.substr(0, length)).ok()) << length;
+  for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_FALSE(parse_bundle(whole.substr(0, length)).ok()) << length;
   EXPECT_FALSE(parse_bundle(whole + "x").ok());
 }
 

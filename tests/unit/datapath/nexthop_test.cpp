@@ -13,10 +13,10 @@ class NextHopsTest : public testing::Test {
  protected:
   void SetUp() override { eth0 = kernel.add_link("eth0"); }
   void start() {
-    hops = std::make_unique<NextHops>(loop, kernel,
-                                      NextHops::Sink{[this] { return wanted; },
-                                                     [this](const IpAddress& a, const std::optional<Hop>& h) { told[a] = h, ++tellings; },
-                                                     [](int, std::uint32_t) {}});
+    hops = std::make_unique<NextHops>(
+        loop, kernel,
+        NextHops::Sink{[this] { return wanted; }, [this](const IpAddress& a, const std::optional<Hop>& h) { told[a] = h, ++tellings; },
+                       [](int, std::uint32_t) {}});
     hops->update();
   }
   void settle() {

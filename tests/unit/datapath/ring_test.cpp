@@ -53,8 +53,10 @@ class WrrOracle {
     }
     step_ = divisor != 0 ? divisor : 1;
     top_ = max - (step_ - 1);
-    if (threshold_ > top_ || threshold_ == 0) threshold_ = top_;
-    else if (step_ > 1) threshold_ = threshold_ / step_ * step_ + 1;
+    if (threshold_ > top_ || threshold_ == 0)
+      threshold_ = top_;
+    else if (step_ > 1)
+      threshold_ = threshold_ / step_ * step_ + 1;
   }
   std::uint32_t serve() {
     for (;;) {
@@ -100,9 +102,11 @@ TEST(RoundRobin, GoesOnBehindTheServerThatLeft) {
 TEST(RoundRobin, NobodyLeftIsAnEmptyRing) { EXPECT_TRUE(ring_of(Scheduler::rr, added({0, 0})).slots.empty()); }
 
 TEST(WeightedRoundRobin, EqualsIpvsFromTheFirstConnectionOn) {
-  for (const auto& weights : std::vector<std::vector<std::uint32_t>>{{1}, {3, 2, 1}, {1, 2, 3}, {4, 2}, {5, 0, 1}, {10, 20, 30}, {7, 7, 7}, {1, 100}}) {
+  for (const auto& weights :
+       std::vector<std::vector<std::uint32_t>>{{1}, {3, 2, 1}, {1, 2, 3}, {4, 2}, {5, 0, 1}, {10, 20, 30}, {7, 7, 7}, {1, 100}}) {
     WrrOracle oracle;
-    for (std::size_t n = 1; n <= weights.size(); ++n) oracle.change(added({weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(n)}));
+    for (std::size_t n = 1; n <= weights.size(); ++n)
+      oracle.change(added({weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(n)}));
     Ring ring = ring_of(Scheduler::wrr, added(weights));
     for (int i = 0; i < 300; ++i) ASSERT_EQ(serve(ring, 1)[0], oracle.serve()) << "turn " << i << " of " << testing::PrintToString(weights);
   }

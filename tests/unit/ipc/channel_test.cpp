@@ -54,8 +54,10 @@ class ChannelTest : public ::testing::Test {
 TEST_F(ChannelTest, MessagesArriveWholeAndInOrder) {
   auto pair = socket_pair();
   std::vector<std::string> heard;
-  Channel left(loop, std::move(pair->first), [](Message) {}, [](const std::string&) {});
-  Channel right(loop, std::move(pair->second), [&](Message message) { heard.push_back(message.text); }, [](const std::string&) {});
+  Channel left(
+      loop, std::move(pair->first), [](Message) {}, [](const std::string&) {});
+  Channel right(
+      loop, std::move(pair->second), [&](Message message) { heard.push_back(message.text); }, [](const std::string&) {});
   left.send("one");
   left.send("");
   left.send("three");
@@ -78,8 +80,10 @@ TEST_F(ChannelTest, AMessageInPiecesIsDeliveredOnceAndOnlyWhenComplete) {
 TEST_F(ChannelTest, AMessageLargerThanTheSocketBufferIsSentFromTheLoop) {
   auto pair = socket_pair();
   std::string heard;
-  Channel left(loop, std::move(pair->first), [](Message) {}, [](const std::string&) {});
-  Channel right(loop, std::move(pair->second), [&](Message message) { heard = message.text; }, [](const std::string&) {});
+  Channel left(
+      loop, std::move(pair->first), [](Message) {}, [](const std::string&) {});
+  Channel right(
+      loop, std::move(pair->second), [&](Message message) { heard = message.text; }, [](const std::string&) {});
   const std::string large(8 << 20, 'x');
   left.send(large);
   EXPECT_FALSE(left.idle());
@@ -91,8 +95,10 @@ TEST_F(ChannelTest, AMessageLargerThanTheSocketBufferIsSentFromTheLoop) {
 TEST_F(ChannelTest, ADescriptorBelongsToItsOwnMessage) {
   auto pair = socket_pair();
   std::vector<Message> heard;
-  Channel left(loop, std::move(pair->first), [](Message) {}, [](const std::string&) {});
-  Channel right(loop, std::move(pair->second), [&](Message message) { heard.push_back(std::move(message)); }, [](const std::string&) {});
+  Channel left(
+      loop, std::move(pair->first), [](Message) {}, [](const std::string&) {});
+  Channel right(
+      loop, std::move(pair->second), [&](Message message) { heard.push_back(std::move(message)); }, [](const std::string&) {});
   Fd memory(::memfd_create("test", MFD_CLOEXEC));
   ASSERT_EQ(::write(memory.get(), "bundle", 6), 6);
   left.send("before");

@@ -23,9 +23,7 @@ Message message() {
 
 nlattr* attribute(const Message& msg, int type) { return nlmsg_find_attr(nlmsg_hdr(msg.get()), GENL_HDRLEN, type); }
 
-lvs::ServiceKey key(const char* address, std::uint16_t port) {
-  return {*IpAddress::parse(address), port, lvs::Protocol::tcp};
-}
+lvs::ServiceKey key(const char* address, std::uint16_t port) { return {*IpAddress::parse(address), port, lvs::Protocol::tcp}; }
 
 std::pair<lvs::ServiceKey, lvs::Service> through_the_wire(const lvs::ServiceKey& key, const lvs::Service& service) {
   const auto msg = message();

@@ -54,7 +54,8 @@ class Kernel : public ::testing::Test {
   }
   template <typename Kind>
   std::size_t count() const {
-    return static_cast<std::size_t>(std::count_if(changes.begin(), changes.end(), [](const Change& c) { return std::holds_alternative<Kind>(c); }));
+    return static_cast<std::size_t>(
+        std::count_if(changes.begin(), changes.end(), [](const Change& c) { return std::holds_alternative<Kind>(c); }));
   }
 
   Loop loop;

@@ -35,14 +35,12 @@ struct Tables {
 };
 
 TEST(EngineChoice, SaysInWordsWhoServes) {
-  const std::optional<std::string> yes, no_wlc = "wlc is not in the packet path yet",
-                                        no_ipvs = "this kernel has no IPVS";
+  const std::optional<std::string> yes, no_wlc = "wlc is not in the packet path yet", no_ipvs = "this kernel has no IPVS";
   using conf::Engine;
   EXPECT_EQ(choose(Engine::automatic, yes, yes).str(), "served by xdp, ipvs behind it");
   EXPECT_EQ(choose(Engine::automatic, yes, no_ipvs).str(), "served by xdp");
   EXPECT_EQ(choose(Engine::automatic, no_wlc, yes).str(), "served by ipvs only: wlc is not in the packet path yet");
-  EXPECT_EQ(choose(Engine::automatic, no_wlc, no_ipvs).str(),
-            "not served: wlc is not in the packet path yet; this kernel has no IPVS");
+  EXPECT_EQ(choose(Engine::automatic, no_wlc, no_ipvs).str(), "not served: wlc is not in the packet path yet; this kernel has no IPVS");
   EXPECT_EQ(choose(Engine::ipvs, no_wlc, yes).str(), "served by ipvs");
   EXPECT_EQ(choose(Engine::ipvs, yes, no_ipvs).str(), "not served: this kernel has no IPVS");
   EXPECT_EQ(choose(Engine::xdp, yes, yes).str(), "served by xdp");
@@ -172,8 +170,7 @@ TEST(Director, AServiceThatThePacketPathRefusesIsLeftToIpvsAndNotServedFromAnOld
   director.serve({{www, rr()}});
   t.xdp.full_for.insert(www);
   const auto report = director.serve({{www, with(lvs::Scheduler::rr, {web2})}});
-  EXPECT_EQ(report.serving.at(www).str(),
-            "served by ipvs only: put service 192.0.2.10:80/tcp: the table of rings is full");
+  EXPECT_EQ(report.serving.at(www).str(), "served by ipvs only: put service 192.0.2.10:80/tcp: the table of rings is full");
   EXPECT_TRUE(t.xdp.held.empty());
 }
 

@@ -39,12 +39,11 @@ std::vector<std::string> words(const std::vector<Step>& steps) {
 using Words = std::vector<std::string>;
 
 TEST(Plan, ANewServiceIsFollowedByItsDestinationsInTheirOrder) {
-  EXPECT_EQ(words(plan({{www, rr({web3, web1})}}, {}, {})),
-            (Words{
-                "add service 192.0.2.10:80/tcp: rr",
-                "add destination 10.0.0.3:80 to 192.0.2.10:80/tcp: NAT weight 1",
-                "add destination 10.0.0.1:80 to 192.0.2.10:80/tcp: NAT weight 1",
-            }));
+  EXPECT_EQ(words(plan({{www, rr({web3, web1})}}, {}, {})), (Words{
+                                                                "add service 192.0.2.10:80/tcp: rr",
+                                                                "add destination 10.0.0.3:80 to 192.0.2.10:80/tcp: NAT weight 1",
+                                                                "add destination 10.0.0.1:80 to 192.0.2.10:80/tcp: NAT weight 1",
+                                                            }));
 }
 
 TEST(Plan, WhatIsAsItShouldBeNeedsNoStep) {

@@ -48,8 +48,7 @@ std::vector<Captured> captured() {
   auto unicast = instance(3, 55, 1s, {"192.0.2.16"});
   unicast.unicast_peers = {ip("192.0.2.2")};
   return {
-      {"v2 PASS", pass, 150, "224.0.0.18", 1,
-       "45c0002c00010000ff70188dc0000201e00000122133960201016150c000020ac000020b3131313100000000"},
+      {"v2 PASS", pass, 150, "224.0.0.18", 1, "45c0002c00010000ff70188dc0000201e00000122133960201016150c000020ac000020b3131313100000000"},
       {"v2 PASS, released", pass, 0, "224.0.0.18", 11,
        "45c0002c000b0000ff701883c0000201e0000012213300020101f750c000020ac000020b3131313100000000"},
       {"v2", instance(2, 52, 3s, {"192.0.2.12"}), 100, "224.0.0.18", 1,
@@ -128,8 +127,7 @@ struct Breakable {
     message[6] = message[7] = 0;
     Bytes whole;
     if (advert.checksum == ChecksumForm::pseudo_header) {
-      for (const IpAddress& a : {carrier.source, carrier.destination})
-        whole.insert(whole.end(), a.data(), a.data() + 4);
+      for (const IpAddress& a : {carrier.source, carrier.destination}) whole.insert(whole.end(), a.data(), a.data() + 4);
       const auto size = static_cast<std::uint8_t>(message.size());
       whole.insert(whole.end(), {0, ip_protocol, 0, size});
     }
@@ -202,8 +200,7 @@ TEST(Malformed, AnIpHeaderThatLiesAboutLengthsIsNotFollowed) {
 TEST(Checksum, OfVersion3IsTakenInEveryFormAndTheFormIsNoted) {
   const auto good = instance(3, 51, 1s, {"192.0.2.10"});
   const Carrier carrier{ip("192.0.2.1"), ip("192.0.2.2"), 255};
-  for (const auto form :
-       {ChecksumForm::message_only, ChecksumForm::pseudo_header, ChecksumForm::multicast_pseudo_header}) {
+  for (const auto form : {ChecksumForm::message_only, ChecksumForm::pseudo_header, ChecksumForm::multicast_pseudo_header}) {
     Advert advert = advert_of(good, 100);
     advert.checksum = form;
     Bytes message(encoded_size(advert));

@@ -7,6 +7,7 @@
 namespace xd::vrrp {
 namespace {
 
+using test::World;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Each;
@@ -14,7 +15,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-using test::World;
 
 conf::VirtualAddress vip(const std::string& prefix) {
   conf::VirtualAddress address;
@@ -81,8 +81,7 @@ TEST_F(RouterLife, aBackupWaitsForTheMasterDownTimeAndThenTakesTheAddress) {
   world.pass(10ms);
   EXPECT_EQ(world.role("VI_1"), Role::master);
   EXPECT_TRUE(vip_is_there());
-  EXPECT_THAT(world.scripts.fired,
-              ElementsAre("/bin/true notify INSTANCE VI_1 BACKUP 100", "/bin/true notify INSTANCE VI_1 MASTER 100"));
+  EXPECT_THAT(world.scripts.fired, ElementsAre("/bin/true notify INSTANCE VI_1 BACKUP 100", "/bin/true notify INSTANCE VI_1 MASTER 100"));
 }
 
 TEST_F(RouterLife, aMasterSendsItsAdvertFirstThenFiveAnnouncementsAndFiveMoreAfterFiveSeconds) {
@@ -471,9 +470,8 @@ TEST_F(RouterGroups, becomeMasterTogetherAndTheGroupIsToldAfterItsMembers) {
   EXPECT_THAT(world.scripts.fired, IsEmpty()) << "a reload without a change is no news";
   world.hear(52, "198.51.100.2", 150);
   EXPECT_EQ(world.role("VI_1"), Role::backup);
-  EXPECT_THAT(world.scripts.fired,
-              ElementsAre("/bin/true notify INSTANCE VI_IN BACKUP 100", "/bin/true notify INSTANCE VI_1 BACKUP 100",
-                          "/bin/true group GROUP G1 BACKUP 0"));
+  EXPECT_THAT(world.scripts.fired, ElementsAre("/bin/true notify INSTANCE VI_IN BACKUP 100", "/bin/true notify INSTANCE VI_1 BACKUP 100",
+                                               "/bin/true group GROUP G1 BACKUP 0"));
   EXPECT_THAT(world.sent(), Not(Contains("advert 51 priority 0")));
 }
 

@@ -119,10 +119,13 @@ class KernelEngine : public ::testing::Test {
 TEST_F(KernelEngine, sendsTheAdvertsAndAnnouncementsOfKeepalivedByteForByte) {
   begin();
   ASSERT_TRUE(until([&] { return adverts().size() >= 2; }));
-  EXPECT_EQ(seen[0], test::bytes_of("01005e000012 323a1c0da49a 0800 45c0 00200001 0000ff70 d0900a09 0001e000 0012 31345a01 00327f8f 0a090067"));
-  const auto announcement = test::bytes_of("ffffffffffff 323a1c0da49a 0806 0001 0800 0604 0001 323a1c0da49a 0a090067 ffffffffffff 0a090067");
+  EXPECT_EQ(seen[0],
+            test::bytes_of("01005e000012 323a1c0da49a 0800 45c0 00200001 0000ff70 d0900a09 0001e000 0012 31345a01 00327f8f 0a090067"));
+  const auto announcement =
+      test::bytes_of("ffffffffffff 323a1c0da49a 0806 0001 0800 0604 0001 323a1c0da49a 0a090067 ffffffffffff 0a090067");
   for (int i = 1; i <= 5; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], announcement) << i;
-  EXPECT_EQ(adverts()[1], test::bytes_of("01005e000012 323a1c0da49a 0800 45c0 00200002 0000ff70 d08f0a09 0001e000 0012 31345a01 00327f8f 0a090067"));
+  EXPECT_EQ(adverts()[1],
+            test::bytes_of("01005e000012 323a1c0da49a 0800 45c0 00200002 0000ff70 d08f0a09 0001e000 0012 31345a01 00327f8f 0a090067"));
   EXPECT_TRUE(has_vip("10.9.0.103/24"));
   EXPECT_EQ(std::system("ip -4 -o addr show dev near label near:1 | grep -q 10.9.0.103/24"), 0) << "with its label";
 }

@@ -8,11 +8,9 @@ namespace xd::vrrp {
 namespace {
 
 TEST(Priority, APositiveWeightIsAddedWhileUpANegativeOneWhileDown) {
-  const std::vector<Tracked> both_up{{Fault::tracked_script, 20, false, true},
-                                     {Fault::tracked_script, -30, false, true}};
+  const std::vector<Tracked> both_up{{Fault::tracked_script, 20, false, true}, {Fault::tracked_script, -30, false, true}};
   EXPECT_EQ(evaluate(100, both_up).priority, 120);
-  const std::vector<Tracked> both_down{{Fault::tracked_script, 20, false, false},
-                                       {Fault::tracked_script, -30, false, false}};
+  const std::vector<Tracked> both_down{{Fault::tracked_script, 20, false, false}, {Fault::tracked_script, -30, false, false}};
   EXPECT_EQ(evaluate(100, both_down).priority, 70);
   EXPECT_FALSE(evaluate(100, both_down).faults.any());
 }
@@ -23,16 +21,15 @@ TEST(Priority, ReverseSwapsTheSense) {
 }
 
 TEST(Priority, TheSumIsClampedOnceAtTheEnd) {
-  const std::vector<Tracked> tracked{{Fault::tracked_script, 200, false, true},
-                                     {Fault::tracked_interface, -100, false, false}};
+  const std::vector<Tracked> tracked{{Fault::tracked_script, 200, false, true}, {Fault::tracked_interface, -100, false, false}};
   EXPECT_EQ(evaluate(100, tracked).priority, 200);
   EXPECT_EQ(evaluate(200, std::vector<Tracked>{tracked[0]}).priority, 254);
   EXPECT_EQ(evaluate(50, std::vector<Tracked>{tracked[1]}).priority, 1);
 }
 
 TEST(Priority, WithoutWeightAFailureIsAFaultUnderItsName) {
-  const auto result = evaluate(
-      100, std::vector<Tracked>{{Fault::tracked_interface, 0, false, false}, {Fault::tracked_script, 0, false, false}});
+  const auto result =
+      evaluate(100, std::vector<Tracked>{{Fault::tracked_interface, 0, false, false}, {Fault::tracked_script, 0, false, false}});
   EXPECT_EQ(result.priority, 100);
   EXPECT_EQ(result.faults.str(), "tracked_interface, tracked_script");
 }

@@ -53,9 +53,7 @@ struct Group {
     ASSERT_EQ(role(), Role::master);
     for (auto& d : did) d.clear();
   }
-  bool sent_zero(std::size_t member) const {
-    return std::count(did[member].begin(), did[member].end(), Action::send_priority_zero) > 0;
-  }
+  bool sent_zero(std::size_t member) const { return std::count(did[member].begin(), did[member].end(), Action::send_priority_zero) > 0; }
 };
 
 const Heard better{*IpAddress::parse("192.0.2.9"), 200, 1s, t0 + 5s};

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Adds up the reports of a test run (scripts/test): a line per part, each skip with its reason, and one last line.
 
-Exit status 1 when a test failed, or, with CI=true, when one was skipped or a part had none.
+    summary.py REPORTS PART...           exit status 1 when a test failed, or, with CI=true, when one was skipped or a part had none
+    summary.py --failed FOLDER REPORT    the tests of FOLDER that failed, as pytest wants them named; none when it is too many
+
+A test that failed and passed when it ran again, alone, has passed, and is named.
 """
 
 import os
@@ -10,9 +13,12 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 
+MANY = 10  # failures that are no matter of bad luck
+
+
 def read(path):
-    """(passed, failures, skips) of one JUnit file; failures and skips as (name, reason)."""
-    passed, failures, skips = 0, [], []
+    """(passed, failures, skips) of one JUnit file: names, and (name, reason) twice."""
+    passed, failures, skips = [], [], []
     for case in xml.parse(path).getroot().iter("testcase"):
         name = f"{case.get('classname', '')}.{case.get('name', '')}".strip(".")
         failure = next((e for e in case if e.tag in ("failure", "error")), None)
@@ -23,7 +29,7 @@ def read(path):
         elif skip is not None or case.get("status") == "notrun":
             skips.append((name, ((skip.get("message") if skip is not None else "") or "no reason given").splitlines()[:1]))
         else:
-            passed += 1
+            passed.append(name)
     return passed, failures, skips
 
 
@@ -35,24 +41,31 @@ def reports_of(reports, part):
     if ctest.exists():
         written = {path.stem for path in (reports / part).glob("*.xml")}
         passed, failures, skips = read(ctest)
-        yield 0, [(name, reason) for name, reason in failures if name.split(".")[0] not in written], []
+        yield [], [(name, reason) for name, reason in failures if name.split(".")[0] not in written], []
 
 
 def main(reports, parts):
     totals = [0, 0, 0]
     empty = []
     for part in parts:
-        passed, failures, skips = 0, [], []
+        passed, failures, skips = [], [], []
         for more in reports_of(reports, part):
             passed, failures, skips = passed + more[0], failures + more[1], skips + more[2]
+        again = reports / f"{part}-again.xml"
+        if again.exists():
+            lucky = set(read(again)[0])
+            passed += lucky
+            failures = [failure for failure in dict(failures).items() if failure[0] not in lucky]
+            for name in sorted(lucky):
+                print(f"again    {part}: {name}: failed first, passed when it ran alone")
         if not passed and not failures and not skips:
             empty.append(part)
         for name, reason in failures:
             print(f"FAILED   {part}: {name}: {' '.join(reason)}")
         for name, reason in skips:
             print(f"skipped  {part}: {name}: {' '.join(reason)}")
-        print(f"{part:5} {passed} passed, {len(failures)} failed, {len(skips)} skipped")
-        for i, count in enumerate((passed, len(failures), len(skips))):
+        print(f"{part:5} {len(passed)} passed, {len(failures)} failed, {len(skips)} skipped")
+        for i, count in enumerate((len(passed), len(failures), len(skips))):
             totals[i] += count
     in_ci = os.environ.get("CI") == "true"
     if in_ci and (totals[2] or empty):
@@ -61,5 +74,19 @@ def main(reports, parts):
     return 1 if totals[1] or (in_ci and (totals[2] or empty)) else 0
 
 
+def failed(folder, report):
+    names = [name for name, _ in read(report)[1]] if report.exists() and report.stat().st_size else []
+    if len(names) > MANY:
+        return
+    for name in names:
+        # classname "test_x" or "tests.vm.test_x"; a file that does not even load has no test to run again
+        module, _, test = name.partition("[")[0].rpartition(".")
+        path = folder / f"{module.rpartition('.')[2]}.py"
+        if path.exists():
+            print(f"{path}::{name[len(module) + 1:]}")
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "--failed":
+        sys.exit(failed(Path(sys.argv[2]), Path(sys.argv[3])))
     sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

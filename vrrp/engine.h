@@ -36,8 +36,8 @@ struct Ports {
   netlink::Netlink& netlink;
   // The XDP watches (datapath/watches.h); null where no interface carries the XDP program: raw sockets everywhere.
   datapath::Watches* watches = nullptr;
-  // The interfaces (indexes) that carry the XDP program at this moment: Datapath::attached(). Needed with `watches`.
-  std::function<std::vector<int>()> xdp_interfaces;
+  // Does this interface (index) carry the XDP program at this moment? Datapath::attached(). Needed with `watches`.
+  std::function<bool(int)> carries_xdp;
   // Tells the packet path whether a VIP is ours. Opened before the address appears on the interface and closed after it went,
   // so that no packet for a VIP that the stack would answer misses the packet path. Empty: no packet path.
   std::function<Status(const IpAddress& address, bool ours)> set_gate;
@@ -61,6 +61,7 @@ struct InstanceSnapshot {
   std::uint64_t became_master = 0;
   std::uint32_t ah_sequence = 0;  // of the authentication header
   TimePoint ah_sequence_at{};     // when it was that
+  bool gone = false;              // only in changes(): a reload has removed it
 };
 
 struct Snapshot {
@@ -129,6 +130,8 @@ class Engine {
   // death, as the parent saw it): a master that has been silent for longer than its peers wait starts as a backup instead.
   void resume(const Snapshot& snapshot, TimePoint alive_until);
   Snapshot snapshot() const;
+  // Of that, what on_change() told of since this was last called, at most `most` of them: more may be left.
+  Snapshot changes(std::size_t most);
 
   // Adverts of priority 0, addresses removed (unless they are to be kept), STOP notifications; then `done`, once, from the loop.
   void stop(std::function<void()> done);
@@ -137,7 +140,7 @@ class Engine {
   std::string dump(Dump what) const;
   void clear_statistics();
   // Called, from the loop, after anything in snapshot() that outlives a moment has changed: state, priority, master. Timers moving
-  // on do not count. One function; it may call snapshot() and status().
+  // on do not count. One function; it may call snapshot(), changes() and status().
   void on_change(std::function<void()> handler);
 
  private:

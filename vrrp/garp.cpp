@@ -101,7 +101,20 @@ void GarpSchedule::again(std::uint32_t owner, std::span<const Target> targets, c
 }
 
 void GarpSchedule::cancel(std::uint32_t owner) {
-  std::erase_if(bursts_, [owner](const Burst& burst) { return burst.owner == owner; });
+  const auto first = by_owner_.lower_bound({owner, Place{TimePoint::min(), 0}});
+  auto at = first;
+  for (; at != by_owner_.end() && at->first == owner; ++at) bursts_.erase(at->second);
+  by_owner_.erase(first, at);
+  for (auto& [lane, paced] : lanes_) {
+    paced.waiting.remove_if([owner](const Burst& burst) { return burst.owner == owner; });
+    if (paced.waiting.empty()) lanes_due_.erase({paced.free, lane});
+  }
+}
+
+void GarpSchedule::enqueue(Burst burst) {
+  const Place place{burst.at, ++last_number_};
+  by_owner_.insert({burst.owner, place});
+  bursts_.emplace(place, std::move(burst));
 }
 
 void GarpSchedule::schedule(std::uint32_t owner, std::span<const Target> targets, unsigned repeat, TimePoint at, Duration period) {
@@ -111,47 +124,64 @@ void GarpSchedule::schedule(std::uint32_t owner, std::span<const Target> targets
     auto [it, inserted] = by_lane.try_emplace(Lane{target.index, target.address.family()}, Burst{owner, at, {}, repeat, period});
     it->second.targets.push_back(target);
   }
-  for (auto& [_, burst] : by_lane) {
-    const auto later = [at](const Burst& other) { return other.at > at; };
-    bursts_.insert(std::find_if(bursts_.begin(), bursts_.end(), later), std::move(burst));
-  }
+  for (auto& [_, burst] : by_lane) enqueue(std::move(burst));
 }
 
 std::optional<TimePoint> GarpSchedule::next() const {
   std::optional<TimePoint> soonest;
-  for (const auto& burst : bursts_) {
-    if (soonest && burst.at >= *soonest) break;  // they are sorted
-    const auto free = free_at_.find(lane(burst));
-    const TimePoint at = free == free_at_.end() ? burst.at : std::max(burst.at, free->second);
-    if (!soonest || at < *soonest) soonest = at;
-  }
+  if (!bursts_.empty()) soonest = bursts_.begin()->first.first;
+  if (!lanes_due_.empty() && (!soonest || lanes_due_.begin()->first < *soonest)) soonest = lanes_due_.begin()->first;
   return soonest;
 }
 
+void GarpSchedule::send_next(Burst& burst, std::vector<Due>& out) {
+  out.push_back({burst.owner, burst.targets[burst.sent % burst.targets.size()]});
+  ++burst.sent;
+}
+
+void GarpSchedule::finished(Burst burst, TimePoint now) {
+  if (burst.period <= 0s) return;
+  burst.sent = 0;
+  burst.at = std::max(burst.at + burst.period, now + burst.period / 2);
+  enqueue(std::move(burst));
+}
+
 void GarpSchedule::take_due(TimePoint now, std::vector<Due>& out) {
-  if (bursts_.empty() || bursts_.front().at > now) return;
-  for (auto& burst : bursts_) {
-    if (burst.at > now) break;
-    const std::size_t frames = burst.targets.size() * burst.repeat;
-    const Duration pace_of_lane = pace(burst);
-    while (burst.sent < frames) {
-      if (pace_of_lane > 0s) {
-        TimePoint& free = free_at_[lane(burst)];
-        if (free > now) break;
-        // From now and not from when it was free: after a pause the frames must not catch up in a bunch.
-        free = now + pace_of_lane;
-      }
-      out.push_back({burst.owner, burst.targets[burst.sent % burst.targets.size()]});
-      ++burst.sent;
+  while (!bursts_.empty() && bursts_.begin()->first.first <= now) {
+    auto node = bursts_.extract(bursts_.begin());
+    Burst& burst = node.mapped();
+    by_owner_.erase({burst.owner, node.key()});
+    if (pace(burst) > 0s) {
+      const Lane its = lane(burst);
+      Paced& paced = lanes_[its];
+      paced.waiting.push_back(std::move(burst));
+      lanes_due_.insert({paced.free, its});
+      continue;
     }
-    if (burst.sent == frames && burst.period > 0s) {
-      burst.sent = 0;
-      burst.at = std::max(burst.at + burst.period, now + burst.period / 2);
-    }
+    while (burst.sent < burst.targets.size() * burst.repeat) send_next(burst, out);
+    finished(std::move(burst), now);
   }
-  std::erase_if(bursts_, [](const Burst& burst) { return burst.sent == burst.targets.size() * burst.repeat; });
-  std::stable_sort(bursts_.begin(), bursts_.end(), [](const Burst& a, const Burst& b) { return a.at < b.at; });
-  std::erase_if(free_at_, [now](const auto& entry) { return entry.second <= now; });
+  take_paced(now, out);
+}
+
+void GarpSchedule::take_paced(TimePoint now, std::vector<Due>& out) {
+  while (!lanes_due_.empty() && lanes_due_.begin()->first <= now) {
+    const Lane its = lanes_due_.begin()->second;
+    lanes_due_.erase(lanes_due_.begin());
+    Paced& paced = lanes_[its];
+    const Duration pace_of_lane = pace(paced.waiting.front());
+    do {
+      Burst& burst = paced.waiting.front();
+      send_next(burst, out);
+      if (burst.sent < burst.targets.size() * burst.repeat) continue;
+      finished(std::move(burst), now);
+      paced.waiting.pop_front();
+    } while (pace_of_lane <= 0s && !paced.waiting.empty());  // not paced any more
+    // From now and not from when it was free: after a pause the frames must not catch up in a bunch.
+    paced.free = now + pace_of_lane;
+    if (!paced.waiting.empty()) lanes_due_.insert({paced.free, its});
+  }
+  std::erase_if(lanes_, [now](const auto& entry) { return entry.second.waiting.empty() && entry.second.free <= now; });
 }
 
 }  // namespace xd::vrrp

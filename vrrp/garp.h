@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/ip.h"
@@ -64,15 +67,30 @@ class GarpSchedule {
     std::size_t sent = 0;  // frames of this run
   };
   using Lane = std::pair<int, int>;  // interface and family: each is paced by itself
+  using Queue = std::list<Burst>;
+  using Place = std::pair<TimePoint, std::uint64_t>;  // bursts of one time go in the order in which they were scheduled
+  // Bursts that are due and whose frames leave one by one, the first of them first.
+  struct Paced {
+    TimePoint free;  // for the next frame
+    Queue waiting;
+  };
 
   void schedule(std::uint32_t owner, std::span<const Target> targets, unsigned repeat, TimePoint at, Duration period = 0s);
   static Lane lane(const Burst& burst) { return {burst.targets[0].index, burst.targets[0].address.family()}; }
   Duration pace(const Burst& burst) const { return burst.targets[0].address.is_v4() ? arp_pace_ : neighbour_pace_; }
+  void enqueue(Burst burst);
+  void send_next(Burst& burst, std::vector<Due>& out);
+  void finished(Burst burst, TimePoint now);
+  void take_paced(TimePoint now, std::vector<Due>& out);
 
   Duration arp_pace_{};
   Duration neighbour_pace_{};
-  std::vector<Burst> bursts_;          // by time
-  std::map<Lane, TimePoint> free_at_;  // only of paced lanes
+  // Thousands of owners begin together, and each only touches its own.
+  std::map<Place, Burst> bursts_;
+  std::set<std::pair<std::uint32_t, Place>> by_owner_;  // of bursts_
+  std::uint64_t last_number_ = 0;
+  std::map<Lane, Paced> lanes_;                     // only those that are paced now
+  std::set<std::pair<TimePoint, Lane>> lanes_due_;  // of lanes_ with somebody waiting
 };
 
 }  // namespace xd::vrrp

@@ -46,6 +46,7 @@ struct Instance {
   bool started = false;
   bool deleted = false;                // by a reload
   bool deaf = false;                   // its ear is to be replaced
+  bool changed = false;                // waits for Router::changes()
   std::optional<TimePoint> scheduled;  // its place in the router's schedule
 
   std::uint64_t adverts_sent = 0;
@@ -69,9 +70,6 @@ struct Instance {
   int last_send_error = 0;
   std::array<TimePoint, reject_count> reject_told{};
 
-  bool is(std::uint8_t vrid, int family, std::string_view interface) const {
-    return conf.vrid == vrid && conf.family == family && conf.interface == interface;
-  }
   std::vector<GarpSchedule::Target> announced(const netlink::Table& table) const;
   Tuning tuning();
 

@@ -53,7 +53,7 @@ TimePoint monotonic_stamp(Duration realtime_stamp, Duration realtime_now, TimePo
 
 class RawTransport::Socket {
  public:
-  static Result<std::shared_ptr<Socket>> open(Loop& loop, const Tuning& tuning);
+  static Result<std::shared_ptr<Socket>> open(Loop& loop, const Tuning& tuning, const Together& together);
 
   Status add(RawEar* ear);
   void remove(RawEar* ear);
@@ -164,7 +164,7 @@ class RawTransport::RawEar final : public Ear {
   Tally tally_;
 };
 
-Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(Loop& loop, const Tuning& tuning) {
+Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(Loop& loop, const Tuning& tuning, const Together& together) {
   const std::string what = "listen for adverts on " + tuning.interface;
   Fd fd(::socket(tuning.expected.family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, tuning.has_ah() ? ah_protocol : ip_protocol));
   if (!fd) return Error::from_errno(what + ": raw socket");
@@ -181,7 +181,7 @@ Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(Loop& l
     ::setsockopt(s, SOL_SOCKET, SO_RCVBUF, &receive_queue_bytes, sizeof receive_queue_bytes);
   }
   if (auto status = socket->join(tuning, what); !status) return std::move(status).error();
-  socket->readable_ = loop.io(s, EPOLLIN, [raw = socket.get()](std::uint32_t) { raw->drain(); });
+  socket->readable_ = loop.io(s, EPOLLIN, [raw = socket.get(), &together](std::uint32_t) { together([raw] { raw->drain(); }); });
   return socket;
 }
 
@@ -214,13 +214,13 @@ Status RawTransport::Socket::join(const Tuning& tuning, const std::string& what)
 
 Status RawTransport::Socket::add(RawEar* ear) {
   ears_.push_back(ear);
-  return set_filter();
+  return ear->hears() ? set_filter() : Status();  // who only joins changes nothing in it
 }
 
 void RawTransport::Socket::remove(RawEar* ear) {
   std::erase(ears_, ear);
   // A filter that cannot be narrowed wakes us for adverts that nobody takes: harmless.
-  (void)set_filter();
+  if (ear->hears()) (void)set_filter();
 }
 
 Status RawTransport::Socket::set_filter() {
@@ -321,7 +321,7 @@ RawTransport::RawEar* RawTransport::Socket::ear_of(std::uint8_t vrid) const {
   return it == ears_.end() ? nullptr : *it;
 }
 
-RawTransport::RawTransport(Loop& loop) : loop_(loop) {}
+RawTransport::RawTransport(Loop& loop, Together together) : loop_(loop), together_(std::move(together)) {}
 RawTransport::~RawTransport() = default;
 
 Result<std::unique_ptr<Ear>> RawTransport::listen(const Tuning& tuning, Listener& listener) { return add(tuning, &listener); }
@@ -337,7 +337,7 @@ Result<std::shared_ptr<RawTransport::Socket>> RawTransport::socket_for(const Tun
   auto& known = sockets_[key_of(tuning)];
   auto socket = known.lock();
   if (socket) return socket;
-  auto opened = Socket::open(loop_, tuning);
+  auto opened = Socket::open(loop_, tuning, together_);
   if (opened) known = *opened;
   return opened;
 }

@@ -19,7 +19,7 @@ namespace xd::vrrp {
 
 class RawTransport final : public Transport {
  public:
-  explicit RawTransport(Loop& loop);
+  explicit RawTransport(Loop& loop, Together together = at_once);
   ~RawTransport() override;
 
   TransportKind kind_for(const Tuning&) const override { return TransportKind::raw; }
@@ -38,6 +38,7 @@ class RawTransport final : public Transport {
   Result<std::unique_ptr<Ear>> add(const Tuning& tuning, Listener* listener);
 
   Loop& loop_;
+  Together together_;
   std::map<Key, std::weak_ptr<Socket>> sockets_;  // owned by their ears
 };
 

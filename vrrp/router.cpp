@@ -14,6 +14,15 @@ namespace {
 
 // Where the kernel keeps the down timer, ours only guards against a lost event: it wakes this much later.
 constexpr Duration down_timer_guard = 5s;
+constexpr Duration down_timer_guard_grid = 500ms;  // many together
+constexpr int down_timer_guard_phases = 8;         // but not all
+// A master that has something to send takes along the adverts that are due in a moment, 1/50 of their interval, and from then on they
+// are due together: one timer and one system call for all. Not more than a receiver's queue takes.
+constexpr int early_part = 50;
+constexpr Duration early_most = 20ms;
+constexpr std::size_t taken_along_most = 64;
+// Work on thousands of instances looks this often whether an advert is due.
+constexpr Duration punctual = 500us;
 constexpr Duration reject_told_again = 60s;
 constexpr Duration rival_told_again = 60s;
 constexpr Duration rival_answered_again = 500ms;
@@ -147,8 +156,11 @@ IpAddress multicast_group(const conf::Global& global, int family) {
   return configured.is_unset() ? *IpAddress::parse(family == AF_INET ? "224.0.0.18" : "ff02::12") : configured;
 }
 
+// What an instance is called on the wire.
+using WireName = std::tuple<std::uint8_t, int, std::string>;
+
 Status check_unique(const std::vector<conf::VrrpInstance>& instances) {
-  std::set<std::tuple<std::uint8_t, int, std::string>> seen;
+  std::set<WireName> seen;
   for (const auto& conf : instances) {
     if (seen.insert({conf.vrid, conf.family, conf.interface}).second) continue;
     return Error{"vrrp_instance " + conf.name + ": virtual_router_id " + std::to_string(conf.vrid) + " is used twice on " + conf.interface};
@@ -177,6 +189,7 @@ Status Router::prepare(const conf::Model& model) {
     }
   }
   for (const auto& conf : model.vrrp_instances) {
+    if (const auto at = next(); at && *at <= ports_.now()) run();  // what runs goes on
     plan->instances.push_back({conf, Notify(conf.notify, security, conf.name, warnings_), std::nullopt, 0, 0});
   }
   for (const auto& conf : model.vrrp_sync_groups) {
@@ -193,12 +206,13 @@ void Router::abort() { plan_.reset(); }
 
 void Router::resume(const Snapshot& snapshot, TimePoint alive_until) {
   if (!plan_) return;
+  std::map<WireName, const InstanceSnapshot*> known;
+  for (const auto& s : snapshot.instances) known[{s.vrid, s.family, s.interface}] = &s;
   for (auto& planned : plan_->instances) {
     const auto& conf = planned.conf;
-    const auto found = std::find_if(snapshot.instances.begin(), snapshot.instances.end(), [&](const InstanceSnapshot& s) {
-      return s.vrid == conf.vrid && s.family == conf.family && s.interface == conf.interface;
-    });
-    if (found == snapshot.instances.end()) continue;
+    const auto place = known.find({conf.vrid, conf.family, conf.interface});
+    if (place == known.end()) continue;
+    const InstanceSnapshot* found = place->second;
     planned.became_master = found->became_master;
     // Adverts went on after the snapshot was taken, and peers believe only higher numbers. Version 2 sends one a second, more only
     // in answer to others.
@@ -229,16 +243,13 @@ void Router::commit() {
 
   // Matched by what is on the wire; a new name is no new instance.
   auto old = std::exchange(instances_, {});
-  std::vector<Instance*> fresh;
+  std::map<WireName, std::unique_ptr<Instance>*> by_wire_name;
+  for (auto& i : old) by_wire_name[{i->conf.vrid, i->conf.family, i->conf.interface}] = &i;
+  std::vector<bool> fresh;
   for (auto& planned : plan->instances) {
-    const auto same = std::find_if(
-        old.begin(), old.end(), [&](const auto& i) { return i && i->is(planned.conf.vrid, planned.conf.family, planned.conf.interface); });
-    if (same != old.end()) {
-      instances_.push_back(std::move(*same));
-    } else {
-      instances_.push_back(make_instance());
-      fresh.push_back(instances_.back().get());
-    }
+    const auto same = by_wire_name.find({planned.conf.vrid, planned.conf.family, planned.conf.interface});
+    fresh.push_back(same == by_wire_name.end());
+    instances_.push_back(fresh.back() ? make_instance() : std::move(*same->second));
     instances_.back()->multicast_group = multicast_group(plan->global, planned.conf.family);
   }
   std::erase(old, nullptr);
@@ -250,11 +261,15 @@ void Router::commit() {
   for (std::size_t i = 0; i < plan->instances.size(); ++i) {
     remembered.push_back(plan->instances[i].remembered);
     configure(*instances_[i], std::move(plan->instances[i]));
+    keep_time(Which::masters);
   }
+  build_index();
   for (std::size_t i = 0; i < instances_.size(); ++i) {
     Instance& instance = *instances_[i];
+    keep_time(Which::masters);
     choose_source(instance);
-    if (std::find(fresh.begin(), fresh.end(), &instance) != fresh.end()) {
+    note_change(instance);
+    if (fresh[i]) {
       listen(instance);
       if (remembered[i]) {
         auto known = *remembered[i];
@@ -305,6 +320,32 @@ void Router::commit() {
   changed_ = true;
 }
 
+void Router::build_index() {
+  by_address_.clear();
+  by_interface_.clear();
+  by_id_.clear();
+  for (const auto& instance : instances_) {
+    by_id_[instance->id] = instance.get();
+    by_interface_[instance->conf.interface].push_back(instance.get());
+    for (const auto& entry : instance->addresses.entries()) {
+      auto& holders = by_address_[entry.conf.prefix.address];
+      if (holders.empty() || holders.back() != instance.get()) holders.push_back(instance.get());
+    }
+  }
+}
+
+const std::vector<Instance*>& Router::with_address(const IpAddress& address) const {
+  static const std::vector<Instance*> nobody;
+  const auto place = by_address_.find(address);
+  return place == by_address_.end() ? nobody : place->second;
+}
+
+const std::vector<Instance*>& Router::on_interface(const std::string& name) const {
+  static const std::vector<Instance*> nobody;
+  const auto place = by_interface_.find(name);
+  return place == by_interface_.end() ? nobody : place->second;
+}
+
 std::unique_ptr<Instance> Router::make_instance() {
   auto instance = std::make_unique<Instance>(next_id_++, ports_.netlink, ports_.set_gate);
   instance->listener = std::make_unique<Ears>(*this, *instance);
@@ -320,23 +361,32 @@ void Router::remove_instances(std::vector<std::unique_ptr<Instance>> leaving) {
   for (const auto& instance : leaving) {
     forget_gates(*instance);
     unschedule(*instance);
+    InstanceSnapshot& gone = gone_.emplace_back();
+    gone.interface = instance->conf.interface;
+    gone.family = instance->conf.family;
+    gone.vrid = instance->conf.vrid;
+    gone.gone = true;
+    std::erase(to_report_, instance.get());
   }
 }
 
 void Router::build_groups(Plan& plan) {
   auto old = std::exchange(groups_, std::move(plan.groups));
+  std::map<std::string_view, Instance*> by_name;
+  for (std::size_t i = 0; i < instances_.size(); ++i) by_name.emplace(plan.instances[i].conf.name, instances_[i].get());
+  std::map<std::string_view, const Group*> old_by_name;
+  for (const auto& group : old) old_by_name.emplace(group->conf.name, group.get());
   for (auto& group : groups_) {
     for (const auto& name : group->conf.members) {
-      const auto at =
-          std::find_if(plan.instances.begin(), plan.instances.end(), [&](const PlannedInstance& p) { return p.conf.name == name; });
-      if (at == plan.instances.end()) continue;
-      Instance* member = instances_[static_cast<std::size_t>(at - plan.instances.begin())].get();
+      const auto at = by_name.find(name);
+      if (at == by_name.end()) continue;
+      Instance* member = at->second;
       member->group = group.get();
       group->members.push_back(member);
     }
     group->unsettled = true;
-    const auto before = std::find_if(old.begin(), old.end(), [&](const auto& g) { return g->conf.name == group->conf.name; });
-    if (before != old.end()) group->told = (*before)->told;
+    const auto before = old_by_name.find(group->conf.name);
+    if (before != old_by_name.end()) group->told = before->second->told;
   }
 }
 
@@ -373,8 +423,9 @@ void Router::begin(Instance& instance) {
     garp_.begin(instance.id, instance.announced(ports_.netlink.table()), refresh_only, ports_.now());
   } else {
     const auto held_by_another = [&](const VirtualAddresses::Entry& entry) {
-      return std::any_of(instances_.begin(), instances_.end(),
-                         [&](const auto& other) { return other.get() != &instance && other->addresses.holds(entry); });
+      const auto& all = with_address(entry.conf.prefix.address);
+      return std::any_of(all.begin(), all.end(),
+                         [&](const Instance* other) { return other != &instance && other->addresses.holds(entry); });
     };
     // An owner takes them at once: taking them off first would cut the host off for nothing.
     if (instance.conf.priority != priority_owner) {
@@ -417,10 +468,14 @@ void Router::stop(bool release) {
 
 // ---- Time -------------------------------------------------------------------------------------------------------------
 
+bool Router::kernel_watches(const Instance& instance) const {
+  return instance.state.role == Role::backup && instance.ear && instance.ear->keeps_down_timer();
+}
+
 std::optional<TimePoint> Router::timeout_at(const Instance& instance) const {
-  if (!instance.state.due) return std::nullopt;
-  const bool kernel_watches = instance.state.role == Role::backup && instance.ear && instance.ear->keeps_down_timer();
-  return kernel_watches ? *instance.state.due + down_timer_guard : *instance.state.due;
+  if (!instance.state.due || !kernel_watches(instance)) return instance.state.due;
+  const auto slots = (*instance.state.due + down_timer_guard).time_since_epoch() / down_timer_guard_grid + 1;
+  return TimePoint{} + (slots + instance.id % down_timer_guard_phases) * down_timer_guard_grid;
 }
 
 std::optional<TimePoint> Router::next() const {
@@ -444,23 +499,67 @@ void Router::run() {
     start_at_.reset();
     for (auto& instance : instances_) start_if_ready(*instance);
   }
+  run_due(Which::all);
+  scripts_.run();
+}
+
+void Router::run_due(Which which) {
+  const TimePoint now = ports_.now();
   due_.clear();
+  bool masters_on_time = true;
+  bool sends = false;
   for (const auto& [at, instance] : schedule_) {
     if (at > now) break;
+    const bool master = instance->state.role == Role::master;
+    if (which == Which::masters && (!master || instance->deaf)) continue;
     due_.push_back(instance);
+    sends |= master;
+    masters_on_time &= master && now - at <= instance->election.interval;
   }
+  if (due_.empty()) return;
+  if (sends) take_along(now);
   std::sort(due_.begin(), due_.end(), [](const Instance* a, const Instance* b) { return a->id < b->id; });  // as in the file
   for (Instance* instance : due_) {
     if (std::exchange(instance->deaf, false)) tune(*instance);
   }
-  // What arrived in time is heard before its absence is believed.
-  if (!due_.empty()) ports_.transport.drain();
+  // What arrived in time is heard before its absence is believed. A master that is on time believes nothing.
+  if (which == Which::all && !masters_on_time) ports_.transport.drain();
   for (Instance* instance : due_) {
     if (const auto at = timeout_at(*instance); at && *at <= now) time_out(*instance);
     if (instance->farewell_at && *instance->farewell_at <= now) say_farewell(*instance);
     schedule(*instance);
   }
-  scripts_.run();
+}
+
+// Those that are due in a moment become due with the first of the masters that are due now.
+void Router::take_along(TimePoint now) {
+  const auto first = std::find_if(schedule_.begin(), schedule_.end(), [](const auto& entry) {
+    return entry.second->state.role == Role::master && entry.second->state.due == entry.first;
+  });
+  if (first == schedule_.end() || first->first > now) return;
+  for (auto next = schedule_.lower_bound({now + 1ns, nullptr}); next != schedule_.end() && due_.size() < taken_along_most; ++next) {
+    const auto& [at, instance] = *next;
+    if (at > now + early_most) break;
+    if (instance->state.role != Role::master || instance->state.due != at) continue;
+    if (at - now > instance->election.interval / early_part) continue;
+    instance->state.due = first->first;
+    due_.push_back(instance);
+  }
+}
+
+// In the middle of long work: adverts do not wait for its end.
+void Router::keep_time(Which which) {
+  if (schedule_.empty() || stopped_) return;
+  const TimePoint now = ports_.now();
+  if (schedule_.begin()->first > now || now - kept_time_ < punctual) return;
+  kept_time_ = now;
+  run_due(which);
+  flush();
+}
+
+void Router::in_one_turn(const std::function<void()>& events) {
+  Turn turn(*this);
+  events();
 }
 
 // Its state, its ear or what it waits for may have changed.
@@ -498,7 +597,19 @@ void Router::time_out(Instance& instance) {
   // A master that is on time has been handed whatever there was to hear.
   const bool late = instance.state.due && ports_.now() - *instance.state.due > instance.election.interval;
   if (instance.ear && (instance.state.role == Role::backup || late)) last = instance.ear->last_heard();
+  if (kernel_watches(instance) && is_steady(instance, last)) return schedule(instance);
   give(instance, Timeout{last});
+}
+
+// The guard has looked, and the known master is there as before: nothing for the election, and nothing to tell the kernel.
+bool Router::is_steady(Instance& instance, const std::optional<Heard>& last) {
+  State& state = instance.state;
+  if (!last || last->source != state.master || last->priority != state.master_priority || state.heard_at > last->at) return false;
+  const TimePoint lost_at = believe_timeout_at(instance.election, state, last);
+  if (lost_at <= ports_.now() || state.preempt_at || state.master_leaving || state.wants_master) return false;
+  state.heard_at = last->at;
+  state.due = lost_at;
+  return true;
 }
 
 // Two masters hear each other: one of them is us. Said once a minute, with what to look at.
@@ -531,12 +642,12 @@ void Router::say_farewell(Instance& instance) {
 }
 
 void Router::hear_claim(const Claim& claim) {
+  if (with_address(claim.address).empty()) return;
   for (const auto& [index, link] : ports_.netlink.table().links) {
     if (link.mac == claim.mac) return;  // our own, come back by another port
   }
   const TimePoint now = ports_.now();
-  for (auto& instance : instances_) {
-    if (!instance->addresses.contains(claim.address)) continue;
+  for (Instance* instance : with_address(claim.address)) {
     const TimePoint before = std::exchange(instance->claimed_at, now);
     // A new master's announcement can be read before its advert. Only who goes on beside us is worth a word.
     const bool goes_on = before > instance->state.since && now - before > instance->election.interval;
@@ -570,14 +681,21 @@ void Router::give(Instance& instance, const Event& event) {
       log::info("({}) sent 0 priority", instance.conf.name);
     } else {
       todo_.push_back({&instance, action, before, instance.state.cause});
+      if (instance.group != nullptr) ++instance.group->todos;
     }
   }
-  if (instance.state.role != before || master_before != std::pair(instance.state.master, instance.state.priority)) changed_ = true;
+  if (instance.state.role != before || master_before != std::pair(instance.state.master, instance.state.priority)) note_change(instance);
   if (instance.group != nullptr) {
     instance.group->unsettled = true;
+    if (instance.state.role != before) instance.group->to_tell = true;
     if (instance.state.wants_master && !wanted_master) instance.group->ripe = &instance;
   }
   follow(instance);
+}
+
+void Router::note_change(Instance& instance) {
+  changed_ = true;
+  if (!std::exchange(instance.changed, true)) to_report_.push_back(&instance);
 }
 
 void Router::finish() {
@@ -588,7 +706,9 @@ void Router::finish() {
     if (!todo_.empty()) {
       const Todo todo = todo_.front();
       todo_.pop_front();
+      if (todo.instance->group != nullptr) --todo.instance->group->todos;
       carry_out(todo);
+      keep_time(Which::all);
       tell_settled_group(*todo.instance);
     }
     send_due_announcements();
@@ -689,15 +809,14 @@ void Router::leave(Instance& instance, const Todo& todo) {
 void Router::tell_groups() {
   if (stopped_) return;
   for (auto& group : groups_) {
-    if (!group->members.empty()) tell_group(*group);
+    if (std::exchange(group->to_tell, false) && !group->members.empty()) tell_group(*group);
   }
 }
 
 // Right after the last of its members.
 void Router::tell_settled_group(const Instance& member) {
   Group* group = member.group;
-  if (stopped_ || group == nullptr || group->unsettled) return;
-  if (std::any_of(todo_.begin(), todo_.end(), [group](const Todo& todo) { return todo.instance->group == group; })) return;
+  if (stopped_ || group == nullptr || group->unsettled || group->todos != 0) return;
   tell_group(*group);
 }
 
@@ -758,9 +877,9 @@ void Router::send_due_announcements() {
 
 void Router::flush() {
   ports_.sender.flush([this](std::uint32_t owner, int error) {
-    const auto it = std::find_if(instances_.begin(), instances_.end(), [owner](const auto& i) { return i->id == owner; });
-    if (it == instances_.end() || std::exchange((*it)->last_send_error, error) == error) return;
-    log::warning("({}) cannot send on {}: {}", (*it)->conf.name, (*it)->conf.interface, std::strerror(error));
+    const auto it = by_id_.find(owner);
+    if (it == by_id_.end() || std::exchange(it->second->last_send_error, error) == error) return;
+    log::warning("({}) cannot send on {}: {}", it->second->conf.name, it->second->conf.interface, std::strerror(error));
   });
 }
 
@@ -864,8 +983,7 @@ void Router::on_address(const netlink::Address& address) {
   if (link == nullptr) return;
   const IpAddress& ip = address.prefix.address;
   const bool vip = is_vip(ip);
-  for (auto& instance : instances_) {
-    if (instance->conf.interface != link->name) continue;
+  for (Instance* instance : on_interface(link->name)) {
     const IpAddress before = instance->election.source;
     // A VIP that comes or goes changes nobody's source but an owner's: thousands of them need not be looked through each time.
     if (vip && !before.is_unset() && before != ip) continue;
@@ -877,7 +995,7 @@ void Router::on_address(const netlink::Address& address) {
 }
 
 void Router::on_address_gone(const netlink::AddressGone& gone) {
-  for (auto& instance : instances_) {
+  for (Instance* instance : with_address(gone.address.prefix.address)) {
     if (!instance->addresses.lost(gone)) continue;
     const auto* link = ports_.netlink.table().link(gone.address.index);
     log::info("Netlink reflector reports IP {} removed from {}", gone.address.prefix.address.str(), link != nullptr ? link->name : "?");
@@ -915,9 +1033,7 @@ void Router::tune(Instance& instance) {
   follow(instance);
 }
 
-bool Router::is_vip(const IpAddress& address) const {
-  return std::any_of(instances_.begin(), instances_.end(), [&](const auto& i) { return i->addresses.contains(address); });
-}
+bool Router::is_vip(const IpAddress& address) const { return !with_address(address).empty(); }
 
 void Router::choose_source(Instance& instance) {
   const auto source = vrrp::choose_source(instance.conf, ports_.netlink.table(), [this](const IpAddress& ip) { return is_vip(ip); });
@@ -929,14 +1045,31 @@ void Router::choose_source(Instance& instance) {
 
 // ---- For others to see ------------------------------------------------------------------------------------------------
 
+namespace {
+
+InstanceSnapshot snapshot_of(const Instance& i, TimePoint now) {
+  Remembered remembered{i.state.role, i.state.since, i.state.priority, std::nullopt};
+  if (i.state.heard_at && !i.state.master.is_unset() && i.state.role == Role::backup) {
+    remembered.last_heard = Heard{i.state.master, i.state.master_priority, i.state.master_interval, *i.state.heard_at};
+  }
+  return {i.conf.interface, i.conf.family, i.conf.vrid, remembered, i.became_master, i.ah_sequence, now, false};
+}
+
+}  // namespace
+
 Snapshot Router::snapshot() const {
   Snapshot out;
-  for (const auto& i : instances_) {
-    Remembered remembered{i->state.role, i->state.since, i->state.priority, std::nullopt};
-    if (i->state.heard_at && !i->state.master.is_unset() && i->state.role == Role::backup) {
-      remembered.last_heard = Heard{i->state.master, i->state.master_priority, i->state.master_interval, *i->state.heard_at};
-    }
-    out.instances.push_back({i->conf.interface, i->conf.family, i->conf.vrid, remembered, i->became_master, i->ah_sequence, ports_.now()});
+  for (const auto& i : instances_) out.instances.push_back(snapshot_of(*i, ports_.now()));
+  return out;
+}
+
+Snapshot Router::changes(std::size_t most) {
+  Snapshot out{std::exchange(gone_, {})};
+  while (!to_report_.empty() && out.instances.size() < most) {
+    Instance& instance = *to_report_.front();
+    to_report_.pop_front();
+    instance.changed = false;
+    out.instances.push_back(snapshot_of(instance, ports_.now()));
   }
   return out;
 }

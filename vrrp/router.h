@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "conf/model.h"
@@ -46,6 +47,8 @@ struct Group {
   Role told = Role::init;    // by the last notification
   Instance* ripe = nullptr;  // the member that last came to want to be master: it goes first
   bool unsettled = false;    // a member has changed
+  bool to_tell = true;       // a member's role has changed
+  std::size_t todos = 0;     // of its members, not carried out yet
 };
 
 class Router {
@@ -60,6 +63,7 @@ class Router {
   const std::vector<std::string>& warnings() const { return warnings_; }
   void resume(const Snapshot& snapshot, TimePoint alive_until);
   Snapshot snapshot() const;
+  Snapshot changes(std::size_t most);
   void stop(bool release);
   std::vector<InstanceStatus> status() const;
   std::string dump(Dump what) const;  // dump.cpp
@@ -72,6 +76,8 @@ class Router {
   // When run() has something to do.
   std::optional<TimePoint> next() const;
   void run();
+  // Many events in one turn: the adverts they ask for leave together, before the slower actions of any.
+  void in_one_turn(const std::function<void()>& events);
 
  private:
   struct Plan;
@@ -90,7 +96,13 @@ class Router {
   void reconsider_all();
   FaultSet link_faults(const Instance& instance) const;
   void start_if_ready(Instance& instance);
+  bool kernel_watches(const Instance& instance) const;
   std::optional<TimePoint> timeout_at(const Instance& instance) const;
+  enum class Which { all, masters };
+  void run_due(Which which);
+  void take_along(TimePoint now);
+  void keep_time(Which which);
+  bool is_steady(Instance& instance, const std::optional<Heard>& last);
 
   void finish();
   bool settle_groups();
@@ -129,12 +141,21 @@ class Router {
   void build_groups(Plan& plan);
   void begin(Instance& instance);
   void remove_instances(std::vector<std::unique_ptr<Instance>> leaving);
+  void build_index();
+  const std::vector<Instance*>& with_address(const IpAddress& address) const;
+  const std::vector<Instance*>& on_interface(const std::string& name) const;
+  void note_change(Instance& instance);
   void forget_gates(const Instance& instance);
   void log_problems(const Instance& instance, const std::vector<std::string>& problems);
 
   RouterPorts ports_;
   conf::Global global_;  // of the running configuration
   std::vector<std::unique_ptr<Instance>> instances_;
+  // Who has an address, who is on an interface, who has a number: made anew by each commit. Thousands of instances are not
+  // looked through for each address that comes and goes.
+  std::unordered_map<IpAddress, std::vector<Instance*>> by_address_;
+  std::unordered_map<std::string, std::vector<Instance*>> by_interface_;
+  std::unordered_map<std::uint32_t, Instance*> by_id_;
   std::map<std::uint32_t, Tally> cleared_;  // by instance id: what had been received when statistics were cleared
   std::vector<std::unique_ptr<Group>> groups_;
   ScriptTracker scripts_;
@@ -152,11 +173,14 @@ class Router {
   // By when run() has something to do for them: one look tells which of thousands are due.
   std::set<std::pair<TimePoint, Instance*>> schedule_;
   std::vector<Instance*> due_;  // kept between turns
+  TimePoint kept_time_{};
 
   // The turn in progress.
   int depth_ = 0;
   std::deque<Todo> todo_;
   bool changed_ = false;
+  std::deque<Instance*> to_report_;     // by changes()
+  std::vector<InstanceSnapshot> gone_;  // likewise
   // Kept between turns, so that steady adverts allocate nothing.
   std::vector<Tracked> tracked_;
   std::vector<const State*> member_states_;

@@ -71,6 +71,10 @@ class Ear {
   virtual Tally tally() const = 0;
 };
 
+// What has arrived is handed out as one batch: the call wraps it.
+using Together = std::function<void(const std::function<void()>& events)>;
+inline void at_once(const std::function<void()>& events) { events(); }
+
 class Transport {
  public:
   virtual ~Transport() = default;

@@ -12,8 +12,6 @@ namespace xd::vrrp {
 
 namespace {
 
-bool same(const xd_watch_key& a, const xd_watch_key& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
-
 IpAddress source_of(const xd_heard& heard) {
   in6_addr source;
   std::memcpy(&source, heard.source, sizeof source);
@@ -31,9 +29,12 @@ class XdpTransport::XdpEar final : public Ear {
  public:
   XdpEar(XdpTransport& transport, const Tuning& tuning, Listener& listener, std::unique_ptr<Ear> membership)
       : transport_(transport), tuning_(tuning), listener_(listener), membership_(std::move(membership)) {
-    transport_.ears_.push_back(this);
+    transport_.ears_[key()] = this;
   }
-  ~XdpEar() override { std::erase(transport_.ears_, this); }
+  ~XdpEar() override {
+    const auto place = transport_.ears_.find(key());
+    if (place != transport_.ears_.end() && place->second == this) transport_.ears_.erase(place);
+  }
 
   xd_watch_key key() const { return key_of(tuning_); }
 
@@ -105,8 +106,9 @@ class XdpTransport::XdpEar final : public Ear {
   std::optional<TimePoint> armed_for_;
 };
 
-XdpTransport::XdpTransport(Loop& loop, datapath::Watches& watches, RawTransport& raw) : watches_(watches), raw_(raw) {
-  readable_ = loop.io(watches_.event_fd(), EPOLLIN, [this](std::uint32_t) { drain(); });
+XdpTransport::XdpTransport(Loop& loop, datapath::Watches& watches, RawTransport& raw, Together together) : watches_(watches), raw_(raw) {
+  readable_ =
+      loop.io(watches_.event_fd(), EPOLLIN, [this, together = std::move(together)](std::uint32_t) { together([this] { drain(); }); });
 }
 
 XdpTransport::~XdpTransport() = default;
@@ -136,15 +138,14 @@ void XdpTransport::drain() {
 }
 
 void XdpTransport::take(const xd_event& event) {
-  const auto it = std::find_if(ears_.begin(), ears_.end(), [&](const XdpEar* ear) { return same(ear->key(), event.watch); });
-  if (it != ears_.end()) (*it)->take(event);
+  const auto it = ears_.find(event.watch);
+  if (it != ears_.end()) it->second->take(event);
 }
 
 void XdpTransport::remove_unused() {
   for (const auto& key : watches_.keys()) {
-    const bool used = std::any_of(ears_.begin(), ears_.end(), [&](const XdpEar* ear) { return same(ear->key(), key); });
     // One that stays costs a timer that finds nobody: it is taken away at the next commit.
-    if (!used) (void)watches_.remove(key);
+    if (!ears_.contains(key)) (void)watches_.remove(key);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <tuple>
 
 #include "base/loop.h"
 #include "datapath/watches.h"
@@ -21,7 +22,7 @@ bool xdp_hears(const netlink::Link& link);
 
 class XdpTransport final : public Transport {
  public:
-  XdpTransport(Loop& loop, datapath::Watches& watches, RawTransport& raw);
+  XdpTransport(Loop& loop, datapath::Watches& watches, RawTransport& raw, Together together = at_once);
   ~XdpTransport() override;
 
   TransportKind kind_for(const Tuning&) const override { return TransportKind::xdp; }
@@ -34,12 +35,17 @@ class XdpTransport final : public Transport {
 
  private:
   class XdpEar;
+  struct KeyLess {
+    bool operator()(const xd_watch_key& a, const xd_watch_key& b) const {
+      return std::tie(a.ifindex, a.vlan, a.family, a.vrid) < std::tie(b.ifindex, b.vlan, b.family, b.vrid);
+    }
+  };
   static xd_watch_key key_of(const Tuning& tuning);
   void take(const xd_event& event);
 
   datapath::Watches& watches_;
   RawTransport& raw_;
-  std::vector<XdpEar*> ears_;
+  std::map<xd_watch_key, XdpEar*, KeyLess> ears_;
   Loop::Source readable_;
 };
 

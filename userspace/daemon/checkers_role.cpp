@@ -122,7 +122,7 @@ class CheckersRole final : public RoleEngine {
   void abort() override { engine_.abort(); }
 
   Status resume(const Handover& handover) override {
-    auto known = decode_checkers(handover.snapshot);
+    auto known = decode_checkers(handover.parts);
     if (!known) return std::move(known).error();
     director_->own(known->owned);
     engine_.resume(std::move(known->health));
@@ -130,7 +130,8 @@ class CheckersRole final : public RoleEngine {
     return {};
   }
 
-  std::string snapshot() const override { return encode_checkers({engine_.snapshot(), director_->owned()}); }
+  Parts snapshot() const override { return encode_checkers({engine_.snapshot(), director_->owned()}); }
+  Parts changes(std::size_t) override { return snapshot(); }
   std::string summary() const override;
   std::string status() const override;
 

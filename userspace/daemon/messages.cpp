@@ -12,8 +12,9 @@ namespace {
 using nlohmann::json;
 
 // In the order of Words.
-constexpr std::array<std::string_view, std::variant_size_v<Words>> names{
-    "hello", "alive", "configure", "prepared", "commit", "committed", "abort", "snapshot", "ask-status", "status", "stop", "stopped"};
+constexpr std::array<std::string_view, std::variant_size_v<Words>> names{"hello",     "alive", "configure", "prepared", "commit",
+                                                                         "committed", "abort", "snapshot",  "summary",  "ask-status",
+                                                                         "status",    "stop",  "stopped"};
 
 // Each message's fields, once for both directions: `io` either writes them into the JSON or reads them out of it.
 template <typename Io, typename T>
@@ -23,7 +24,7 @@ void fields(Io& io, T& words) {
     io("orphan", words.orphan);
   } else if constexpr (std::is_same_v<Kind, Commit>) {
     io("generation", words.generation);
-    io("snapshot", words.handover.snapshot);
+    io("parts", words.handover.parts);
     io("alive_until", words.handover.alive_until);
   } else if constexpr (std::is_same_v<Kind, Prepared>) {
     io("generation", words.generation);
@@ -32,8 +33,9 @@ void fields(Io& io, T& words) {
   } else if constexpr (std::is_same_v<Kind, Configure> || std::is_same_v<Kind, Committed> || std::is_same_v<Kind, Abort>) {
     io("generation", words.generation);
   } else if constexpr (std::is_same_v<Kind, Snapshot>) {
-    io("text", words.text);
-    io("summary", words.summary);
+    io("changed", words.changed);
+  } else if constexpr (std::is_same_v<Kind, Summary>) {
+    io("words", words.words);
   } else if constexpr (std::is_same_v<Kind, AskStatus>) {
     io("id", words.id);
   } else if constexpr (std::is_same_v<Kind, StatusAnswer>) {

@@ -7,7 +7,8 @@
 //                                ←         Prepared
 //   Commit or Abort              →
 //                                ←         Committed
-//                                ←         Snapshot, whenever what a successor must know has changed
+//                                ←         Snapshot, whenever what a successor must know has changed: the parts that did
+//                                ←         Summary, now and then
 //   AskStatus                    →
 //                                ←         StatusAnswer
 //   Stop                         →         orderly, or quietly: leaves all as it is for a successor
@@ -17,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -26,9 +28,12 @@
 
 namespace xd::daemon {
 
-// What a role wants its successor to know, in the role's own format.
+// What a role wants its successor to know: parts, each under a name and in the role's own format. Of thousands of instances only
+// those that changed travel.
+using Parts = std::map<std::string, std::string>;
+
 struct Handover {
-  std::string snapshot;     // empty: nothing is known
+  Parts parts;              // none: nothing is known
   TimePoint alive_until{};  // the last moment at which the one that wrote it was known to be well
 };
 
@@ -56,8 +61,10 @@ struct Abort {
   std::uint64_t generation = 0;
 };
 struct Snapshot {
-  std::string text;
-  std::string summary;  // for people: "2 instances: 1 master, 1 backup"
+  Parts changed;  // an empty one is gone
+};
+struct Summary {
+  std::string words;  // for people: "2 instances: 1 master, 1 backup"
 };
 struct AskStatus {
   std::uint64_t id = 0;
@@ -71,7 +78,8 @@ struct Stop {
 };
 struct Stopped {};
 
-using Words = std::variant<Hello, Alive, Configure, Prepared, Commit, Committed, Abort, Snapshot, AskStatus, StatusAnswer, Stop, Stopped>;
+using Words =
+    std::variant<Hello, Alive, Configure, Prepared, Commit, Committed, Abort, Snapshot, Summary, AskStatus, StatusAnswer, Stop, Stopped>;
 
 std::string encode(const Words& words);
 Result<Words> decode(std::string_view text);

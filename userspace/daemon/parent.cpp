@@ -182,8 +182,15 @@ void Parent::said(Member& m, Words words) {
     m.committed = committed->generation;
     carry_out(reload_.committed(m.role, committed->generation));
   } else if (auto* snapshot = std::get_if<Snapshot>(&words)) {
-    m.handover.snapshot = std::move(snapshot->text);
-    m.summary = std::move(snapshot->summary);
+    for (auto& [name, part] : snapshot->changed) {
+      if (part.empty()) {
+        m.handover.parts.erase(name);
+      } else {
+        m.handover.parts[name] = std::move(part);
+      }
+    }
+  } else if (auto* summary = std::get_if<Summary>(&words)) {
+    m.summary = std::move(summary->words);
     update_summary();
   } else if (auto* answer = std::get_if<StatusAnswer>(&words)) {
     const auto question = questions_.find(answer->id);

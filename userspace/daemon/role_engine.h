@@ -24,7 +24,10 @@ class RoleEngine {
   virtual void abort() = 0;
   // What an earlier process left. Between the first prepare() and its commit().
   virtual Status resume(const Handover& handover) = 0;
-  virtual std::string snapshot() const = 0;
+  // All that a successor must know.
+  virtual Parts snapshot() const = 0;
+  // Of that, what has changed since it was last asked for; at most about `most` parts, and then what is left the next time.
+  virtual Parts changes(std::size_t most) = 0;
   virtual std::string summary() const = 0;
   // A JSON object; the parent merges it into `xdirector status -j`.
   virtual std::string status() const = 0;
@@ -34,7 +37,7 @@ class RoleEngine {
   virtual void stop(std::function<void()> done) = 0;
 };
 
-// `changed`: snapshot() or summary() says something new.
+// `changed`: changes() and perhaps summary() have something new to say.
 using MakeEngine = Result<std::unique_ptr<RoleEngine>> (*)(Loop& loop, const Options& options, std::function<void()> changed);
 
 Result<std::unique_ptr<RoleEngine>> make_vrrp_engine(Loop& loop, const Options& options, std::function<void()> changed);

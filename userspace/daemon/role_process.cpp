@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <list>
 #include <memory>
 #include <optional>
@@ -28,6 +29,9 @@ namespace xd::daemon {
 namespace {
 
 constexpr Duration last_words_limit = 1s;
+// Thousands of instances change together: the loop turns between so many, and people read no faster than this.
+constexpr std::size_t parts_at_once = 256;
+constexpr Duration summary_pause = 200ms;
 
 class RoleProcess {
  public:
@@ -38,7 +42,7 @@ class RoleProcess {
     if (!background) return std::move(background).error();
     background_ = std::move(*background);
     const MakeEngine make = *options_.role == RoleName::vrrp ? make_vrrp_engine : make_checkers_engine;
-    auto engine = make(loop_, options_, [this] { push_snapshot(); });
+    auto engine = make(loop_, options_, [this] { changed(); });
     if (!engine) return std::move(engine).error();
     engine_ = std::move(*engine);
 
@@ -105,13 +109,13 @@ class RoleProcess {
     prepared_.reset();
     if (!std::exchange(committed_once_, true)) {
       claim_pid_file();
-      if (!commit.handover.snapshot.empty()) {
+      if (!commit.handover.parts.empty()) {
         if (auto resumed = engine_->resume(commit.handover); !resumed) log::warning("Starting afresh: {}", resumed.error().message);
       }
     }
     engine_->commit();
     from.send(encode(Committed{commit.generation}));
-    push_snapshot();
+    changed();
   }
 
   // Not earlier: until the commit the process of an earlier daemon may hold it.
@@ -170,9 +174,24 @@ class RoleProcess {
     parent_->send(encode(Prepared{generation, status.ok(), status ? "" : status.error().message}));
   }
 
-  void push_snapshot() {
+  void changed() {
     if (!committed_once_ || stopping_) return;
-    parent_->send(encode(Snapshot{engine_->snapshot(), engine_->summary()}));
+    push_changes();
+    if (!summary_due_.armed()) summary_due_.arm_at(std::max(Clock::now(), summary_sent_ + summary_pause));
+  }
+
+  void push_changes() {
+    if (stopping_) return;
+    auto parts = engine_->changes(parts_at_once);
+    // The rest in the next turn of the loop: what is due in between is not kept waiting.
+    if (parts.size() >= parts_at_once) more_changes_ = loop_.defer([this] { push_changes(); });
+    if (!parts.empty()) parent_->send(encode(Snapshot{std::move(parts)}));
+  }
+
+  void push_summary() {
+    if (stopping_) return;
+    summary_sent_ = Clock::now();
+    parent_->send(encode(Summary{engine_->summary()}));
   }
 
   void orphaned() {
@@ -186,9 +205,9 @@ class RoleProcess {
     stopping_ = true;
     grace_.disarm();
     if (quietly) {
-      const std::string snapshot = committed_once_ ? engine_->snapshot() : "";
+      Parts parts = committed_once_ ? engine_->snapshot() : Parts();
       engine_.reset();
-      if (answer_to_ != nullptr && !snapshot.empty()) answer_to_->send(encode(Snapshot{snapshot, ""}));
+      if (answer_to_ != nullptr && !parts.empty()) answer_to_->send(encode(Snapshot{std::move(parts)}));
       leave();
     } else {
       engine_->stop([this] { leave(); });
@@ -222,6 +241,9 @@ class RoleProcess {
   std::optional<std::uint64_t> prepared_;
   bool committed_once_ = false;
   bool stopping_ = false;
+  Loop::Source more_changes_;
+  TimePoint summary_sent_{};
+  Timer summary_due_{loop_, [this] { push_summary(); }};
   Timer grace_{loop_, [this] {
                  log::info("No new parent has come");
                  stop(false);

@@ -1,8 +1,10 @@
 #include "daemon/snapshots.h"
 
-#include <nlohmann/json.hpp>
+#include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 
 // How values of the engines look in JSON; found by nlohmann::json by the namespace of each type.
 namespace nlohmann {
@@ -49,7 +51,6 @@ namespace vrrp {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Heard, source, priority, interval, at)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Remembered, role, since, priority, last_heard)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InstanceSnapshot, interface, family, vrid, election, became_master, ah_sequence, ah_sequence_at)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Snapshot, instances)
 }  // namespace vrrp
 
 namespace checkers {
@@ -79,13 +80,34 @@ Result<T> decode_as(std::string_view text) {
 
 }  // namespace
 
-std::string encode_vrrp(const vrrp::Snapshot& snapshot) { return json(snapshot).dump(); }
-Result<vrrp::Snapshot> decode_vrrp(std::string_view text) { return decode_as<vrrp::Snapshot>(text); }
-
-std::string encode_checkers(const CheckersHandover& handover) {
-  return json(handover).dump(-1, ' ', false, json::error_handler_t::replace);
+Parts encode_vrrp(const vrrp::Snapshot& snapshot) {
+  Parts parts;
+  for (const auto& i : snapshot.instances) {
+    parts[fmt::format("{}/{}/{}", i.interface, i.family, i.vrid)] =
+        i.gone ? "" : json(i).dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+  return parts;
 }
-Result<CheckersHandover> decode_checkers(std::string_view text) { return decode_as<CheckersHandover>(text); }
+
+Result<vrrp::Snapshot> decode_vrrp(const Parts& parts) {
+  vrrp::Snapshot snapshot;
+  for (const auto& [_, part] : parts) {
+    auto instance = decode_as<vrrp::InstanceSnapshot>(part);
+    if (!instance) return std::move(instance).error();
+    snapshot.instances.push_back(std::move(*instance));
+  }
+  return snapshot;
+}
+
+Parts encode_checkers(const CheckersHandover& handover) {
+  return {{"checkers", json(handover).dump(-1, ' ', false, json::error_handler_t::replace)}};
+}
+
+Result<CheckersHandover> decode_checkers(const Parts& parts) {
+  const auto only = parts.find("checkers");
+  if (only == parts.end()) return Error{"what the earlier process left is not understood"};
+  return decode_as<CheckersHandover>(only->second);
+}
 
 }  // namespace daemon
 }  // namespace xd

@@ -75,7 +75,7 @@ std::optional<Handover> Orphans::take_over(RoleName role, bool quietly) {
   const Orphan& orphan = node.mapped();
   std::optional<Handover> handover;
   converse(orphan.socket, Stop{quietly}, leave_limit, [&](Words words) {
-    if (auto* snapshot = std::get_if<Snapshot>(&words)) handover = {std::move(snapshot->text), Clock::now()};
+    if (auto* snapshot = std::get_if<Snapshot>(&words)) handover = {std::move(snapshot->changed), Clock::now()};
     return std::holds_alternative<Stopped>(words);
   });
   if (orphan.process && !wait_for_exit(orphan.process, leave_limit)) {

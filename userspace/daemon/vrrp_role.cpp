@@ -109,13 +109,14 @@ class VrrpRole final : public RoleEngine {
   void abort() override { engine_.abort(); }
 
   Status resume(const Handover& handover) override {
-    auto snapshot = decode_vrrp(handover.snapshot);
+    auto snapshot = decode_vrrp(handover.parts);
     if (!snapshot) return std::move(snapshot).error();
     engine_.resume(*snapshot, handover.alive_until);
     return {};
   }
 
-  std::string snapshot() const override { return encode_vrrp(engine_.snapshot()); }
+  Parts snapshot() const override { return encode_vrrp(engine_.snapshot()); }
+  Parts changes(std::size_t most) override { return encode_vrrp(engine_.changes(most)); }
 
   std::string summary() const override {
     const auto instances = engine_.status();
@@ -162,7 +163,7 @@ class VrrpRole final : public RoleEngine {
     vrrp::Ports out{*netlink_, nullptr, {}, {}, {}};
     if (!packet_path_.path) return out;
     out.watches = packet_path_.watches ? &*packet_path_.watches : nullptr;
-    out.xdp_interfaces = [this] { return packet_path_.path->attached(); };
+    out.carries_xdp = datapath::Datapath::attached_to;
     out.set_gate = [this](const IpAddress& address, bool ours) { return packet_path_.path->set_gate(address, ours); };
     out.forget_gate = [this](const IpAddress& address) { return packet_path_.path->forget_gate(address); };
     return out;

@@ -289,6 +289,8 @@ std::vector<int> Datapath::attached() const {
   return interfaces;
 }
 
+bool Datapath::attached_to(int ifindex) { return Attacher::attached(ifindex); }
+
 Status Datapath::put_service(const lvs::ServiceKey& key, const lvs::Service& service) { return impl_->table->put(key, service); }
 Status Datapath::remove_service(const lvs::ServiceKey& key) { return impl_->table->remove(key); }
 lvs::Services Datapath::services() const { return impl_->table->services(); }

@@ -110,6 +110,7 @@ class Datapath {
   Status set_mtu(int ifindex, std::uint32_t mtu);
   // Interfaces of this namespace on which the program runs, an earlier run's included.
   std::vector<int> attached() const;
+  static bool attached_to(int ifindex);
 
   // Puts the service as it is given: a packet sees the old one or the new one whole. Flows of a removed destination are
   // dropped silently, as IPVS does, and go on when it returns; a new destination takes only new flows.

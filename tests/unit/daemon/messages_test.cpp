@@ -14,9 +14,9 @@ T there_and_back(const T& words) {
 }
 
 TEST(Messages, EveryFieldArrives) {
-  const auto commit = there_and_back(Commit{7, {"{\"a\":1}", TimePoint{123456789012345ns}}});
+  const auto commit = there_and_back(Commit{7, {{{"eth0/2/51", "{\"a\":1}"}}, TimePoint{123456789012345ns}}});
   EXPECT_EQ(commit.generation, 7u);
-  EXPECT_EQ(commit.handover.snapshot, "{\"a\":1}");
+  EXPECT_EQ(commit.handover.parts.at("eth0/2/51"), "{\"a\":1}");
   EXPECT_EQ(commit.handover.alive_until, TimePoint{123456789012345ns});
 
   const auto prepared = there_and_back(Prepared{8, false, "no interface eth9"});
@@ -24,7 +24,8 @@ TEST(Messages, EveryFieldArrives) {
   EXPECT_FALSE(prepared.ok);
   EXPECT_EQ(prepared.why, "no interface eth9");
 
-  EXPECT_EQ(there_and_back(Snapshot{"text", "summary"}).summary, "summary");
+  EXPECT_EQ(there_and_back(Snapshot{{{"name", "text"}, {"gone", ""}}}).changed, (Parts{{"name", "text"}, {"gone", ""}}));
+  EXPECT_EQ(there_and_back(Summary{"one instance"}).words, "one instance");
   EXPECT_EQ(there_and_back(StatusAnswer{3, "{}"}).id, 3u);
   EXPECT_TRUE(there_and_back(Stop{true}).quietly);
   there_and_back(Hello{});

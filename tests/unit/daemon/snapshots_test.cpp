@@ -17,6 +17,11 @@ TEST(Snapshots, AnElectionSurvivesTheJourney) {
                                 .became_master = 3});
   snapshot.instances.push_back({.interface = "eth1", .family = AF_INET, .vrid = 7, .election = {}, .became_master = 0});
 
+  vrrp::InstanceSnapshot removed;
+  removed.interface = "eth2";
+  removed.vrid = 9;
+  removed.gone = true;
+  EXPECT_EQ(encode_vrrp({{removed}}), (Parts{{"eth2/2/9", ""}}));
   const auto back = decode_vrrp(encode_vrrp(snapshot));
   ASSERT_TRUE(back) << back.error().message;
   ASSERT_EQ(back->instances.size(), 2u);
@@ -56,9 +61,10 @@ TEST(Snapshots, HealthAndOwnedServicesSurviveTheJourney) {
 }
 
 TEST(Snapshots, WhatIsNotUnderstoodIsAnError) {
-  EXPECT_FALSE(decode_vrrp("{}"));
-  EXPECT_FALSE(decode_vrrp("nonsense"));
-  EXPECT_FALSE(decode_checkers("{\"owned\":[],\"health\":7}"));
+  EXPECT_FALSE(decode_vrrp({{"eth0/2/51", "{}"}}));
+  EXPECT_FALSE(decode_vrrp({{"eth0/2/51", "nonsense"}}));
+  EXPECT_FALSE(decode_checkers({}));
+  EXPECT_FALSE(decode_checkers({{"checkers", "{\"owned\":[],\"health\":7}"}}));
 }
 
 }  // namespace

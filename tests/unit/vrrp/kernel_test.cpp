@@ -61,7 +61,7 @@ class KernelEngine : public ::testing::Test {
     auto opened = netlink::KernelNetlink::open(loop);
     ASSERT_TRUE(opened) << opened.error().message;
     netlink = std::move(*opened);
-    engine.emplace(loop, Ports{.netlink = *netlink, .watches = nullptr, .xdp_interfaces = {}, .set_gate = {}, .forget_gate = {}});
+    engine.emplace(loop, Ports{.netlink = *netlink, .watches = nullptr, .carries_xdp = {}, .set_gate = {}, .forget_gate = {}});
   }
   void begin() {
     const auto status = engine->prepare(model);

@@ -70,9 +70,9 @@ class Engine::Impl {
         ports_(std::move(ports)),
         options_(options),
         runner_(loop),
-        raw_(loop, [this](const auto& events) { router_->in_one_turn(events); }),
+        raw_(loop, [this](const auto& events) { in_one_turn(events); }),
         xdp_(ports_.watches != nullptr
-                 ? std::make_unique<XdpTransport>(loop, *ports_.watches, raw_, [this](const auto& events) { router_->in_one_turn(events); })
+                 ? std::make_unique<XdpTransport>(loop, *ports_.watches, raw_, [this](const auto& events) { in_one_turn(events); })
                  : nullptr),
         transport_(ports_, raw_, xdp_.get()),
         timer_(loop, [this] { router_->run(); }) {}
@@ -109,6 +109,11 @@ class Engine::Impl {
     // Whatever a turn of the loop did, the timer is right before it waits again.
     arm_ = loop_.before_wait([this] { arm(); });
     return {};
+  }
+
+  void in_one_turn(const std::function<void()>& events) {
+    if (!router_) return events();  // an earlier process left events, and nobody is configured yet
+    router_->in_one_turn(events);
   }
 
   void arm() {

@@ -57,6 +57,7 @@ struct Rule {
 
 std::span<const Rule> global_rules();
 std::span<const Rule> vrrp_rules();
+std::span<const Rule> track_rules();
 std::span<const Rule> lvs_rules();
 std::span<const Rule> xdirector_rules();
 std::span<const Rule> server_group_rules();
@@ -64,6 +65,13 @@ std::span<const Rule> judged_rules();
 
 // Whether the daemon acts on a keyword.
 bool is_obeyed(const Keyword& keyword);
+
+// A list of tracked things as written; weights that are not given are those of the things.
+struct TrackDrafts {
+  std::vector<Track> tracks;
+  std::vector<std::optional<int>> weights;
+  std::vector<Token> at;
+};
 
 // What is written in one vrrp_instance, before defaults.
 struct InstanceDraft {
@@ -90,11 +98,35 @@ struct InstanceDraft {
   std::vector<std::optional<int>> script_weights;  // beside out.track_scripts; empty: the script's own
   std::vector<Token> script_at;
   std::vector<Token> interface_tracks_at;
+  TrackDrafts files, processes, bfds;
 };
 
 struct ScriptDraft {
   VrrpScript out;
   Token at, script_at;
+};
+
+struct TrackFileDraft {
+  TrackFile out;
+  Token at;
+};
+
+struct TrackProcessDraft {
+  TrackProcess out;
+  Token at, quorum_at;
+  bool full_command = false;
+};
+
+struct BfdDraft {
+  BfdInstance out;
+  Token at;
+  bool vrrp_only = false, checker_only = false;
+};
+
+struct TrackGroupDraft {
+  TrackGroup out;
+  Token at;
+  std::vector<Token> members_at;
 };
 
 struct GroupDraft {
@@ -104,6 +136,7 @@ struct GroupDraft {
   std::vector<std::optional<int>> script_weights;
   std::vector<Token> script_at;
   std::vector<Token> interface_tracks_at;
+  TrackDrafts files, processes, bfds;
   std::optional<bool> smtp_alert;
   bool notify_priority_changes = false;
 };
@@ -175,6 +208,10 @@ class Builder {
   std::vector<InstanceDraft> instances;
   std::vector<ScriptDraft> scripts;
   std::vector<GroupDraft> groups;
+  std::vector<TrackFileDraft> track_files;
+  std::vector<TrackProcessDraft> track_processes;
+  std::vector<BfdDraft> bfds;
+  std::vector<TrackGroupDraft> track_groups;
   VirtualServerDraft virtual_server;  // the one that is being read
   std::optional<bool> smtp_alert, smtp_alert_vrrp, smtp_alert_checker, checker_log_all_failures;
   std::optional<unsigned> down_timer_adverts;
@@ -201,7 +238,6 @@ class Builder {
   std::vector<ServerGroupDraft> server_groups;
   std::vector<VirtualServerDraft> of_groups;  // virtual_server group NAME, until all groups are known
   std::set<std::string> defined_track_files, defined_bfds;
-  int bfd_family = 0;  // of the bfd_instance that is being read
 
   InstanceDraft& instance() { return instances.back(); }
   ScriptDraft& script() { return scripts.back(); }
@@ -259,6 +295,12 @@ class Builder {
 
 // finish(), by subject.
 void finish_vrrp(Builder& b);
+// The things that instances track, before finish_vrrp; and with each instance and group.
+void finish_track_definitions(Builder& b);
+void finish_tracks(Builder& b, InstanceDraft& instance);
+void finish_tracks(Builder& b, GroupDraft& group);
+// An instance's own weights, in a group without sync_group_tracking_weight.
+void drop_track_weights(Builder& b, InstanceDraft& instance, std::string_view group);
 void finish_lvs(Builder& b);
 // At the end of each virtual_server.
 void finish_virtual_server(Builder& b);

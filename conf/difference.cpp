@@ -107,6 +107,10 @@ void compare_named(std::vector<Change>& out, std::string_view keyword, const std
 }
 
 constexpr auto by_name = [](const auto& t) { return t.name; };
+constexpr auto bfd_effect = [](const BfdInstance& a, const BfdInstance& b) {
+  const bool begins_anew = a.neighbor != b.neighbor || a.source != b.source || a.multihop != b.multihop;
+  return std::string(begins_anew ? "the session begins anew" : "");
+};
 constexpr auto no_effect = [](const auto&, const auto&) { return std::string(); };
 
 // A virtual server without its real servers, and as a service of its own when it belongs to a group.
@@ -167,6 +171,11 @@ std::vector<Change> difference(const Model& running, const Model& wanted) {
   }
   const auto print_one = [](const auto& t) { return print(t); };
   compare_named(out, "vrrp_script", running.vrrp_scripts, wanted.vrrp_scripts, by_name, print_one, no_effect, "", "");
+  compare_named(out, "track_file", running.track_files, wanted.track_files, by_name, print_one, no_effect, "", "");
+  compare_named(out, "vrrp_track_process", running.track_processes, wanted.track_processes, by_name, print_one, no_effect, "", "");
+  compare_named(out, "bfd_instance", running.bfd_instances, wanted.bfd_instances, by_name, print_one, bfd_effect, "",
+                "its neighbour hears that the session is administratively down");
+  compare_named(out, "track_group", running.track_groups, wanted.track_groups, by_name, print_one, no_effect, "", "");
   compare_named(
       out, "vrrp_instance", running.vrrp_instances, wanted.vrrp_instances, by_name, print_one,
       [](const auto& a, const auto& b) { return effect_of(a, b); }, "an election begins", "it says priority 0 and gives its addresses up");

@@ -251,6 +251,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
     });
     for (Track& t : i.track_interfaces) t.weight = 0;
   }
+  finish_tracks(b, d);
   return true;
 }
 
@@ -337,8 +338,12 @@ void finish_groups(Builder& b) {
     }
     g.smtp_alert = d.smtp_alert.value_or(b.smtp_alert_vrrp.value_or(b.smtp_alert.value_or(false)));
     resolve_scripts(b, g.track_scripts, d.script_weights, d.script_at, g.name);
+    finish_tracks(b, d);
     if (!g.sync_group_tracking_weight) {
-      for (const std::string& name : g.members) drop_weights(b, *instance_named(b, name), g.name);
+      for (const std::string& name : g.members) {
+        drop_weights(b, *instance_named(b, name), g.name);
+        drop_track_weights(b, *instance_named(b, name), g.name);
+      }
       for (Track& t : g.track_interfaces) t.weight = 0;
       std::erase_if(g.track_scripts, [&](const Track& t) {
         if (t.weight == 0) return false;
@@ -376,6 +381,7 @@ void finish_global(Builder& b) {
 void finish_vrrp(Builder& b) {
   finish_global(b);
   finish_scripts(b);
+  finish_track_definitions(b);
   std::vector<InstanceDraft> usable;
   usable.reserve(b.instances.size());
   for (InstanceDraft& d : b.instances) {

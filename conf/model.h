@@ -175,8 +175,11 @@ struct VrrpInstance {
   std::vector<VirtualAddress> addresses;           // in the advert
   std::vector<VirtualAddress> excluded_addresses;  // not in the advert
   std::vector<Track> track_interfaces;
-  std::vector<Track> track_scripts;  // names of VrrpScript
-  std::vector<Track> track_files;    // names of TrackFile; weight and reverse multiply the number
+  std::vector<Track> track_scripts;    // names of VrrpScript
+  std::vector<Track> track_files;      // names of TrackFile; weight and reverse multiply the number
+  std::vector<Track> track_processes;  // names of TrackProcess
+  std::vector<Track> track_bfds;       // names of BfdInstance
+  bool track_src_ip = false;           // the configured source address must be there
   GarpSettings garp;
   NotifyScripts notify;
   bool notify_priority_changes = false;  // to the FIFOs
@@ -209,6 +212,49 @@ struct TrackFile {
   bool operator==(const TrackFile&) const = default;
 };
 
+// How many processes of a kind run: up while quorum <= n <= quorum_max.
+struct TrackProcess {
+  enum class ParamMatch : std::uint8_t { exact, initial, partial };
+  std::string name;
+  std::vector<std::string> words;  // the program, and with full_command its arguments
+  bool full_command = false;       // the command line counts, not the name of the process
+  bool has_params = false;         // arguments are compared
+  ParamMatch param_match = ParamMatch::exact;
+  int weight = 0;
+  bool weight_reverse = false;
+  unsigned quorum = 1;
+  std::optional<unsigned> quorum_max;  // 0: it must not run
+  Duration terminate_delay = 0s;       // before a loss counts
+  Duration fork_delay = 0s;            // before a gain counts
+  bool operator==(const TrackProcess&) const = default;
+};
+
+// One BFD session (RFC 5880) with a neighbour.
+struct BfdInstance {
+  std::string name;
+  IpAddress neighbor;
+  std::optional<IpAddress> source;
+  Duration min_rx = 10ms;  // the shortest interval at which we can receive
+  Duration min_tx = 10ms;  // the shortest interval at which we send while the session is up
+  Duration idle_tx = 1s;   // and while it is not
+  unsigned multiplier = 5;
+  bool passive = false;         // waits for the neighbour to begin
+  std::optional<unsigned> ttl;  // of what we send
+  int max_hops = 0;             // that a received packet may have made
+  bool multihop = false;        // RFC 5883
+  int weight = 0;
+  bool weight_reverse = false;
+  bool for_vrrp = true, for_checkers = true;  // who hears of it
+  bool operator==(const BfdInstance&) const = default;
+};
+
+// Instances that static addresses, routes and rules go with.
+struct TrackGroup {
+  std::string name;
+  std::vector<std::string> members;  // names of VrrpInstance
+  bool operator==(const TrackGroup&) const = default;
+};
+
 struct VrrpSyncGroup {
   std::string name;
   std::vector<std::string> members;  // names of VrrpInstance
@@ -216,6 +262,8 @@ struct VrrpSyncGroup {
   std::vector<Track> track_interfaces;
   std::vector<Track> track_scripts;
   std::vector<Track> track_files;
+  std::vector<Track> track_processes;
+  std::vector<Track> track_bfds;
   NotifyScripts notify;
   bool smtp_alert = false;
   bool operator==(const VrrpSyncGroup&) const = default;
@@ -356,6 +404,9 @@ struct Model {
   std::vector<VrrpInstance> vrrp_instances;  // in file order
   std::vector<VrrpScript> vrrp_scripts;
   std::vector<TrackFile> track_files;
+  std::vector<TrackProcess> track_processes;
+  std::vector<BfdInstance> bfd_instances;
+  std::vector<TrackGroup> track_groups;
   std::vector<VrrpSyncGroup> vrrp_sync_groups;
   std::vector<VirtualServer> virtual_servers;
   Xdirector xdirector;

@@ -172,6 +172,60 @@ void print_script(Writer& w, const VrrpScript& s) {
   w.close();
 }
 
+void print_track_file(Writer& w, const TrackFile& f) {
+  w.open("track_file {}", word(f.name));
+  w.line("file {}", word(f.path));
+  w.line("weight {}{}", f.weight, f.weight_reverse ? " reverse" : "");
+  if (f.initial) w.line("init_file {}{}", *f.initial, f.overwrite ? " overwrite" : "");
+  w.close();
+}
+
+void print_track_process(Writer& w, const TrackProcess& p) {
+  w.open("vrrp_track_process {}", word(p.name));
+  std::string words;
+  for (const std::string& one : p.words) words += " " + word(one);
+  w.line("process{}", words);
+  if (p.has_params) {
+    w.line("param_match{}", p.param_match == TrackProcess::ParamMatch::initial   ? " initial"
+                            : p.param_match == TrackProcess::ParamMatch::partial ? " partial"
+                                                                                 : "");
+  }
+  w.flag("full_command", p.full_command);
+  w.line("weight {}{}", p.weight, p.weight_reverse ? " reverse" : "");
+  if (p.quorum > 0) w.line("quorum {}", p.quorum);
+  if (p.quorum_max) w.line("quorum_max {}", *p.quorum_max);
+  if (p.terminate_delay > 0s) w.line("terminate_delay {}", time_of(p.terminate_delay));
+  if (p.fork_delay > 0s) w.line("fork_delay {}", time_of(p.fork_delay));
+  w.close();
+}
+
+void print_bfd(Writer& w, const BfdInstance& i) {
+  const auto milliseconds = [](Duration d) { return fmt::format("{:g}", to_seconds(d) * 1000); };
+  w.open("bfd_instance {}", word(i.name));
+  w.line("neighbor_ip {}", i.neighbor.str());
+  if (i.source) w.line("source_ip {}", i.source->str());
+  w.line("min_rx {}", milliseconds(i.min_rx));
+  w.line("min_tx {}", milliseconds(i.min_tx));
+  w.line("idle_tx {}", milliseconds(i.idle_tx));
+  w.line("multiplier {}", i.multiplier);
+  w.flag("passive", i.passive);
+  if (i.ttl) w.line("ttl {}", *i.ttl);
+  w.line("max_hops {}", i.max_hops);
+  w.line("multihop {}", yes_no(i.multihop));
+  w.line("weight {}{}", i.weight, i.weight_reverse ? " reverse" : "");
+  w.flag("vrrp", !i.for_checkers);
+  w.flag("checker", !i.for_vrrp);
+  w.close();
+}
+
+void print_track_group(Writer& w, const TrackGroup& g) {
+  w.open("track_group {}", word(g.name));
+  w.open("group");
+  for (const std::string& m : g.members) w.line("{}", word(m));
+  w.close();
+  w.close();
+}
+
 void print_authentication(Writer& w, const Authentication& a) {
   if (a.type == AuthType::none) return;
   w.open("authentication");
@@ -219,6 +273,10 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   print_addresses(w, "virtual_ipaddress_excluded", i.excluded_addresses);
   print_tracks(w, "track_interface", i.track_interfaces);
   print_tracks(w, "track_script", i.track_scripts);
+  print_tracks(w, "track_file", i.track_files);
+  print_tracks(w, "track_process", i.track_processes);
+  print_tracks(w, "track_bfd", i.track_bfds);
+  w.flag("track_src_ip", i.track_src_ip);
   print_notify(w, i.notify);
   w.flag("notify_priority_changes", i.notify_priority_changes);
   w.line("smtp_alert {}", yes_no(i.smtp_alert));
@@ -234,6 +292,9 @@ void print_group(Writer& w, const VrrpSyncGroup& g) {
   w.flag("sync_group_tracking_weight", g.sync_group_tracking_weight);
   print_tracks(w, "track_interface", g.track_interfaces);
   print_tracks(w, "track_script", g.track_scripts);
+  print_tracks(w, "track_file", g.track_files);
+  print_tracks(w, "track_process", g.track_processes);
+  print_tracks(w, "track_bfd", g.track_bfds);
   print_notify(w, g.notify);
   w.line("smtp_alert {}", yes_no(g.smtp_alert));
   w.close();
@@ -436,6 +497,18 @@ std::string print(const Global& global) {
 std::string print(const VrrpScript& script) {
   return text_of([&](Writer& w) { print_script(w, script); });
 }
+std::string print(const TrackFile& file) {
+  return text_of([&](Writer& w) { print_track_file(w, file); });
+}
+std::string print(const TrackProcess& process) {
+  return text_of([&](Writer& w) { print_track_process(w, process); });
+}
+std::string print(const BfdInstance& bfd) {
+  return text_of([&](Writer& w) { print_bfd(w, bfd); });
+}
+std::string print(const TrackGroup& group) {
+  return text_of([&](Writer& w) { print_track_group(w, group); });
+}
 std::string print(const VrrpInstance& instance) {
   return text_of([&](Writer& w) { print_instance(w, instance); });
 }
@@ -454,8 +527,12 @@ std::string print(const Model& model) {
   if (model.global.child_wait_time != Global{}.child_wait_time) w.line("child_wait_time {}", time_of(model.global.child_wait_time));
   print_global(w, model.global);
   for (const VrrpScript& s : model.vrrp_scripts) print_script(w, s);
+  for (const TrackFile& f : model.track_files) print_track_file(w, f);
+  for (const TrackProcess& p : model.track_processes) print_track_process(w, p);
+  for (const BfdInstance& i : model.bfd_instances) print_bfd(w, i);
   for (const VrrpInstance& i : model.vrrp_instances) print_instance(w, i);
   for (const VrrpSyncGroup& g : model.vrrp_sync_groups) print_group(w, g);
+  for (const TrackGroup& g : model.track_groups) print_track_group(w, g);
   print_virtual_servers(w, model.virtual_servers);
   print_xdirector(w, model);
   return w.take();

@@ -12,6 +12,10 @@ std::string print(const Model& model);
 // One part of it.
 std::string print(const Global& global);
 std::string print(const VrrpScript& script);
+std::string print(const TrackFile& file);
+std::string print(const TrackProcess& process);
+std::string print(const BfdInstance& bfd);
+std::string print(const TrackGroup& group);
 std::string print(const VrrpInstance& instance);
 std::string print(const VrrpSyncGroup& group);
 std::string print(const VirtualServer& server);

@@ -15,8 +15,6 @@ namespace {
 
 constexpr Block G = Block::global_defs;
 constexpr Block I = Block::vrrp_instance;
-constexpr Block P = Block::vrrp_track_process;
-constexpr Block F = Block::track_file;
 constexpr Rule::Effect judged = Rule::Effect::judged;
 
 void ignored(Builder& b, const Token& at, std::string_view keyword, std::string_view why, std::string expected = {}) {
@@ -178,12 +176,6 @@ void rules_of(Builder& b, const Value& v) {
 
 // ---- things that others refer to by name
 
-void defines_track_file(Builder& b, const Value& v) { b.defined_track_files.insert(std::string(v.word())); }
-void defines_bfd(Builder& b, const Value& v) {
-  b.defined_bfds.insert(std::string(v.word()));
-  b.bfd_family = 0;
-}
-
 void uses(Builder& b, const Value& v, const std::set<std::string>& defined, std::string_view what) {
   if (v.args.size() > 1) return one_word(b, v);
   if (defined.contains(std::string(v.word()))) return;
@@ -191,28 +183,6 @@ void uses(Builder& b, const Value& v, const std::set<std::string>& defined, std:
   const std::string_view close = nearest(v.word(), names);
   b.warn(v.where(), fmt::format("{} {} is not defined; the checker is ignored", what, v.word()), {},
          close.empty() ? "" : fmt::format("did you mean '{}'?", close));
-}
-
-void bfd_address(Builder& b, const Value& v) {
-  if (b.bfd_family == 0) b.bfd_family = v.address.family();
-  if (b.bfd_family != v.address.family())
-    b.warn(v.where(), fmt::format("{} {} is of another family than the session's other address", v.keyword.name, v.word()));
-}
-
-void init_file(Builder& b, const Value& v) {
-  for (const Token& t : v.args) {
-    if (t.text == "overwrite") continue;
-    const Number n = parse_integer(t.text);
-    if (n.written != Written::good || n.value < INT32_MIN || n.value > INT32_MAX)
-      return ignored(b, t, v.keyword.name, "is neither a number nor overwrite", std::string(v.keyword.form));
-    if (n.value < -254 || n.value > 254)
-      b.warn(t, fmt::format("init_file {}: more than -254..254 cannot change a priority further", n.value));
-  }
-}
-
-void param_match(Builder& b, const Value& v) {
-  if (!v.args.empty() && v.word() != "initial" && v.word() != "partial")
-    ignored(b, v.where(), v.keyword.name, "is neither initial nor partial", std::string(v.keyword.form));
 }
 
 // ---- checkers
@@ -295,15 +265,6 @@ const Rule rules[] = {
          ignored(b, v.where(), v.keyword.name, "does not exist");
      },
      nullptr, judged},
-
-    {P, "param_match", param_match, nullptr, judged},
-    {Block::root, "track_file", defines_track_file, nullptr, judged},
-    {Block::root, "vrrp_track_file", defines_track_file, nullptr, judged},
-    {F, "init_file", init_file, nullptr, judged},
-    {Block::root, "bfd_instance", defines_bfd, nullptr, judged},
-    {Block::bfd_instance, "source_ip", bfd_address, nullptr, judged},
-    {Block::bfd_instance, "neighbor_ip", bfd_address, nullptr, judged},
-    {Block::bfd_instance, "neighbour_ip", bfd_address, nullptr, judged},
 
     {Block::virtual_server, "hashed", hashed, nullptr, judged},
     {Block::virtual_server, "snmp_name", one_word, nullptr, judged},

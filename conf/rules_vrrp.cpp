@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "conf/builder.h"
+#include "conf/track_lines.h"
 #include "conf/values.h"
 
 namespace xd::conf {
@@ -38,35 +39,6 @@ bool belongs_to_family(Builder& b, const Token& at, const IpAddress& address) {
   return false;
 }
 
-// "weight <n> [reverse|noreverse]" behind a name. False: the entry is not usable, and that has been said.
-bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, std::optional<int>& weight, bool& reverse) {
-  for (std::size_t i = 0; i < options.size(); ++i) {
-    const Token& t = options[i];
-    if (t.text != "weight") {
-      b.warn(t, fmt::format("unknown option '{}' of {}; the entry is ignored", t.text, what), "weight <-253..253> [reverse|noreverse]");
-      return false;
-    }
-    if (++i >= options.size()) {
-      b.warn(t, "weight needs a number; the entry is ignored", "weight <-253..253> [reverse|noreverse]");
-      return false;
-    }
-    const Number n = parse_integer(options[i].text);
-    if (n.written != Written::good || n.value < -254 || n.value > 254) {
-      b.warn(options[i], fmt::format("weight {} of {} is outside -253..253; the entry is ignored", options[i].text, what));
-      return false;
-    }
-    weight = static_cast<int>(std::clamp<std::int64_t>(n.value, -253, 253));
-    if (*weight != n.value) b.warn(options[i], fmt::format("weight {} of {} is cut to {}", n.value, what, *weight));
-    if (i + 1 < options.size() && (options[i + 1].text == "reverse" || options[i + 1].text == "noreverse"))
-      reverse = options[++i].text == "reverse";
-  }
-  return true;
-}
-
-bool already(const std::vector<Track>& tracks, std::string_view name) {
-  return std::any_of(tracks.begin(), tracks.end(), [&](const Track& t) { return t.name == name; });
-}
-
 void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::vector<Track>& tracks, std::vector<Token>& places) {
   for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
     const Token& name = v.tree.keyword(*s);
@@ -76,7 +48,7 @@ void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::v
     }
     std::optional<int> weight;
     Track t{std::string(name.text), 0, false};
-    if (!read_weight(b, v.tree.arguments(*s), name.text, weight, t.reverse)) continue;
+    if (!read_weight(b, v.tree.arguments(*s), name.text, 253, weight, t.reverse)) continue;
     if (!b.interface_exists(name, owner)) continue;
     t.weight = weight.value_or(0);
     tracks.push_back(std::move(t));
@@ -94,7 +66,7 @@ void track_scripts(Builder& b, const Value& v, std::vector<Track>& tracks, std::
     }
     std::optional<int> weight;
     Track t{std::string(name.text), 0, false};
-    if (!read_weight(b, v.tree.arguments(*s), name.text, weight, t.reverse)) continue;
+    if (!read_weight(b, v.tree.arguments(*s), name.text, 253, weight, t.reverse)) continue;
     tracks.push_back(std::move(t));
     weights.push_back(weight);
     places.push_back(name);

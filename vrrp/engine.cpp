@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/notify_fifo.h"
+#include "base/number_files.h"
 #include "vrrp/claims.h"
 #include "vrrp/notify.h"
 #include "vrrp/packet_sender.h"
@@ -75,6 +76,7 @@ class Engine::Impl {
                  ? std::make_unique<XdpTransport>(loop, *ports_.watches, raw_, [this](const auto& events) { in_one_turn(events); })
                  : nullptr),
         transport_(ports_, raw_, xdp_.get()),
+        files_(loop, [this](const std::string& name, std::int64_t number) { router_->observe_file(name, number); }),
         timer_(loop, [this] { router_->run(); }) {}
 
   Status prepare(const conf::Model& model) {
@@ -85,7 +87,30 @@ class Engine::Impl {
     warnings_ = router_->warnings();
     const ScriptSecurity security{model.global.enable_script_security, model.global.script_user, model.global.script_group};
     planned_fifos_ = fifos_of(model.global, security, warnings_);
+    plan_files(model);
     return {};
+  }
+
+  void plan_files(const conf::Model& model) {
+    planned_files_.clear();
+    for (const auto& file : model.track_files) {
+      if (const auto problem = unwatchable(file.path); !problem.empty()) {
+        warnings_.push_back("track_file " + file.name + " is not tracked: " + problem);
+      } else {
+        planned_files_.push_back({file.name, file.path, file.initial, file.overwrite});
+      }
+    }
+  }
+
+  // What is tracked is known before the elections begin.
+  void commit() {
+    const bool fresh = !std::exchange(resumed_, false);
+    fifos_.become(std::move(planned_fifos_), fresh);
+    for (const auto& problem : files_.define(std::move(planned_files_), fresh)) log::warning("{}", problem);
+    router_->observe({.files = files_.numbers(), .processes = {}, .bfds = {}});
+    router_->commit();
+    if (xdp_) xdp_->remove_unused();
+    arm();
   }
 
   Status open() {
@@ -136,11 +161,13 @@ class Engine::Impl {
   std::unique_ptr<PacketSender> sender_;
   std::unique_ptr<Router> router_;  // after what it uses; none before the first prepare()
   std::unique_ptr<ClaimListener> claims_;
+  NumberFiles files_;
   Timer timer_;
   Loop::Source arm_;
   std::function<void()> on_change_;
   std::vector<std::string> warnings_;
   std::vector<NotifyFifo::Definition> planned_fifos_;
+  std::vector<NumberFiles::Definition> planned_files_;
   bool resumed_ = false;  // an earlier process's FIFOs go on with us
 };
 
@@ -150,16 +177,13 @@ Engine::~Engine() = default;
 Status Engine::prepare(const conf::Model& model) { return impl_->prepare(model); }
 
 void Engine::commit() {
-  if (!impl_->router_) return;
-  impl_->fifos_.become(std::move(impl_->planned_fifos_), !std::exchange(impl_->resumed_, false));
-  impl_->router_->commit();
-  if (impl_->xdp_) impl_->xdp_->remove_unused();
-  impl_->arm();
+  if (impl_->router_) impl_->commit();
 }
 
 void Engine::abort() {
   if (impl_->router_) impl_->router_->abort();
   impl_->planned_fifos_.clear();
+  impl_->planned_files_.clear();
 }
 
 const std::vector<std::string>& Engine::warnings() const { return impl_->warnings_; }

@@ -38,6 +38,7 @@ struct Instance {
   Group* group = nullptr;                     // its sync group
   std::vector<conf::Track> track_interfaces;  // the group's included
   std::vector<conf::Track> track_scripts;
+  std::vector<conf::Track> track_files, track_processes, track_bfds;
   std::unique_ptr<Listener> listener;  // what the ear calls; lives longer than the ear
   std::unique_ptr<Ear> ear;            // none: the interface is missing, or listening failed
   int index = 0;                       // interface the ear is on

@@ -32,6 +32,12 @@ const FaultText& text_of(Fault fault) {
   return *std::find_if(fault_texts.begin(), fault_texts.end(), [&](const FaultText& t) { return t.fault == fault; });
 }
 
+// Both factors are at most 32 bits.
+int file_amount(const Tracked& file) {
+  const std::int64_t product = *file.number * file.weight * (file.reverse ? -1 : 1);
+  return static_cast<int>(std::clamp<std::int64_t>(product, -254, 253));
+}
+
 }  // namespace
 
 std::string_view name(Fault fault) { return text_of(fault).name; }
@@ -53,6 +59,15 @@ Evaluation evaluate(std::uint8_t base_priority, std::span<const Tracked> tracked
   int sum = base_priority;
   for (const Tracked& t : tracked) {
     const int weight = owner ? 0 : t.weight;
+    if (t.number) {
+      const bool failed = weight == 0 ? (*t.number != 0) != t.reverse : file_amount(t) == -254;
+      if (failed) {
+        result.faults = result.faults.with(t.fault);
+      } else if (weight != 0) {
+        sum += file_amount(t);
+      }
+      continue;
+    }
     if (!t.up) {
       result.waiting |= weight == 0;
       continue;

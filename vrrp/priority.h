@@ -56,10 +56,11 @@ class FaultSet {
 
 // One tracked thing as this instance counts it.
 struct Tracked {
-  Fault fault = Fault::tracked_script;  // the bit a failure with weight 0 sets
-  int weight = 0;                       // 0: failure is a fault; > 0: added while up; < 0: added while down
-  bool reverse = false;                 // up and down swapped
-  std::optional<bool> up;               // empty: has not answered yet
+  Fault fault = Fault::tracked_script;                // the bit a failure with weight 0 sets
+  int weight = 0;                                     // 0: failure is a fault; > 0: added while up; < 0: added while down
+  bool reverse = false;                               // up and down swapped
+  std::optional<bool> up;                             // empty: has not answered yet
+  std::optional<std::int64_t> number = std::nullopt;  // of a file: counts in the place of `up`
 };
 
 struct Evaluation {
@@ -69,6 +70,9 @@ struct Evaluation {
   bool operator==(const Evaluation&) const = default;
 };
 
+// A file adds its number times the weight, with `reverse` taken away; a product of -254 or less is a fault, as is any number but
+// 0 with weight 0 (with `reverse`: a 0).
+//
 // Weights are summed, then the result is clamped to 1..254. An owner (255) keeps its priority and every weight counts as 0,
 // as in keepalived: what fails is a fault.
 Evaluation evaluate(std::uint8_t base_priority, std::span<const Tracked> tracked);

@@ -401,10 +401,16 @@ void Router::configure(Instance& instance, PlannedInstance planned) {
   instance.election = config_of(instance.conf, instance.election.source, instance.group != nullptr);
   instance.track_interfaces = instance.conf.track_interfaces;
   instance.track_scripts = instance.conf.track_scripts;
+  instance.track_files = instance.conf.track_files;
+  instance.track_processes = instance.conf.track_processes;
+  instance.track_bfds = instance.conf.track_bfds;
   if (instance.group != nullptr) {
     auto tracks = member_tracks(instance.conf, instance.group->conf);
     instance.track_interfaces = std::move(tracks.interfaces);
     instance.track_scripts = std::move(tracks.scripts);
+    instance.track_files = std::move(tracks.files);
+    instance.track_processes = std::move(tracks.processes);
+    instance.track_bfds = std::move(tracks.bfds);
   }
   if (instance.conf.version == 2) instance.state.master_interval = instance.election.interval;
   instance.packets_changed();
@@ -890,23 +896,71 @@ FaultSet Router::link_faults(const Instance& instance) const {
   const auto* link = ports_.netlink.table().link(instance.conf.interface);
   if (!instance.conf.dont_track_primary) faults = faults.with(Fault::interface_down, link == nullptr || !link->usable());
   faults = faults.with(Fault::no_source_address, instance.election.source.is_unset());
+  if (instance.conf.track_src_ip) faults = faults.with(Fault::tracked_source_address, !source_is_there(instance));
   return faults.with(Fault::configuration, !instance.ear && link != nullptr && link->usable());
+}
+
+// The configured one: one that the kernel chooses has gone when the interface has no address left.
+bool Router::source_is_there(const Instance& instance) const {
+  const auto& configured = instance.conf.unicast_peers.empty() ? instance.conf.mcast_src_ip : instance.conf.unicast_src_ip;
+  if (!configured) return true;
+  const auto* link = ports_.netlink.table().link(instance.conf.interface);
+  const auto& addresses = ports_.netlink.table().addresses;
+  return link != nullptr && std::any_of(addresses.begin(), addresses.end(), [&](const auto& a) {
+           return a.index == link->index && a.prefix.address == *configured;
+         });
 }
 
 void Router::reconsider_all() {
   for (auto& instance : instances_) reconsider(*instance);
 }
 
+void Router::reconsider_who_tracks(std::vector<conf::Track> Instance::*list, const std::string& name) {
+  if (!committed_ || stopped_) return;
+  Turn turn(*this);
+  for (auto& instance : instances_) {
+    const auto& tracks = (*instance).*list;
+    if (std::any_of(tracks.begin(), tracks.end(), [&](const conf::Track& track) { return track.name == name; })) reconsider(*instance);
+  }
+}
+
+void Router::observe_file(const std::string& name, std::int64_t number) {
+  observed_.files[name] = number;
+  reconsider_who_tracks(&Instance::track_files, name);
+}
+
+void Router::observe_process(const std::string& name, bool up) {
+  observed_.processes[name] = up;
+  reconsider_who_tracks(&Instance::track_processes, name);
+}
+
+void Router::observe_bfd(const std::string& name, bool up) {
+  observed_.bfds[name] = up;
+  reconsider_who_tracks(&Instance::track_bfds, name);
+}
+
 void Router::reconsider(Instance& instance) {
   tracked_.clear();
   for (const auto& track : instance.track_interfaces) {
     const auto* link = ports_.netlink.table().link(track.name);
-    tracked_.push_back({Fault::tracked_interface, track.weight, track.reverse, link != nullptr && link->usable()});
+    tracked_.push_back({Fault::tracked_interface, track.weight, track.reverse, link != nullptr && link->usable(), {}});
   }
   for (const auto& track : instance.track_scripts) {
     // One that cannot be run was dropped with a warning when the configuration was read: it is no fault.
     if (!scripts_.known(track.name)) continue;
-    tracked_.push_back({Fault::tracked_script, track.weight, track.reverse, scripts_.up(track.name)});
+    tracked_.push_back({Fault::tracked_script, track.weight, track.reverse, scripts_.up(track.name), {}});
+  }
+  for (const auto& track : instance.track_files) {
+    if (const auto file = observed_.files.find(track.name); file != observed_.files.end())
+      tracked_.push_back({Fault::tracked_file, track.weight, track.reverse, true, file->second});
+  }
+  for (const auto& track : instance.track_processes) {
+    if (const auto process = observed_.processes.find(track.name); process != observed_.processes.end())
+      tracked_.push_back({Fault::tracked_process, track.weight, track.reverse, process->second, {}});
+  }
+  for (const auto& track : instance.track_bfds) {
+    if (const auto session = observed_.bfds.find(track.name); session != observed_.bfds.end())
+      tracked_.push_back({Fault::tracked_bfd, track.weight, track.reverse, session->second, {}});
   }
   const Evaluation evaluation = evaluate(instance.conf.priority, tracked_);
   instance.waiting = evaluation.waiting;
@@ -984,6 +1038,7 @@ void Router::on_address(const netlink::Address& address) {
   const IpAddress& ip = address.prefix.address;
   const bool vip = is_vip(ip);
   for (Instance* instance : on_interface(link->name)) {
+    if (instance->conf.track_src_ip) reconsider(*instance);
     const IpAddress before = instance->election.source;
     // A VIP that comes or goes changes nobody's source but an owner's: thousands of them need not be looked through each time.
     if (vip && !before.is_unset() && before != ip) continue;

@@ -51,6 +51,13 @@ struct Group {
   std::size_t todos = 0;     // of its members, not carried out yet
 };
 
+// What is known of the things that instances track and others watch.
+struct Observed {
+  std::map<std::string, std::int64_t> files;
+  std::map<std::string, bool> processes;
+  std::map<std::string, bool> bfds;
+};
+
 class Router {
  public:
   explicit Router(RouterPorts ports);
@@ -69,6 +76,13 @@ class Router {
   std::string dump(Dump what) const;  // dump.cpp
   void clear_statistics();
   void on_change(std::function<void()> handler) { on_change_ = std::move(handler); }
+
+  // What others watch (Observed): a file, a process, a BFD session of this name.
+  void observe_file(const std::string& name, std::int64_t number);
+  void observe_process(const std::string& name, bool up);
+  void observe_bfd(const std::string& name, bool up);
+  // All at once, for a configuration that is about to be committed: what is not in it is not tracked.
+  void observe(Observed observed) { observed_ = std::move(observed); }
 
   // Somebody else announced an address as his (vrrp/claims.h).
   void hear_claim(const Claim& claim);
@@ -94,7 +108,9 @@ class Router {
   void give(Instance& instance, const Event& event);
   void reconsider(Instance& instance);
   void reconsider_all();
+  void reconsider_who_tracks(std::vector<conf::Track> Instance::*list, const std::string& name);
   FaultSet link_faults(const Instance& instance) const;
+  bool source_is_there(const Instance& instance) const;
   void start_if_ready(Instance& instance);
   bool kernel_watches(const Instance& instance) const;
   std::optional<TimePoint> timeout_at(const Instance& instance) const;
@@ -159,6 +175,7 @@ class Router {
   std::map<std::uint32_t, Tally> cleared_;  // by instance id: what had been received when statistics were cleared
   std::vector<std::unique_ptr<Group>> groups_;
   ScriptTracker scripts_;
+  Observed observed_;
   GarpSchedule garp_;
   std::unique_ptr<Plan> plan_;
   std::vector<std::string> warnings_;

@@ -51,9 +51,13 @@ conf::WantedState group_initial_state(std::span<const State* const> members) {
 }
 
 MemberTracks member_tracks(const conf::VrrpInstance& instance, const conf::VrrpSyncGroup& group) {
-  MemberTracks tracks{instance.track_interfaces, instance.track_scripts};
+  MemberTracks tracks{instance.track_interfaces, instance.track_scripts, instance.track_files, instance.track_processes,
+                      instance.track_bfds};
   merge(tracks.interfaces, group.track_interfaces);
   merge(tracks.scripts, group.track_scripts);
+  merge(tracks.files, group.track_files);
+  merge(tracks.processes, group.track_processes);
+  merge(tracks.bfds, group.track_bfds);
   if (!group.sync_group_tracking_weight) {
     for (conf::Track& track : tracks.interfaces) track.weight = 0;
     std::erase_if(tracks.scripts, [](const conf::Track& track) { return track.weight != 0; });

@@ -38,6 +38,7 @@ conf::WantedState group_initial_state(std::span<const State* const> members);
 struct MemberTracks {
   std::vector<conf::Track> interfaces;
   std::vector<conf::Track> scripts;
+  std::vector<conf::Track> files, processes, bfds;  // a group's weights count; of a member's the configuration has kept those that do
 };
 MemberTracks member_tracks(const conf::VrrpInstance& instance, const conf::VrrpSyncGroup& group);
 

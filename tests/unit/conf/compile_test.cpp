@@ -312,5 +312,32 @@ TEST(Lint, UnicastPeerThatIsOurself) {
   EXPECT_THAT(c.diagnostics.render(), HasSubstr("it would hear itself"));
 }
 
+TEST(Tracks, takeTheWeightOfWhatTheyNameUnlessTheyGiveOne) {
+  const Compiled c = compiled(
+      "vrrp_track_file f {\n file /tmp/f\n weight 3 reverse\n init_file -4 overwrite\n}\n"
+      "vrrp_track_process p {\n process /usr/sbin/haproxy -f x\n quorum 2\n delay 1.5\n}\n"
+      "bfd_instance d {\n neighbor_ip 192.0.2.9\n min_rx 50\n weight -20\n}\n" +
+      instance("track_file {\n f\n}\ntrack_process {\n p weight 10\n}\ntrack_bfd {\n d\n e\n}\n"));
+  const VrrpInstance& i = c.model.vrrp_instances.at(0);
+  EXPECT_EQ(i.track_files, (std::vector<Track>{{"f", 3, true}}));
+  EXPECT_EQ(i.track_processes, (std::vector<Track>{{"p", 10, false}}));
+  EXPECT_EQ(i.track_bfds, (std::vector<Track>{{"d", -20, false}})) << "e is not defined";
+  const TrackFile& f = c.model.track_files.at(0);
+  EXPECT_EQ(f.initial, -4);
+  EXPECT_TRUE(f.overwrite);
+  const TrackProcess& p = c.model.track_processes.at(0);
+  EXPECT_EQ(p.words, (std::vector<std::string>{"/usr/sbin/haproxy", "-f", "x"}));
+  EXPECT_TRUE(p.full_command) << "arguments are in the command line only";
+  EXPECT_EQ(p.fork_delay, 1500ms);
+  EXPECT_EQ(c.model.bfd_instances.at(0).min_rx, 50ms);
+  EXPECT_EQ(print(compiled(print(c.model)).model), print(c.model));
+}
+
+TEST(Tracks, aWeightOfAFileDoesNotCountForAnOwner) {
+  const Compiled c = compiled("track_file f {\n file /tmp/f\n}\ntrack_file g {\n file /tmp/g\n}\n" +
+                              instance("priority 255\ntrack_file {\n f\n g weight 7\n}\n"));
+  EXPECT_EQ(c.model.vrrp_instances.at(0).track_files, (std::vector<Track>{{"f", 0, false}}));
+}
+
 }  // namespace
 }  // namespace xd::conf

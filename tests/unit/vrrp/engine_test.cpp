@@ -446,6 +446,40 @@ TEST_F(RouterScripts, aScriptThatCannotBeRunIsDroppedWithAWarningAndIsNoFault) {
   EXPECT_THAT(world.router->warnings(), ElementsAre("vrrp_script check is not tracked: /no/such/program: No such file or directory"));
 }
 
+TEST_F(RouterScripts, whatOthersWatchCountsFromTheFirstElectionOn) {
+  auto& vi = model.vrrp_instances[0];
+  vi.track_files = {track("file", 2)};
+  vi.track_processes = {track("process", -30)};
+  vi.track_bfds = {track("session")};
+  world.router->observe({.files = {{"file", 5}}, .processes = {{"process", false}}, .bfds = {{"session", false}}});
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::fault) << "a session without weight is a fault until it is up";
+  EXPECT_EQ(world.status("VI_1").priority, 80);
+  world.router->observe_bfd("session", true);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  world.router->observe_process("process", true);
+  EXPECT_EQ(world.status("VI_1").priority, 110);
+  world.router->observe_file("file", -1);
+  EXPECT_EQ(world.status("VI_1").priority, 98);
+}
+
+TEST_F(RouterScripts, whatCannotBeWatchedIsNoFault) {
+  model.vrrp_instances[0].track_files = {track("file")};
+  model.vrrp_instances[0].track_bfds = {track("session")};
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
+TEST_F(RouterScripts, aTrackedSourceAddressThatGoesIsAFault) {
+  model.vrrp_instances[0].mcast_src_ip = IpAddress::parse("192.0.2.7");
+  model.vrrp_instances[0].track_src_ip = true;
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  world.kernel.somebody_adds("eth0", "192.0.2.7/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
 class RouterGroups : public OneDirector {
  protected:
   RouterGroups() {

@@ -56,5 +56,33 @@ TEST(Faults, AreASetThatForgetsOneReasonAtATime) {
   EXPECT_FALSE(faults.with(Fault::sync_group, false).any());
 }
 
+Tracked file(int weight, std::int64_t number, bool reverse = false) { return {Fault::tracked_file, weight, reverse, true, number}; }
+
+Evaluation of_file(const Tracked& tracked, std::uint8_t priority = 100) { return evaluate(priority, std::vector<Tracked>{tracked}); }
+
+TEST(Priority, aFileAddsItsNumberTimesTheWeight) {
+  EXPECT_EQ(of_file(file(2, -5)).priority, 90);
+  EXPECT_EQ(of_file(file(2, -5, true)).priority, 110);
+  EXPECT_EQ(of_file(file(-3, 10)).priority, 70);
+  EXPECT_EQ(of_file(file(1, 0)).priority, 100);
+  EXPECT_EQ(of_file(file(254, 2147483647)).priority, 254);
+}
+
+TEST(Priority, aFileThatCarriesTo254BelowIsAFault) {
+  EXPECT_FALSE(of_file(file(1, -253)).faults.any());
+  EXPECT_EQ(of_file(file(1, -253)).priority, 1);
+  EXPECT_TRUE(of_file(file(1, -254)).faults.has(Fault::tracked_file));
+  EXPECT_TRUE(of_file(file(254, -2147483647)).faults.any());
+  EXPECT_EQ(of_file(file(1, -254)).priority, 100) << "a fault takes nothing away";
+}
+
+TEST(Priority, aFileWithoutWeightIsAFaultUnlessItHoldsZero) {
+  EXPECT_FALSE(of_file(file(0, 0)).faults.any());
+  EXPECT_TRUE(of_file(file(0, 1)).faults.any());
+  EXPECT_TRUE(of_file(file(0, 0, true)).faults.any());
+  EXPECT_FALSE(of_file(file(0, 1, true)).faults.any());
+  EXPECT_TRUE(of_file(file(7, 1), 255).faults.any()) << "an owner's weights count as 0";
+}
+
 }  // namespace
 }  // namespace xd::vrrp

@@ -115,6 +115,7 @@ class Builder {
     server->notify_down = script(config.notify_down);
     server->since = Clock::now();
     for (const auto& checker : config.checkers) {
+      if (!conf::is_run(checker)) continue;  // the compiler has said so
       auto run = std::make_unique<CheckerRun>(loop_, due_);
       run->server = server.get();
       run->config = &checker;

@@ -35,10 +35,7 @@ std::string name_of(const Endpoint& endpoint, lvs::Protocol protocol) {
   return fmt::format("[{}]:{}:{}", endpoint.address.str(), lvs::name(protocol), endpoint.port);
 }
 
-std::string kind_of(const conf::Checker& checker) {
-  if (const auto* http = std::get_if<conf::HttpCheck>(&checker.check)) return http->tls ? "SSL_GET" : "HTTP_GET";
-  return "TCP_CHECK";
-}
+std::string kind_of(const conf::Checker& checker) { return std::string(conf::keyword_of(checker)); }
 
 std::string attempt_failed(const conf::Checker& checker, const std::string& server, const Outcome& outcome) {
   if (is_http(checker)) return fmt::format("{} server {}: {}.", web_trouble(outcome.kind), server, outcome.str());

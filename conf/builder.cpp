@@ -15,8 +15,8 @@ namespace {
 const std::vector<const Rule*>& rules_by_row() {
   static const std::vector<const Rule*> built = [] {
     std::vector<const Rule*> rows(keywords().size(), nullptr);
-    for (const auto& rules :
-         {judged_rules(), global_rules(), vrrp_rules(), track_rules(), lvs_rules(), server_group_rules(), xdirector_rules()}) {
+    for (const auto& rules : {judged_rules(), global_rules(), vrrp_rules(), track_rules(), lvs_rules(), checker_rules(), daemon_rules(),
+                              server_group_rules(), xdirector_rules()}) {
       for (const Rule& rule : rules) {
         for (std::size_t i = 0; i < rows.size(); ++i) {
           if (keywords()[i].block == rule.block && keywords()[i].name == rule.keyword) rows[i] = &rule;
@@ -231,7 +231,7 @@ void Builder::add(const Tree& tree) {
   const Statement& s = tree.root();
   if (s.token_count == 0) return;  // a block without a keyword: said by the parser
   enclosing_.clear();
-  statement(tree, s, Block::root, false);
+  statement(tree, s, Block::root, Within::effect);
 }
 
 void Builder::unknown(const Tree& tree, const Statement& s, Block block) {
@@ -257,22 +257,22 @@ void Builder::unknown(const Tree& tree, const Statement& s, Block block) {
   report(std::move(d), at);
 }
 
-void Builder::children(const Tree& tree, const Statement& s, Block block, bool quiet) {
+void Builder::children(const Tree& tree, const Statement& s, Block block, Within within) {
   enclosing_.push_back({&tree, &s});
   for (const Statement* c = tree.first(s); c; c = tree.after(*c)) {
-    if (c->token_count > 0) statement(tree, *c, block, quiet);
+    if (c->token_count > 0) statement(tree, *c, block, within);
   }
   enclosing_.pop_back();
 }
 
-void Builder::statement(const Tree& tree, const Statement& s, Block block, bool quiet) {
+void Builder::statement(const Tree& tree, const Statement& s, Block block, Within within) {
   const Keyword* keyword = find_keyword(block, tree.keyword(s).text);
   if (!keyword) return unknown(tree, s, block);
 
   const std::size_t row = row_of(*keyword);
   const Rule* rule = rules_by_row()[row];
   Value value{*keyword, tree, s, tree.arguments(s)};
-  if (!check_arguments(value, quiet)) {
+  if (!check_arguments(value, within)) {
     if (block == Block::vrrp_instance && keyword->name == "virtual_router_id") instance().vrid_refused = true;
     if (block == Block::vrrp_instance && keyword->name == "interface") instance().interface_refused = true;
     // A mistyped priority must not make an owner (255) of an instance that says state MASTER.
@@ -280,16 +280,21 @@ void Builder::statement(const Tree& tree, const Statement& s, Block block, bool 
     return;
   }
   const bool judged = rule && rule->effect == Rule::Effect::judged;
-  if ((!rule || rule->effect != Rule::Effect::obeyed) && !quiet && !ineffective_said_[row]) {
+  const bool obeyed = rule && rule->effect == Rule::Effect::obeyed;
+  if (!obeyed && within == Within::effect && !ineffective_said_[row]) {
     ineffective_said_[row] = true;
     const bool is_checker = block == Block::real_server && keyword->argument.opens != Block::none;
     advise(value.at(), fmt::format("accepted, not in effect yet: {}{}", keyword->name,
                                    is_checker ? "; a real server that has no other checker counts as up, always" : ""));
   }
-  if (rule && (!quiet || judged)) rule->apply(*this, value);
+  const bool applies = rule && (judged || within != Within::judged);
+  if (applies) rule->apply(*this, value);
   if (std::exchange(skip_, false)) return;
-  if (keyword->argument.opens != Block::none) children(tree, s, keyword->argument.opens, quiet || !rule || judged);
-  if (rule && rule->leave && !quiet) rule->leave(*this, value);
+  if (keyword->argument.opens != Block::none) {
+    const Within inside = obeyed ? Within::effect : rule && !judged ? Within::stored : Within::judged;
+    children(tree, s, keyword->argument.opens, std::max(within, inside));
+  }
+  if (applies && rule->leave && within != Within::judged) rule->leave(*this, value);
 }
 
 void Builder::missing_argument(const Value& v) {
@@ -303,7 +308,7 @@ void Builder::missing_argument(const Value& v) {
 }
 
 // True when the statement means something that a rule can act on.
-bool Builder::check_arguments(Value& v, bool quiet) {
+bool Builder::check_arguments(Value& v, Within within) {
   const Keyword& k = v.keyword;
   const Argument& a = k.argument;
   const bool takes_block = a.opens != Block::none || a.kind == Arg::values || a.kind == Arg::named_values;
@@ -434,7 +439,7 @@ bool Builder::check_arguments(Value& v, bool quiet) {
     case Arg::values: return true;
     case Arg::option: return false;
   }
-  if (v.args.size() > most && !quiet) {
+  if (v.args.size() > most && within != Within::judged) {
     advise(v.args[most], fmt::format("'{}' is one word too many for {}; it is ignored", v.args[most].text, k.name));
   }
   return true;

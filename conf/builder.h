@@ -59,6 +59,8 @@ std::span<const Rule> global_rules();
 std::span<const Rule> vrrp_rules();
 std::span<const Rule> track_rules();
 std::span<const Rule> lvs_rules();
+std::span<const Rule> checker_rules();
+std::span<const Rule> daemon_rules();
 std::span<const Rule> xdirector_rules();
 std::span<const Rule> server_group_rules();
 std::span<const Rule> judged_rules();
@@ -146,12 +148,19 @@ struct CheckDefaults {
   std::optional<Duration> delay_loop, delay_before_retry, warmup, connect_timeout;
   std::optional<unsigned> retry;
   std::optional<bool> alpha, log_all_failures;
+
+  void take_missing_from(const CheckDefaults& other);
 };
 
 struct CheckerDraft {
   Checker out;
   CheckDefaults own;
   Token at;
+  std::optional<Duration> misc_timeout;
+  bool tls_compliant = false;
+  bool name_refused = false;        // it names what is not there, and that has been said
+  std::vector<CheckerDraft> hosts;  // of SMTP_CHECK
+  bool in_host = false;             // the last of them is being read
 };
 
 struct RealServerDraft {
@@ -243,7 +252,10 @@ class Builder {
   ScriptDraft& script() { return scripts.back(); }
   GroupDraft& group() { return groups.back(); }
   RealServerDraft& real_server() { return virtual_server.real_servers.back(); }
-  CheckerDraft& checker() { return real_server().checkers.back(); }
+  CheckerDraft& checker() {
+    CheckerDraft& c = real_server().checkers.back();
+    return c.in_host ? c.hosts.back() : c;
+  }
   HttpUrl& url() { return std::get<HttpCheck>(checker().out.check).urls.back(); }
 
   // Called by the rule of a block: what is in it is not read.
@@ -271,10 +283,13 @@ class Builder {
   bool interface_exists(const Token& name, std::string_view user);
 
  private:
-  void statement(const Tree& tree, const Statement& s, Block block, bool quiet);
-  void children(const Tree& tree, const Statement& s, Block block, bool quiet);
+  // What becomes of the statements of a block: they count; they are stored without a word, because that nobody acts on them
+  // was said of the block; they are only judged.
+  enum class Within : std::uint8_t { effect, stored, judged };
+  void statement(const Tree& tree, const Statement& s, Block block, Within within);
+  void children(const Tree& tree, const Statement& s, Block block, Within within);
   void unknown(const Tree& tree, const Statement& s, Block block);
-  bool check_arguments(Value& value, bool quiet);
+  bool check_arguments(Value& value, Within within);
   void missing_argument(const Value& value);
 
   Diagnostics& diagnostics_;

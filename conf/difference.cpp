@@ -181,6 +181,7 @@ std::vector<Change> difference(const Model& running, const Model& wanted) {
       [](const auto& a, const auto& b) { return effect_of(a, b); }, "an election begins", "it says priority 0 and gives its addresses up");
   compare_named(out, "vrrp_sync_group", running.vrrp_sync_groups, wanted.vrrp_sync_groups, by_name, print_one, no_effect,
                 "its members change state together", "its members change state each for itself");
+  if (!(running.ssl == wanted.ssl)) add_change(out, "SSL", print(running.ssl), print(wanted.ssl), {});
   compare_virtual_servers(out, running, wanted);
   if (!(running.xdirector == wanted.xdirector)) {
     Model a, b;

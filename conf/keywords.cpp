@@ -618,7 +618,7 @@ constexpr Keyword table[] = {
     {Block::real_server, "BFD_CHECK", block(Block::bfd_check), "", "", "", "State from a BFD session"},
     // ---- misc_check
     {Block::misc_check, "misc_path", command, "\"<cmd with args>\"", "required", "", "Command to run"},
-    {Block::misc_check, "misc_timeout", integer(0, 2147483647), "<int s>", "virtual server's delay_loop", "",
+    {Block::misc_check, "misc_timeout", seconds(0, longest), "<dec s>", "virtual server's delay_loop", "",
      "Kill after this"},
     {Block::misc_check, "misc_dynamic", flag, "", "off", "", "Exit 2-255 sets weight to status minus 2"},
     {Block::misc_check, "user", words, "<user> [<group>]", "script_user", "", "Identity of command"},
@@ -626,7 +626,7 @@ constexpr Keyword table[] = {
     {Block::smtp_check, "helo_name", text, "<string>", "smtpchecker.keepalived.org", "", "Name sent in HELO"},
     {Block::smtp_check, "host", block(Block::smtp_host), "", "", "", "Deprecated nested block for connection options"},
     // ---- udp_check
-    {Block::udp_check, "payload", text, "<hex bytes>", "32-byte text", "", "Datagram content to send"},
+    {Block::udp_check, "payload", words, "<hex bytes>", "32-byte text", "", "Datagram content to send"},
     {Block::udp_check, "require_reply", optional(words), "[<hex bytes, X wildcard nibble>]", "off", "",
      "Require an answer, optionally this content"},
     {Block::udp_check, "min_reply_length", integer(0, 65535), "<int 0-65535>", "0", "", "Shortest accepted answer"},

@@ -9,12 +9,14 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/ip.h"
 #include "base/lvs.h"
 #include "base/time.h"
+#include "conf/model_daemon.h"
 
 namespace xd::conf {
 
@@ -69,7 +71,16 @@ struct TimedScript {
   bool operator==(const TimedScript&) const = default;
 };
 
+// Marks that nftables gives to the traffic of virtual_server_groups, so that IPVS has one service for each of them.
+struct NftablesIpvs {
+  std::string table;  // empty: not used
+  int priority = -1;
+  std::uint32_t start_fwmark = 1000;
+  bool operator==(const NftablesIpvs&) const = default;
+};
+
 struct Global {
+  DaemonSettings daemon;
   std::string router_id;  // default: the host name
   Mail mail;
   bool no_email_faults = false;    // no mail for FAULT
@@ -93,7 +104,10 @@ struct Global {
   Duration garp_interval = 0s;  // between frames on one interface; 0: none
   Duration gna_interval = 0s;
   Duration vrrp_startup_delay = 0s;
+  bool log_unknown_vrids = false;
   bool lvs_flush = false;
+  bool rs_init_notifies = false;  // notify_up and notify_down also for what is so at start
+  NftablesIpvs nftables_ipvs;
   bool operator==(const Global&) const = default;
 };
 
@@ -301,11 +315,24 @@ struct StatusRange {
   bool operator==(const StatusRange&) const = default;
 };
 
+// A pattern (PCRE2) that a body must match, or must not.
+struct HttpRegex {
+  std::string pattern;
+  bool must_not_match = false;
+  std::vector<std::string> options;  // names of PCRE2's compile options, in lower case and without the prefix
+  std::uint32_t minimum_offset = 0;  // where the match may begin
+  std::optional<std::uint32_t> maximum_offset;
+  std::uint32_t stack_start = 0, stack_maximum = 0;  // of the just-in-time compiler; 0: PCRE2's own
+  bool operator==(const HttpRegex&) const = default;
+};
+
 struct HttpUrl {
   std::string path = "/";
   std::string virtualhost;                             // empty: the checker's, the servers', else address[:port]
   std::optional<std::array<std::uint8_t, 16>> digest;  // MD5 of the body
   std::vector<StatusRange> status_codes;               // empty: 200-299
+  std::optional<HttpRegex> regex;
+  bool tls_compliant = false;  // says goodbye to TLS before it hangs up
   bool operator==(const HttpUrl&) const = default;
 };
 
@@ -320,16 +347,86 @@ struct HttpCheck {
   HttpProtocol protocol = HttpProtocol::http_1_0;
   std::string virtualhost;  // already inherited
   bool fast_recovery = false;
+  bool enable_sni = false;
+  std::string sni_name;  // empty: the virtualhost
   std::vector<HttpUrl> urls;
   bool operator==(const HttpCheck&) const = default;
 };
 
+struct SmtpCheck {
+  std::string helo_name = "smtpchecker.keepalived.org";
+  bool operator==(const SmtpCheck&) const = default;
+};
+
+struct MiscCheck {
+  Script script;
+  Duration timeout = 60s;  // killed after this; the virtual server's delay_loop
+  bool dynamic = false;    // an exit status of 2-255 sets the weight to that less 2
+  bool operator==(const MiscCheck&) const = default;
+};
+
+enum class DnsType : std::uint16_t {  // RFC 1035, 3596, 4034
+  a = 1,
+  ns = 2,
+  cname = 5,
+  soa = 6,
+  mx = 15,
+  txt = 16,
+  aaaa = 28,
+  rrsig = 46,
+  dnskey = 48,
+};
+
+struct DnsCheck {
+  DnsType type = DnsType::soa;
+  std::string name = ".";
+  bool operator==(const DnsCheck&) const = default;
+};
+
+struct PingCheck {
+  bool operator==(const PingCheck&) const = default;
+};
+
+// A datagram, and what its answer must look like. Without require_reply silence is success.
+struct UdpCheck {
+  std::vector<std::uint8_t> payload;  // empty: a text of 32 bytes
+  bool require_reply = false;
+  std::vector<std::uint8_t> reply;       // what an answer begins with; empty: anything
+  std::vector<std::uint8_t> reply_mask;  // beside `reply`: bits that count
+  std::uint16_t minimum_length = 0;
+  std::uint16_t maximum_length = 255;
+  bool operator==(const UdpCheck&) const = default;
+};
+
+// The number in a track_file times `weight` is added to the real server's weight; weight 0: another number than 0 is a
+// failure.
+struct FileCheck {
+  std::string track_file;
+  std::optional<int> weight;  // empty: the file's own
+  bool reverse = false;
+  bool operator==(const FileCheck&) const = default;
+};
+
+struct BfdCheck {
+  std::string name;  // of a bfd_instance
+  bool operator==(const BfdCheck&) const = default;
+};
+
+using Check = std::variant<TcpCheck, HttpCheck, SmtpCheck, MiscCheck, DnsCheck, PingCheck, UdpCheck, FileCheck, BfdCheck>;
+
 struct Checker {
-  std::variant<TcpCheck, HttpCheck> check;
+  Check check;
   CheckConnection connection;
   CheckSchedule schedule;
   bool operator==(const Checker&) const = default;
 };
+
+// The keyword that begins it: "TCP_CHECK".
+std::string_view keyword_of(const Checker& checker);
+// Whether somebody runs it. A checker that nobody runs does not hold its real server down.
+inline bool is_run(const Checker& checker) {
+  return std::holds_alternative<TcpCheck>(checker.check) || std::holds_alternative<HttpCheck>(checker.check);
+}
 
 struct RealServer {
   Endpoint endpoint;
@@ -340,6 +437,7 @@ struct RealServer {
   bool inhibit_on_failure = false;  // down: weight 0 instead of removed
   Script notify_up, notify_down;
   bool smtp_alert = true;
+  std::string snmp_name;
   std::vector<Checker> checkers;  // all must be up
   bool operator==(const RealServer&) const = default;
 };
@@ -349,6 +447,12 @@ struct SorryServer {
   lvs::Forward forward = lvs::Forward::nat;
   bool inhibit = false;
   bool operator==(const SorryServer&) const = default;
+};
+
+// The certificate that SSL_GET shows, and whom it believes. Files are names here.
+struct SslSettings {
+  std::string password, ca, certificate, key;
+  bool operator==(const SslSettings&) const = default;
 };
 
 // Which engine may serve a virtual server (xdirector block): automatic is XDP where it can, with IPVS behind it.
@@ -365,12 +469,14 @@ struct VirtualServer {
   std::uint32_t persistence_seconds = 0;
   std::uint32_t persistence_mask = 32;
   bool one_packet = false;
+  bool ha_suspend = false;  // checked only while its address is on this host
   bool alpha = false;
   bool omega = false;
   std::uint32_t quorum = 1;
   std::uint32_t hysteresis = 0;
   Script quorum_up, quorum_down;
   std::string virtualhost;
+  std::string snmp_name;
   bool smtp_alert = true;
   std::optional<SorryServer> sorry_server;
   std::vector<RealServer> real_servers;
@@ -408,6 +514,7 @@ struct Model {
   std::vector<BfdInstance> bfd_instances;
   std::vector<TrackGroup> track_groups;
   std::vector<VrrpSyncGroup> vrrp_sync_groups;
+  SslSettings ssl;
   std::vector<VirtualServer> virtual_servers;
   Xdirector xdirector;
   bool operator==(const Model&) const = default;

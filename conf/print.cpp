@@ -9,31 +9,13 @@
 #include <span>
 #include <string_view>
 
-#include "conf/values.h"
+#include "conf/print_checkers.h"
+#include "conf/print_daemon.h"
+#include "conf/writer.h"
 
 namespace xd::conf {
 
 namespace {
-
-// A word as it must be written to be read as one word.
-std::string word(std::string_view text) {
-  const bool plain = !text.empty() && std::none_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || c == '#' || c == '!' || c == '{' || c == '}' || c == '$';
-  });
-  return plain ? std::string(text) : '"' + std::string(text) + '"';
-}
-
-std::string time_of(Duration d) {
-  const long long microseconds = d.count() / 1000;
-  std::string out = std::to_string(microseconds / 1'000'000);
-  if (const long long rest = microseconds % 1'000'000) {
-    out += fmt::format(".{:06}", rest);
-    while (out.back() == '0') out.pop_back();
-  }
-  return out;
-}
-
-std::string_view yes_no(bool on) { return on ? "true" : "false"; }
 
 std::string_view engine_name(Engine engine) {
   switch (engine) {
@@ -43,40 +25,6 @@ std::string_view engine_name(Engine engine) {
   }
   return "auto";
 }
-
-// Lines, indented by the blocks that are open.
-class Writer {
- public:
-  template <typename... Args>
-  void line(fmt::format_string<Args...> format, Args&&... args) {
-    out_.append(4 * depth_, ' ');
-    out_ += fmt::format(format, std::forward<Args>(args)...);
-    out_ += '\n';
-  }
-  template <typename... Args>
-  void open(fmt::format_string<Args...> format, Args&&... args) {
-    line("{} {{", fmt::format(format, std::forward<Args>(args)...));
-    ++depth_;
-  }
-  void close() {
-    --depth_;
-    line("}}");
-  }
-  void script(std::string_view keyword, const Script& s) {
-    if (!s) return;
-    std::string user = s.user.empty() ? "" : " " + word(s.user);
-    if (!s.group.empty()) user += " " + word(s.group);
-    line("{} \"{}\"{}", keyword, join_command(s.words), user);
-  }
-  void flag(std::string_view keyword, bool on) {
-    if (on) line("{}", keyword);
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-  std::size_t depth_ = 0;
-};
 
 void print_garp(Writer& w, std::string_view prefix, const GarpSettings& g) {
   w.line("{}garp_master_delay {}", prefix, time_of(g.delay));
@@ -93,6 +41,12 @@ void print_fifo(Writer& w, std::string_view keyword, const Fifo& f) {
   if (!f.group.empty()) owner += " " + word(f.group);
   w.line("{} {}{}", keyword, word(f.path), owner);
   w.script(std::string(keyword) + "_script", f.reader);
+}
+
+void print_nftables_ipvs(Writer& w, const NftablesIpvs& n) {
+  if (!n.table.empty()) w.line("nftables_ipvs {}", word(n.table));
+  if (n.priority != NftablesIpvs{}.priority) w.line("nftables_ipvs_priority {}", n.priority);
+  if (n.start_fwmark != NftablesIpvs{}.start_fwmark) w.line("nftables_ipvs_start_fwmark {}", n.start_fwmark);
 }
 
 void print_global(Writer& w, const Global& g) {
@@ -123,7 +77,11 @@ void print_global(Writer& w, const Global& g) {
   if (g.garp_interval > 0s) w.line("vrrp_garp_interval {}", time_of(g.garp_interval));
   if (g.gna_interval > 0s) w.line("vrrp_gna_interval {}", time_of(g.gna_interval));
   if (g.vrrp_startup_delay > 0s) w.line("vrrp_startup_delay {}", time_of(g.vrrp_startup_delay));
+  w.flag("log_unknown_vrids", g.log_unknown_vrids);
   w.flag("lvs_flush", g.lvs_flush);
+  w.flag("rs_init_notifies", g.rs_init_notifies);
+  print_nftables_ipvs(w, g.nftables_ipvs);
+  print_daemon(w, g.daemon);
   w.close();
 }
 
@@ -300,49 +258,6 @@ void print_group(Writer& w, const VrrpSyncGroup& g) {
   w.close();
 }
 
-void print_checker(Writer& w, const Checker& c) {
-  const auto* http = std::get_if<HttpCheck>(&c.check);
-  w.open("{}", !http ? "TCP_CHECK" : http->tls ? "SSL_GET" : "HTTP_GET");
-  const CheckConnection& n = c.connection;
-  if (n.connect_ip) w.line("connect_ip {}", n.connect_ip->str());
-  if (n.connect_port) w.line("connect_port {}", n.connect_port);
-  if (n.bind_ip) w.line("bindto {}", n.bind_ip->str());
-  if (n.bind_port) w.line("bind_port {}", n.bind_port);
-  if (!n.bind_interface.empty()) w.line("bind_if {}", word(n.bind_interface));
-  if (n.fwmark) w.line("fwmark {}", n.fwmark);
-  w.line("connect_timeout {}", time_of(n.connect_timeout));
-  const CheckSchedule& s = c.schedule;
-  w.line("delay_loop {}", time_of(s.delay_loop));
-  w.line("retry {}", s.retry);
-  w.line("delay_before_retry {}", time_of(s.delay_before_retry));
-  w.line("warmup {}", time_of(s.warmup));
-  w.line("alpha {}", yes_no(s.alpha));
-  w.line("log_all_failures {}", yes_no(s.log_all_failures));
-  if (http) {
-    w.line("http_protocol {}", http->protocol == HttpProtocol::http_1_1         ? "1.1"
-                               : http->protocol == HttpProtocol::http_1_0_close ? "1.0C"
-                                                                                : "1.0");
-    if (!http->virtualhost.empty()) w.line("virtualhost {}", word(http->virtualhost));
-    w.line("fast_recovery {}", yes_no(http->fast_recovery));
-    for (const HttpUrl& url : http->urls) {
-      w.open("url");
-      w.line("path {}", word(url.path));
-      if (!url.virtualhost.empty()) w.line("virtualhost {}", word(url.virtualhost));
-      if (url.digest) {
-        std::string digits;
-        for (const std::uint8_t byte : *url.digest) digits += fmt::format("{:02x}", byte);
-        w.line("digest {}", digits);
-      }
-      std::string codes;
-      for (const StatusRange& r : url.status_codes)
-        codes += r.first == r.last ? fmt::format(" {}", r.first) : fmt::format(" {}-{}", r.first, r.last);
-      if (!codes.empty()) w.line("status_code{}", codes);
-      w.close();
-    }
-  }
-  w.close();
-}
-
 void print_real_server(Writer& w, const RealServer& r, std::uint16_t port) {
   w.open("real_server {}{}", r.endpoint.address.str(), port == 0 ? "" : fmt::format(" {}", port));
   w.line("weight {}", r.weight);
@@ -353,6 +268,7 @@ void print_real_server(Writer& w, const RealServer& r, std::uint16_t port) {
   w.script("notify_up", r.notify_up);
   w.script("notify_down", r.notify_down);
   w.line("smtp_alert {}", yes_no(r.smtp_alert));
+  if (!r.snmp_name.empty()) w.line("snmp_name {}", word(r.snmp_name));
   for (const Checker& c : r.checkers) print_checker(w, c);
   w.close();
 }
@@ -401,6 +317,7 @@ void print_virtual_server(Writer& w, std::span<const VirtualServer> members) {
   if (v.persistence_mask != (v6 ? 128u : 32u))
     w.line("persistence_granularity {}", v6 ? std::to_string(v.persistence_mask) : dotted_mask(v.persistence_mask));
   w.flag("ops", v.one_packet);
+  w.flag("ha_suspend", v.ha_suspend);
   w.flag("alpha", v.alpha);
   w.flag("omega", v.omega);
   if (v.quorum > 0) w.line("quorum {}", v.quorum);
@@ -408,6 +325,7 @@ void print_virtual_server(Writer& w, std::span<const VirtualServer> members) {
   w.script("quorum_up", v.quorum_up);
   w.script("quorum_down", v.quorum_down);
   if (!v.virtualhost.empty()) w.line("virtualhost {}", word(v.virtualhost));
+  if (!v.snmp_name.empty()) w.line("snmp_name {}", word(v.snmp_name));
   w.line("smtp_alert {}", yes_no(v.smtp_alert));
   if (v.sorry_server) {
     const bool follows = grouped && std::all_of(members.begin(), members.end(), [](const VirtualServer& m) {
@@ -454,6 +372,16 @@ void print_virtual_servers(Writer& w, std::span<const VirtualServer> servers) {
     }
     print_virtual_server(w, members);
   }
+}
+
+void print_ssl(Writer& w, const SslSettings& s) {
+  if (s == SslSettings{}) return;
+  w.open("SSL");
+  if (!s.password.empty()) w.line("password {}", word(s.password));
+  if (!s.ca.empty()) w.line("ca {}", word(s.ca));
+  if (!s.certificate.empty()) w.line("certificate {}", word(s.certificate));
+  if (!s.key.empty()) w.line("key {}", word(s.key));
+  w.close();
 }
 
 void print_xdirector(Writer& w, const Model& model) {
@@ -515,6 +443,9 @@ std::string print(const VrrpInstance& instance) {
 std::string print(const VrrpSyncGroup& group) {
   return text_of([&](Writer& w) { print_group(w, group); });
 }
+std::string print(const SslSettings& ssl) {
+  return text_of([&](Writer& w) { print_ssl(w, ssl); });
+}
 std::string print(const VirtualServer& server) {
   return text_of([&](Writer& w) { print_virtual_server(w, {&server, 1}); });
 }
@@ -525,6 +456,7 @@ std::string print(const RealServer& server) {
 std::string print(const Model& model) {
   Writer w;
   if (model.global.child_wait_time != Global{}.child_wait_time) w.line("child_wait_time {}", time_of(model.global.child_wait_time));
+  print_daemon_at_top(w, model.global.daemon);
   print_global(w, model.global);
   for (const VrrpScript& s : model.vrrp_scripts) print_script(w, s);
   for (const TrackFile& f : model.track_files) print_track_file(w, f);
@@ -533,6 +465,7 @@ std::string print(const Model& model) {
   for (const VrrpInstance& i : model.vrrp_instances) print_instance(w, i);
   for (const VrrpSyncGroup& g : model.vrrp_sync_groups) print_group(w, g);
   for (const TrackGroup& g : model.track_groups) print_track_group(w, g);
+  print_ssl(w, model.ssl);
   print_virtual_servers(w, model.virtual_servers);
   print_xdirector(w, model);
   return w.take();

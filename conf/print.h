@@ -18,6 +18,7 @@ std::string print(const BfdInstance& bfd);
 std::string print(const TrackGroup& group);
 std::string print(const VrrpInstance& instance);
 std::string print(const VrrpSyncGroup& group);
+std::string print(const SslSettings& ssl);
 std::string print(const VirtualServer& server);
 std::string print(const RealServer& server);
 

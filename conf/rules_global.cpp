@@ -143,6 +143,15 @@ const Rule rules[] = {
     {G, "vrrp_gna_interval", [](Builder& b, const Value& v) { b.model.global.gna_interval = v.duration; }},
 
     {G, "checker_log_all_failures", [](Builder& b, const Value& v) { b.checker_log_all_failures = v.on; }},
+    {G, "log_unknown_vrids", [](Builder& b, const Value&) { b.model.global.log_unknown_vrids = true; }, nullptr, stored},
+    {G, "rs_init_notifies", [](Builder& b, const Value& v) { b.model.global.rs_init_notifies = v.on; }, nullptr, stored},
+    {G, "nftables_ipvs",
+     [](Builder& b, const Value& v) { b.model.global.nftables_ipvs.table = v.args.empty() ? "keepalived_ipvs" : v.word(); }, nullptr,
+     stored},
+    {G, "nftables_ipvs_priority", [](Builder& b, const Value& v) { b.model.global.nftables_ipvs.priority = static_cast<int>(v.number); },
+     nullptr, stored},
+    {G, "nftables_ipvs_start_fwmark",
+     [](Builder& b, const Value& v) { b.model.global.nftables_ipvs.start_fwmark = static_cast<std::uint32_t>(v.number); }, nullptr, stored},
     {G, "lvs_flush", [](Builder& b, const Value&) { b.model.global.lvs_flush = true; }},
 };
 

@@ -1,7 +1,6 @@
 // Keywords that no subsystem acts on yet: their arguments are judged all the same, as keepalived's configuration test does,
 // so that a file is either sound or told what is wrong with it. Rules elsewhere take precedence over those here.
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -27,10 +26,6 @@ bool number_within(Builder& b, const Value& v, const Token& at, std::int64_t min
   if (n.written == Written::good && n.value >= minimum && n.value <= maximum) return true;
   ignored(b, at, v.keyword.name, fmt::format("is no number from {} to {}", minimum, maximum), std::string(v.keyword.form));
   return false;
-}
-
-void one_word(Builder& b, const Value& v) {
-  if (v.args.size() > 1) ignored(b, v.args[1], v.keyword.name, "takes one word", std::string(v.keyword.form));
 }
 
 template <std::size_t n>
@@ -99,17 +94,6 @@ void vrrp_iptables(Builder& b, const Value& v) {
          "write nftables instead of vrrp_iptables and vrrp_ipsets");
 }
 
-void cpu_affinity(Builder& b, const Value& v) {
-  const long cpus = ::sysconf(_SC_NPROCESSORS_CONF);
-  for (const Token& t : v.args) {
-    if (!number_within(b, v, t, 0, std::max(cpus, 1L) - 1)) return;
-  }
-}
-
-void rx_bufs_policy(Builder& b, const Value& v) {
-  if (v.word() != "MTU" && v.word() != "ADVERT") number_within(b, v, v.where(), 0, UINT32_MAX);
-}
-
 void umask_bits(Builder& b, const Value& v) {
   constexpr std::string_view bits[] = {"IRUSR", "IWUSR", "IXUSR", "IRGRP", "IWGRP", "IXGRP",
                                        "IROTH", "IWOTH", "IXOTH", "IRWXU", "IRWXG", "IRWXO"};
@@ -127,15 +111,6 @@ void umask_bits(Builder& b, const Value& v) {
         return ignored(b, t, v.keyword.name, "names a permission that does not exist", std::string(v.keyword.form));
       rest.remove_prefix(std::min(bar + 1, rest.size()));
     }
-  }
-}
-
-void include_check(Builder& b, const Value& v) {
-  constexpr std::string_view kinds[] = {"read", "match", "wildcard_match", "brace_match"};
-  for (const Token& t : v.args) {
-    std::string_view word = t.text;
-    if (word.starts_with('+') || word.starts_with('-')) word.remove_prefix(1);
-    if (!is_one_of(word, kinds)) ignored(b, t, v.keyword.name, "is no kind of failure", std::string(v.keyword.form));
   }
 }
 
@@ -174,49 +149,6 @@ void rules_of(Builder& b, const Value& v) {
     check_rule_line(b, v.tree.words(*s), v.keyword.block == Block::root);
 }
 
-// ---- things that others refer to by name
-
-void uses(Builder& b, const Value& v, const std::set<std::string>& defined, std::string_view what) {
-  if (v.args.size() > 1) return one_word(b, v);
-  if (defined.contains(std::string(v.word()))) return;
-  const std::vector<std::string_view> names(defined.begin(), defined.end());
-  const std::string_view close = nearest(v.word(), names);
-  b.warn(v.where(), fmt::format("{} {} is not defined; the checker is ignored", what, v.word()), {},
-         close.empty() ? "" : fmt::format("did you mean '{}'?", close));
-}
-
-// ---- checkers
-
-bool is_hex(std::string_view word, bool wildcard) {
-  return std::all_of(word.begin(), word.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || (wildcard && (c == 'x' || c == 'X'));
-  });
-}
-
-void hex_bytes(Builder& b, const Value& v) {
-  const bool wildcard = v.keyword.name == "require_reply";
-  for (const Token& t : v.args) {
-    if (!is_hex(t.text, wildcard))
-      return ignored(b, t, v.keyword.name, "is not written in hexadecimal digits", std::string(v.keyword.form));
-  }
-}
-
-void min_reply_length(Builder& b, const Value& v) {
-  constexpr std::int64_t longest_answer = 255;
-  if (v.number > longest_answer)
-    b.warn(v.where(),
-           fmt::format("min_reply_length {} is more than max_reply_length's {}: the check always fails", v.number, longest_answer), {},
-           "set max_reply_length too");
-}
-
-void dns_name(Builder& b, const Value& v) {
-  const std::string_view name = v.word();
-  if (name.find("..") != std::string_view::npos || (name.size() > 1 && name.starts_with('.')))
-    ignored(b, v.where(), v.keyword.name, "has an empty label");
-}
-
-void account(Builder& b, const Value& v) { b.check_account(v.args, v.keyword.name); }
-
 void misc_path(Builder& b, const Value& v) { b.command(v.args); }
 
 void hashed(Builder& b, const Value& v) {
@@ -233,14 +165,7 @@ const Rule rules[] = {
     {G, "vrrp_garp_extra_if", garp_extra_if, nullptr, judged},
     {G, "vrrp_vmac_garp_intvl", garp_extra_if, nullptr, judged},
     {G, "vrrp_iptables", vrrp_iptables, nullptr, judged},
-    {G, "vrrp_cpu_affinity", cpu_affinity, nullptr, judged},
-    {G, "checker_cpu_affinity", cpu_affinity, nullptr, judged},
-    {G, "bfd_cpu_affinity", cpu_affinity, nullptr, judged},
-    {G, "vrrp_rx_bufs_policy", rx_bufs_policy, nullptr, judged},
     {G, "umask", umask_bits, nullptr, judged},
-    {G, "include_check", include_check, nullptr, judged},
-    {G, "snmp_socket", one_word, nullptr, judged},
-    {G, "reload_time_file", one_word, nullptr, judged},
     {G, "startup_script", misc_path, nullptr, judged},
     {G, "shutdown_script", misc_path, nullptr, judged},
     {G, "notify_fifo_script", misc_path, nullptr, judged},
@@ -267,16 +192,6 @@ const Rule rules[] = {
      nullptr, judged},
 
     {Block::virtual_server, "hashed", hashed, nullptr, judged},
-    {Block::virtual_server, "snmp_name", one_word, nullptr, judged},
-    {Block::real_server, "snmp_name", one_word, nullptr, judged},
-    {Block::misc_check, "misc_path", misc_path, nullptr, judged},
-    {Block::misc_check, "user", account, nullptr, judged},
-    {Block::udp_check, "payload", hex_bytes, nullptr, judged},
-    {Block::udp_check, "require_reply", hex_bytes, nullptr, judged},
-    {Block::udp_check, "min_reply_length", min_reply_length, nullptr, judged},
-    {Block::dns_check, "name", dns_name, nullptr, judged},
-    {Block::file_check, "track_file", [](Builder& b, const Value& v) { uses(b, v, b.defined_track_files, "track_file"); }, nullptr, judged},
-    {Block::bfd_check, "name", [](Builder& b, const Value& v) { uses(b, v, b.defined_bfds, "bfd_instance"); }, nullptr, judged},
 };
 
 }  // namespace

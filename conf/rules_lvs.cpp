@@ -1,4 +1,4 @@
-// virtual_server, real_server and the checkers.
+// virtual_server and real_server, and what their checkers have in common.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -14,8 +14,6 @@ constexpr Block V = Block::virtual_server;
 constexpr Block R = Block::real_server;
 constexpr Block C = Block::check_connection;
 constexpr Block W = Block::check_schedule;
-constexpr Block H = Block::http_get;
-constexpr Block U = Block::http_url;
 constexpr Rule::Effect stored = Rule::Effect::stored;
 
 constexpr std::uint32_t default_persistence = 360;
@@ -154,6 +152,13 @@ void scheduler_flag(Builder& b, const Value& v) {
   out.scheduler_flags |= name.ends_with("fallback") ? lvs::sched_1 : lvs::sched_2;
 }
 
+std::string snmp_name(Builder& b, const Value& v) {
+  if (v.args.size() == 1) return std::string(v.word());
+  if (v.args.size() > 1)
+    b.warn(v.args[1], fmt::format("snmp_name '{}': takes one word; the line is ignored", v.args[1].text), std::string(v.keyword.form));
+  return {};
+}
+
 void sorry_server(Builder& b, const Value& v) {
   Endpoint endpoint;
   bool port_given = false;
@@ -190,58 +195,6 @@ void begin_real_server(Builder& b, const Value& v) {
   r.weight = d.weight;
 }
 
-// ---- checkers
-
-void begin_checker(Builder& b, const Value& v, std::variant<TcpCheck, HttpCheck> check) {
-  CheckerDraft& c = b.real_server().checkers.emplace_back();
-  c.at = v.at();
-  c.out.check = std::move(check);
-}
-
-void end_http(Builder& b, const Value& v) {
-  if (!std::get<HttpCheck>(b.checker().out.check).urls.empty()) return;
-  b.warn(v.at(), fmt::format("{} has no url with a path; the checker is ignored", v.keyword.name));
-  b.real_server().checkers.pop_back();
-}
-
-void end_url(Builder& b, const Value& v) {
-  if (!b.url().path.empty()) return;
-  b.warn(v.at(), "url has no path; it is ignored");
-  std::get<HttpCheck>(b.checker().out.check).urls.pop_back();
-}
-
-void digest(Builder& b, const Value& v) {
-  std::array<std::uint8_t, 16> bytes{};
-  const std::string_view word = v.word();
-  bool good = word.size() == 2 * bytes.size();
-  for (std::size_t i = 0; good && i < bytes.size(); ++i) {
-    const auto digit = [&](char c) {
-      return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-    };
-    const int high = digit(word[2 * i]), low = digit(word[2 * i + 1]);
-    good = high >= 0 && low >= 0;
-    bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
-  }
-  if (!good)
-    return b.warn(v.where(), fmt::format("digest '{}' is no MD5 sum; the line is ignored", word),
-                  "32 hexadecimal digits, as genhash prints them");
-  b.url().digest = bytes;
-}
-
-void status_code(Builder& b, const Value& v) {
-  for (const Token& t : v.args) {
-    const auto dash = t.text.find('-');
-    const Number first = parse_integer(t.text.substr(0, dash));
-    const Number last = dash == std::string_view::npos ? first : parse_integer(t.text.substr(dash + 1));
-    const auto legal = [](const Number& n) { return n.written == Written::good && n.value >= 100 && n.value <= 999; };
-    if (!legal(first) || !legal(last) || first.value > last.value) {
-      b.warn(t, fmt::format("status_code '{}' is neither a code nor a range; it is ignored", t.text), "100-999, or first-last");
-      continue;
-    }
-    b.url().status_codes.push_back({static_cast<std::uint16_t>(first.value), static_cast<std::uint16_t>(last.value)});
-  }
-}
-
 // The settings that virtual server, real server and checker have in common, for each of the three.
 template <CheckDefaults& (*of)(Builder&)>
 struct Common {
@@ -261,7 +214,6 @@ using InRealServer = Common<of_real_server>;
 using InChecker = Common<of_checker>;
 
 CheckConnection& connection(Builder& b) { return b.checker().out.connection; }
-HttpCheck& http(Builder& b) { return std::get<HttpCheck>(b.checker().out.check); }
 
 void scheduler(Builder& b, const Value& v) {
   b.virtual_server.out.scheduler = *lvs::parse_scheduler(v.word());
@@ -275,7 +227,18 @@ void method(Builder& b, const Value& v) {
   b.virtual_server.forward_given = true;
 }
 
+template <std::string SslSettings::*member>
+void ssl_word(Builder& b, const Value& v) {
+  b.model.ssl.*member = v.word();
+}
+
 const Rule rules[] = {
+    {Block::root, "SSL", [](Builder&, const Value&) {}, nullptr, stored},
+    {Block::ssl, "password", ssl_word<&SslSettings::password>, nullptr, stored},
+    {Block::ssl, "ca", ssl_word<&SslSettings::ca>, nullptr, stored},
+    {Block::ssl, "certificate", ssl_word<&SslSettings::certificate>, nullptr, stored},
+    {Block::ssl, "key", ssl_word<&SslSettings::key>, nullptr, stored},
+
     {Block::root, "virtual_server", begin_virtual_server, [](Builder& b, const Value&) { finish_virtual_server(b); }},
     {V, "ip_family", [](Builder& b, const Value& v) { b.virtual_server.mark_family = v.word() == "inet6" ? AF_INET6 : AF_INET; }},
     {V, "lb_algo", scheduler},
@@ -291,6 +254,8 @@ const Rule rules[] = {
     {V, "sh-fallback", scheduler_flag},
     {V, "mh-port", scheduler_flag},
     {V, "mh-fallback", scheduler_flag},
+    {V, "ha_suspend", [](Builder& b, const Value&) { b.virtual_server.out.ha_suspend = true; }, nullptr, stored},
+    {V, "snmp_name", [](Builder& b, const Value& v) { b.virtual_server.out.snmp_name = snmp_name(b, v); }, nullptr, stored},
     {V, "persistence_timeout",
      [](Builder& b, const Value& v) {
        b.virtual_server.out.persistence_seconds = v.given ? static_cast<std::uint32_t>(v.number) : default_persistence;
@@ -346,16 +311,8 @@ const Rule rules[] = {
     {R, "alpha", InRealServer::alpha},
     {R, "smtp_alert", [](Builder& b, const Value& v) { b.real_server().smtp_alert = v.on; }, nullptr, stored},
     {R, "virtualhost", [](Builder& b, const Value& v) { b.real_server().virtualhost = v.word(); }},
+    {R, "snmp_name", [](Builder& b, const Value& v) { b.real_server().out.snmp_name = snmp_name(b, v); }, nullptr, stored},
 
-    {R, "TCP_CHECK", [](Builder& b, const Value& v) { begin_checker(b, v, TcpCheck{}); }},
-    {R, "HTTP_GET", [](Builder& b, const Value& v) { begin_checker(b, v, HttpCheck{}); }, end_http},
-    {R, "SSL_GET",
-     [](Builder& b, const Value& v) {
-       HttpCheck check;
-       check.tls = true;
-       begin_checker(b, v, std::move(check));
-     },
-     end_http},
     {C, "connect_ip", [](Builder& b, const Value& v) { connection(b).connect_ip = v.address; }},
     {C, "connect_port", [](Builder& b, const Value& v) { connection(b).connect_port = static_cast<std::uint16_t>(v.number); }},
     {C, "bindto", [](Builder& b, const Value& v) { connection(b).bind_ip = v.address; }},
@@ -369,26 +326,6 @@ const Rule rules[] = {
     {W, "retry", InChecker::retry},
     {W, "alpha", InChecker::alpha},
     {W, "log_all_failures", InChecker::log_all_failures},
-
-    {H, "nb_get_retry",
-     [](Builder& b, const Value& v) {
-       b.warn(v.at(), "nb_get_retry is an old name", {}, "write retry");
-       InChecker::retry(b, v);
-     }},
-    {H, "virtualhost", [](Builder& b, const Value& v) { http(b).virtualhost = v.word(); }},
-    {H, "http_protocol",
-     [](Builder& b, const Value& v) {
-       http(b).protocol = v.word() == "1.1"    ? HttpProtocol::http_1_1
-                          : v.word() == "1.0C" ? HttpProtocol::http_1_0_close
-                                               : HttpProtocol::http_1_0;
-     }},
-    {H, "fast_recovery", [](Builder& b, const Value& v) { http(b).fast_recovery = v.on; }},
-    {H, "url", [](Builder& b, const Value&) { http(b).urls.emplace_back().path.clear(); }, end_url},
-    {Block::ssl_get, "url", [](Builder& b, const Value&) { http(b).urls.emplace_back().path.clear(); }, end_url},
-    {U, "path", [](Builder& b, const Value& v) { b.url().path = v.word(); }},
-    {U, "digest", digest},
-    {U, "status_code", status_code},
-    {U, "virtualhost", [](Builder& b, const Value& v) { b.url().virtualhost = v.word(); }},
 };
 
 }  // namespace
@@ -404,25 +341,53 @@ T first_of(const std::optional<T>& a, const std::optional<T>& b, const std::opti
   return a ? *a : b ? *b : c ? *c : fallback;
 }
 
+// Retries differ from kind to kind where nothing is said.
+struct KindDefaults {
+  bool connects = true, has_schedule = true;
+  unsigned retry = 1;
+  Duration delay_before_retry = 1s;  // 0: the delay_loop
+};
+
+KindDefaults defaults_of(const Check& check) {
+  struct Of {
+    KindDefaults operator()(const TcpCheck&) const { return {}; }
+    KindDefaults operator()(const HttpCheck&) const { return {.delay_before_retry = 3s}; }
+    KindDefaults operator()(const SmtpCheck&) const { return {}; }
+    KindDefaults operator()(const MiscCheck&) const { return {.connects = false, .retry = 0}; }
+    KindDefaults operator()(const DnsCheck&) const { return {.retry = 3, .delay_before_retry = 0s}; }
+    KindDefaults operator()(const PingCheck&) const { return {}; }
+    KindDefaults operator()(const UdpCheck&) const { return {}; }
+    KindDefaults operator()(const FileCheck&) const { return {.connects = false, .has_schedule = false}; }
+    KindDefaults operator()(const BfdCheck&) const { return {.connects = false, .has_schedule = false}; }
+  };
+  return std::visit(Of{}, check);
+}
+
 Checker finished(Builder& b, const CheckerDraft& draft, const RealServerDraft& rs, const VirtualServerDraft& vs) {
   Checker out = draft.out;
-  if (auto& from = out.connection.bind_ip; from && from->family() != out.connection.connect_ip.value_or(rs.out.endpoint.address).family()) {
-    b.warn(draft.at, fmt::format("bindto {} is of another family than the address to connect to; it is ignored", from->str()));
-    from.reset();
+  const KindDefaults kind = defaults_of(out.check);
+  if (kind.connects) {
+    if (auto& from = out.connection.bind_ip;
+        from && from->family() != out.connection.connect_ip.value_or(rs.out.endpoint.address).family()) {
+      b.warn(draft.at, fmt::format("bindto {} is of another family than the address to connect to; it is ignored", from->str()));
+      from.reset();
+    }
+    out.connection.connect_timeout = first_of<Duration>(draft.own.connect_timeout, rs.own.connect_timeout, vs.own.connect_timeout, 5s);
   }
-  const bool is_http = std::holds_alternative<HttpCheck>(out.check);
   CheckSchedule& s = out.schedule;
-  s.delay_loop = first_of<Duration>(draft.own.delay_loop, rs.own.delay_loop, vs.own.delay_loop, 60s);
-  s.retry = first_of<unsigned>(draft.own.retry, rs.own.retry, vs.own.retry, 1);
-  s.delay_before_retry =
-      first_of<Duration>(draft.own.delay_before_retry, rs.own.delay_before_retry, vs.own.delay_before_retry, is_http ? 3s : 1s);
-  s.warmup = first_of<Duration>(draft.own.warmup, rs.own.warmup, vs.own.warmup, s.delay_loop);
-  s.alpha = first_of<bool>(draft.own.alpha, rs.own.alpha, vs.own.alpha, false);
-  s.log_all_failures = draft.own.log_all_failures.value_or(false);
-  out.connection.connect_timeout = first_of<Duration>(draft.own.connect_timeout, rs.own.connect_timeout, vs.own.connect_timeout, 5s);
-  if (auto* check = std::get_if<HttpCheck>(&out.check); check && check->virtualhost.empty()) {
-    check->virtualhost = rs.virtualhost.empty() ? vs.out.virtualhost : rs.virtualhost;
+  if (kind.has_schedule) {
+    s.delay_loop = first_of<Duration>(draft.own.delay_loop, rs.own.delay_loop, vs.own.delay_loop, 60s);
+    s.retry = first_of<unsigned>(draft.own.retry, rs.own.retry, vs.own.retry, kind.retry);
+    s.delay_before_retry = first_of<Duration>(draft.own.delay_before_retry, rs.own.delay_before_retry, vs.own.delay_before_retry,
+                                              kind.delay_before_retry > 0s ? kind.delay_before_retry : s.delay_loop);
+    s.warmup = first_of<Duration>(draft.own.warmup, rs.own.warmup, vs.own.warmup, s.delay_loop);
+    s.log_all_failures = draft.own.log_all_failures.value_or(false);
   }
+  if (kind.has_schedule || std::holds_alternative<BfdCheck>(out.check))
+    s.alpha = first_of<bool>(draft.own.alpha, rs.own.alpha, vs.own.alpha, false);
+  if (auto* http = std::get_if<HttpCheck>(&out.check); http && http->virtualhost.empty())
+    http->virtualhost = rs.virtualhost.empty() ? vs.out.virtualhost : rs.virtualhost;
+  if (auto* misc = std::get_if<MiscCheck>(&out.check)) misc->timeout = draft.misc_timeout.value_or(vs.own.delay_loop.value_or(60s));
   return out;
 }
 
@@ -475,6 +440,19 @@ void check_quorum(Builder& b, VirtualServerDraft& d, const std::string& name) {
 }
 
 }  // namespace
+
+void CheckDefaults::take_missing_from(const CheckDefaults& other) {
+  const auto take = [](auto& mine, const auto& theirs) {
+    if (!mine) mine = theirs;
+  };
+  take(delay_loop, other.delay_loop);
+  take(delay_before_retry, other.delay_before_retry);
+  take(warmup, other.warmup);
+  take(connect_timeout, other.connect_timeout);
+  take(retry, other.retry);
+  take(alpha, other.alpha);
+  take(log_all_failures, other.log_all_failures);
+}
 
 void finish_virtual_server(Builder& b) {
   VirtualServerDraft& d = b.virtual_server;
@@ -532,7 +510,8 @@ void finish_virtual_server(Builder& b) {
     const auto place = static_cast<std::int32_t>(out.real_servers.size());
     if (!r.smtp_alert && !d.smtp_alert) b.undecided.push_back({index, place, -1});
     for (std::size_t c = 0; c < r.checkers.size(); ++c) {
-      if (!r.checkers[c].own.log_all_failures) b.undecided.push_back({index, place, static_cast<std::int32_t>(c)});
+      if (!r.checkers[c].own.log_all_failures && defaults_of(r.checkers[c].out.check).has_schedule)
+        b.undecided.push_back({index, place, static_cast<std::int32_t>(c)});
     }
     out.real_servers.push_back(finished(b, r, d));
     const RealServer& done = out.real_servers.back();

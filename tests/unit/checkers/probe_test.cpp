@@ -316,7 +316,7 @@ TEST_F(AnswerTest, WebServersThatAreNotThere) {
 TEST_F(AnswerTest, EachUrlIsAnAttemptOfItsOwn) {
   auto checker = http();
   auto& urls = std::get<conf::HttpCheck>(checker.check).urls;
-  urls.push_back({.path = "/second", .virtualhost = "", .digest = {}, .status_codes = {}});
+  urls.push_back({.path = "/second", .virtualhost = "", .digest = {}, .status_codes = {}, .regex = {}, .tls_compliant = false});
   std::vector<std::string> requests;
   {
     TestServer server(TestServer::answering("HTTP/1.0 200 OK\r\n\r\n", &requests));

@@ -1,0 +1,208 @@
+// Settings of the daemon's processes and files (conf/model_daemon.h): stored.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "conf/builder.h"
+#include "conf/values.h"
+
+namespace xd::conf {
+
+namespace {
+
+constexpr Block G = Block::global_defs;
+constexpr Rule::Effect stored = Rule::Effect::stored;
+
+using D = DaemonSettings;
+using P = ProcessSettings;
+using B = SocketBuffer;
+
+// The member that a chain of members leads to.
+template <typename T>
+T& follow(T& object) {
+  return object;
+}
+template <typename T, typename Member, typename... Rest>
+auto& follow(T& object, Member member, Rest... rest) {
+  return follow(object.*member, rest...);
+}
+
+template <typename T>
+void assign(T& out, std::int64_t number) {
+  out = static_cast<T>(number);
+}
+template <typename T>
+void assign(std::optional<T>& out, std::int64_t number) {
+  out = static_cast<T>(number);
+}
+
+template <auto... members>
+void on(Builder& b, const Value& v) {
+  follow(b.model.global.daemon, members...) = v.on;
+}
+
+template <auto... members>
+void number(Builder& b, const Value& v) {
+  assign(follow(b.model.global.daemon, members...), v.number);
+}
+
+template <auto... members>
+void word(Builder& b, const Value& v) {
+  follow(b.model.global.daemon, members...) = v.word();
+}
+
+template <auto... members>
+void time(Builder& b, const Value& v) {
+  follow(b.model.global.daemon, members...) = v.duration;
+}
+
+void ignored(Builder& b, const Value& v, const Token& at, std::string_view why) {
+  b.warn(at, fmt::format("{} '{}': {}; the line is ignored", v.keyword.name, at.text, why), std::string(v.keyword.form));
+}
+
+template <auto... members>
+void one_word(Builder& b, const Value& v) {
+  if (v.args.size() > 1) return ignored(b, v, v.args[1], "takes one word");
+  word<members...>(b, v);
+}
+
+template <auto process>
+void cpu_affinity(Builder& b, const Value& v) {
+  const std::int64_t last = std::max(::sysconf(_SC_NPROCESSORS_CONF), 1L) - 1;
+  std::vector<unsigned> cpus;
+  for (const Token& t : v.args) {
+    const Number n = parse_integer(t.text);
+    if (n.written != Written::good || n.value < 0 || n.value > last)
+      return ignored(b, v, t, fmt::format("is no number from 0 to {}", last));
+    cpus.push_back(static_cast<unsigned>(n.value));
+  }
+  follow(b.model.global.daemon, process, &P::cpus) = std::move(cpus);
+}
+
+void advert_buffers(Builder& b, const Value& v) {
+  AdvertBuffers& out = b.model.global.daemon.advert_buffers;
+  if (v.word() == "MTU" || v.word() == "ADVERT") {
+    out.policy = v.word() == "MTU" ? AdvertBuffers::Policy::mtu : AdvertBuffers::Policy::advert;
+    return;
+  }
+  const Number n = parse_integer(v.word());
+  if (n.written != Written::good || n.value < 0 || n.value > UINT32_MAX)
+    return ignored(b, v, v.where(), fmt::format("is no number from 0 to {}", UINT32_MAX));
+  out.policy = AdvertBuffers::Policy::bytes;
+  out.bytes = static_cast<std::uint32_t>(n.value);
+}
+
+void include_check(Builder& b, const Value& v) {
+  IncludeCheck& out = b.model.global.daemon.include_check;
+  if (v.args.empty()) out = {true, true, true, true};
+  for (const Token& t : v.args) {
+    constexpr std::pair<std::string_view, bool IncludeCheck::*> kinds[] = {{"read", &IncludeCheck::read},
+                                                                           {"match", &IncludeCheck::match},
+                                                                           {"wildcard_match", &IncludeCheck::wildcard_match},
+                                                                           {"brace_match", &IncludeCheck::brace_match}};
+    std::string_view name = t.text;
+    const bool off = name.starts_with('-');
+    if (off || name.starts_with('+')) name.remove_prefix(1);
+    const auto* found = std::find_if(std::begin(kinds), std::end(kinds), [&](const auto& k) { return k.first == name; });
+    if (found == std::end(kinds)) {
+      ignored(b, v, t, "is no kind of failure");
+    } else {
+      out.*found->second = !off;
+    }
+  }
+}
+
+void both_rfcs(Builder& b, const Value&) {
+  Snmp& snmp = b.model.global.daemon.snmp;
+  snmp.rfc_2787 = snmp.rfc_6527 = true;
+}
+
+const Rule rules[] = {
+    {Block::root, "instance", word<&D::instance>, nullptr, stored},
+    {Block::root, "net_namespace", word<&D::net_namespace>, nullptr, stored},
+    {Block::root, "net_namespace_ipvs", word<&D::net_namespace_ipvs>, nullptr, stored},
+    {Block::root, "namespace_with_ipsets", on<&D::namespace_with_ipsets>, nullptr, stored},
+    {Block::root, "use_pid_dir", on<&D::use_pid_dir>, nullptr, stored},
+
+    {G, "process_names", on<&D::process_names>, nullptr, stored},
+    {G, "process_name", word<&D::process_name>, nullptr, stored},
+    {G, "vrrp_process_name", word<&D::vrrp, &P::name>, nullptr, stored},
+    {G, "checker_process_name", word<&D::checker, &P::name>, nullptr, stored},
+    {G, "lvs_process_name", word<&D::checker, &P::name>, nullptr, stored},
+    {G, "bfd_process_name", word<&D::bfd, &P::name>, nullptr, stored},
+    {G, "vrrp_priority", number<&D::vrrp, &P::nice>, nullptr, stored},
+    {G, "checker_priority", number<&D::checker, &P::nice>, nullptr, stored},
+    {G, "bfd_priority", number<&D::bfd, &P::nice>, nullptr, stored},
+    {G, "vrrp_no_swap", on<&D::vrrp, &P::no_swap>, nullptr, stored},
+    {G, "checker_no_swap", on<&D::checker, &P::no_swap>, nullptr, stored},
+    {G, "bfd_no_swap", on<&D::bfd, &P::no_swap>, nullptr, stored},
+    {G, "vrrp_rt_priority", number<&D::vrrp, &P::rt_priority>, nullptr, stored},
+    {G, "checker_rt_priority", number<&D::checker, &P::rt_priority>, nullptr, stored},
+    {G, "bfd_rt_priority", number<&D::bfd, &P::rt_priority>, nullptr, stored},
+    {G, "vrrp_cpu_affinity", cpu_affinity<&D::vrrp>, nullptr, stored},
+    {G, "checker_cpu_affinity", cpu_affinity<&D::checker>, nullptr, stored},
+    {G, "bfd_cpu_affinity", cpu_affinity<&D::bfd>, nullptr, stored},
+    {G, "vrrp_rlimit_rttime", number<&D::vrrp, &P::rlimit_rttime>, nullptr, stored},
+    {G, "vrrp_rlimit_rtime", number<&D::vrrp, &P::rlimit_rttime>, nullptr, stored},
+    {G, "checker_rlimit_rttime", number<&D::checker, &P::rlimit_rttime>, nullptr, stored},
+    {G, "checker_rlimit_rtime", number<&D::checker, &P::rlimit_rttime>, nullptr, stored},
+    {G, "bfd_rlimit_rttime", number<&D::bfd, &P::rlimit_rttime>, nullptr, stored},
+    {G, "bfd_rlimit_rtime", number<&D::bfd, &P::rlimit_rttime>, nullptr, stored},
+    {G, "max_auto_priority",
+     [](Builder& b, const Value& v) { b.model.global.daemon.max_auto_priority = v.given ? static_cast<int>(v.number) : 99; }, nullptr,
+     stored},
+    {G, "min_auto_priority_delay", number<&D::min_auto_priority_delay>, nullptr, stored},
+
+    {G, "vrrp_netlink_cmd_rcv_bufs", number<&D::vrrp_netlink_cmd, &B::bytes>, nullptr, stored},
+    {G, "vrrp_netlink_cmd_rcv_bufs_force", on<&D::vrrp_netlink_cmd, &B::force>, nullptr, stored},
+    {G, "lvs_netlink_cmd_rcv_bufs", number<&D::lvs_netlink_cmd, &B::bytes>, nullptr, stored},
+    {G, "lvs_netlink_cmd_rcv_bufs_force", on<&D::lvs_netlink_cmd, &B::force>, nullptr, stored},
+    {G, "lvs_netlink_monitor_rcv_bufs", number<&D::lvs_netlink_monitor, &B::bytes>, nullptr, stored},
+    {G, "lvs_netlink_monitor_rcv_bufs_force", on<&D::lvs_netlink_monitor, &B::force>, nullptr, stored},
+    {G, "process_monitor_rcv_bufs", number<&D::process_monitor, &B::bytes>, nullptr, stored},
+    {G, "process_monitor_rcv_bufs_force", on<&D::process_monitor, &B::force>, nullptr, stored},
+    {G, "vrrp_rx_bufs_policy", advert_buffers, nullptr, stored},
+    {G, "vrrp_rx_bufs_multiplier", number<&D::advert_buffers, &AdvertBuffers::multiplier>, nullptr, stored},
+
+    {G, "snmp_socket", one_word<&D::snmp, &Snmp::socket>, nullptr, stored},
+    {G, "enable_traps", on<&D::snmp, &Snmp::traps>, nullptr, stored},
+    {G, "enable_snmp_vrrp", on<&D::snmp, &Snmp::vrrp>, nullptr, stored},
+    {G, "enable_snmp_keepalived", on<&D::snmp, &Snmp::vrrp>, nullptr, stored},
+    {G, "enable_snmp_checker", on<&D::snmp, &Snmp::checker>, nullptr, stored},
+    {G, "enable_snmp_rfc", both_rfcs, nullptr, stored},
+    {G, "enable_snmp_rfcv2", on<&D::snmp, &Snmp::rfc_2787>, nullptr, stored},
+    {G, "enable_snmp_rfcv3", on<&D::snmp, &Snmp::rfc_6527>, nullptr, stored},
+    {G, "snmp_vs_stats_update_interval", time<&D::snmp, &Snmp::vs_stats_interval>, nullptr, stored},
+    {G, "snmp_rs_stats_update_interval", time<&D::snmp, &Snmp::rs_stats_interval>, nullptr, stored},
+    {G, "enable_dbus", on<&D::dbus, &Dbus::enabled>, nullptr, stored},
+    {G, "dbus_service_name", word<&D::dbus, &Dbus::service_name>, nullptr, stored},
+    {G, "dbus_no_interface_name", word<&D::dbus, &Dbus::no_interface_name>, nullptr, stored},
+
+    {G, "reload_check_config",
+     [](Builder& b, const Value& v) {
+       b.model.global.daemon.reload.check_config = true;
+       b.model.global.daemon.reload.check_log = v.word();
+     },
+     nullptr, stored},
+    {G, "reload_time_file", one_word<&D::reload, &ReloadSettings::time_file>, nullptr, stored},
+    {G, "reload_repeat", on<&D::reload, &ReloadSettings::repeat>, nullptr, stored},
+    {G, "reload_file", word<&D::reload, &ReloadSettings::file>, nullptr, stored},
+    {G, "include_check", include_check, nullptr, stored},
+    {G, "config_save_dir", word<&D::config_save_dir>, nullptr, stored},
+    {G, "tmp_config_directory", word<&D::tmp_config_directory>, nullptr, stored},
+    {G, "data_use_instance", on<&D::data_use_instance>, nullptr, stored},
+    {G, "state_dump_file", word<&D::state_dump_file>, nullptr, stored},
+    {G, "stats_dump_file", word<&D::stats_dump_file>, nullptr, stored},
+    {G, "json_dump_file", word<&D::json_dump_file>, nullptr, stored},
+    {G, "iproute_usr_dir", word<&D::iproute_usr_dir>, nullptr, stored},
+    {G, "iproute_etc_dir", word<&D::iproute_etc_dir>, nullptr, stored},
+    {G, "random_seed", number<&D::random_seed>, nullptr, stored},
+};
+
+}  // namespace
+
+std::span<const Rule> daemon_rules() { return rules; }
+
+}  // namespace xd::conf

@@ -1,6 +1,7 @@
 #include "vrrp/engine.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "vrrp/raw_transport.h"
 #include "vrrp/router.h"
 #include "vrrp/runner.h"
+#include "vrrp/track_processes.h"
 #include "vrrp/watch.h"
 #include "vrrp/xdp_transport.h"
 
@@ -64,6 +66,10 @@ class EitherTransport final : public Transport {
 
 }  // namespace
 
+// From a commit until sessions that have not been heard of count as down. An instance whose fault such a session would be begins
+// no earlier.
+constexpr Duration bfd_patience = 5s;
+
 class Engine::Impl {
  public:
   Impl(Loop& loop, Ports ports, EngineOptions options)
@@ -77,6 +83,7 @@ class Engine::Impl {
                  : nullptr),
         transport_(ports_, raw_, xdp_.get()),
         files_(loop, [this](const std::string& name, std::int64_t number) { router_->observe_file(name, number); }),
+        processes_(loop, [this](const std::string& name, bool up) { router_->observe_process(name, up); }),
         timer_(loop, [this] { router_->run(); }) {}
 
   Status prepare(const conf::Model& model) {
@@ -88,6 +95,11 @@ class Engine::Impl {
     const ScriptSecurity security{model.global.enable_script_security, model.global.script_user, model.global.script_group};
     planned_fifos_ = fifos_of(model.global, security, warnings_);
     plan_files(model);
+    planned_processes_ = model.track_processes;
+    planned_bfds_.clear();
+    for (const auto& bfd : model.bfd_instances) {
+      if (bfd.for_vrrp) planned_bfds_.insert(bfd.name);
+    }
     return {};
   }
 
@@ -107,7 +119,17 @@ class Engine::Impl {
     const bool fresh = !std::exchange(resumed_, false);
     fifos_.become(std::move(planned_fifos_), fresh);
     for (const auto& problem : files_.define(std::move(planned_files_), fresh)) log::warning("{}", problem);
-    router_->observe({.files = files_.numbers(), .processes = {}, .bfds = {}});
+    for (const auto& remark : processes_.define(std::move(planned_processes_))) log::warning("{}", remark);
+    Observed observed{.files = files_.numbers(), .processes = processes_.up(), .bfds = {}};
+    bfds_ = std::move(planned_bfds_);
+    bool unheard = false;
+    for (const auto& name : bfds_) {
+      const auto heard = heard_bfds_.find(name);
+      observed.bfds[name] = heard != heard_bfds_.end() ? std::optional(heard->second) : std::nullopt;
+      unheard |= heard == heard_bfds_.end();
+    }
+    if (unheard) bfd_patience_.arm_in(bfd_patience);
+    router_->observe(std::move(observed));
     router_->commit();
     if (xdp_) xdp_->remove_unused();
     arm();
@@ -141,6 +163,26 @@ class Engine::Impl {
     router_->in_one_turn(events);
   }
 
+  void tell_bfds(const std::map<std::string, bool>& sessions) {
+    for (const auto& [name, up] : sessions) {
+      const auto [known, is_new] = heard_bfds_.emplace(name, up);
+      if (!is_new && known->second == up) continue;
+      known->second = up;
+      if (!bfds_.contains(name)) continue;
+      log::info("BFD session {} is {}", name, up ? "up" : "down");
+      router_->observe_bfd(name, up);
+    }
+  }
+
+  // The BFD process does not run (-B), or hangs: a session that nobody watches is not up.
+  void lose_bfd_patience() {
+    for (const auto& name : bfds_) {
+      if (heard_bfds_.contains(name)) continue;
+      log::warning("Nothing is known of the BFD session {}: it counts as down", name);
+      router_->observe_bfd(name, false);
+    }
+  }
+
   void arm() {
     const auto next = router_->next();
     if (!next) {
@@ -161,13 +203,18 @@ class Engine::Impl {
   std::unique_ptr<PacketSender> sender_;
   std::unique_ptr<Router> router_;  // after what it uses; none before the first prepare()
   std::unique_ptr<ClaimListener> claims_;
+  std::set<std::string> bfds_, planned_bfds_;
+  std::map<std::string, bool> heard_bfds_;
+  Timer bfd_patience_{loop_, [this] { lose_bfd_patience(); }};
   NumberFiles files_;
+  ProcessTracker processes_;
   Timer timer_;
   Loop::Source arm_;
   std::function<void()> on_change_;
   std::vector<std::string> warnings_;
   std::vector<NotifyFifo::Definition> planned_fifos_;
   std::vector<NumberFiles::Definition> planned_files_;
+  std::vector<conf::TrackProcess> planned_processes_;
   bool resumed_ = false;  // an earlier process's FIFOs go on with us
 };
 
@@ -206,6 +253,8 @@ void Engine::stop(std::function<void()> done) {
 std::vector<InstanceStatus> Engine::status() const { return impl_->router_ ? impl_->router_->status() : std::vector<InstanceStatus>{}; }
 
 std::string Engine::dump(Dump what) const { return impl_->router_ ? impl_->router_->dump(what) : std::string(); }
+
+void Engine::tell_bfds(const std::map<std::string, bool>& sessions) { impl_->tell_bfds(sessions); }
 
 void Engine::clear_statistics() {
   if (impl_->router_) impl_->router_->clear_statistics();

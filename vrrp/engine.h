@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -135,6 +136,9 @@ class Engine {
 
   // Adverts of priority 0, addresses removed (unless they are to be kept), STOP notifications; then `done`, once, from the loop.
   void stop(std::function<void()> done);
+
+  // What the BFD process says: by name, is the session up. Nothing said for a while after the first commit() counts as down.
+  void tell_bfds(const std::map<std::string, bool>& sessions);
 
   std::vector<InstanceStatus> status() const;
   std::string dump(Dump what) const;

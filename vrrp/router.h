@@ -55,7 +55,7 @@ struct Group {
 struct Observed {
   std::map<std::string, std::int64_t> files;
   std::map<std::string, bool> processes;
-  std::map<std::string, bool> bfds;
+  std::map<std::string, std::optional<bool>> bfds;  // empty: nothing has been heard yet
 };
 
 class Router {

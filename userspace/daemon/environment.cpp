@@ -50,9 +50,11 @@ log::Options log_options(const Options& options) {
   std::string part;
   out.ident = "Keepalived";
   if (options.role) {
-    const bool vrrp = *options.role == RoleName::vrrp;
-    out.ident = vrrp ? "Keepalived_vrrp" : "Keepalived_healthcheckers";
-    part = vrrp ? "vrrp" : "check";
+    switch (*options.role) {
+      case RoleName::vrrp: out.ident = "Keepalived_vrrp", part = "vrrp"; break;
+      case RoleName::checkers: out.ident = "Keepalived_healthcheckers", part = "check"; break;
+      case RoleName::bfd: out.ident = "Keepalived_bfd", part = "bfd"; break;
+    }
   }
   out.console = options.log_console;
   out.syslog = options.syslog;

@@ -27,13 +27,12 @@ struct Row {
 };
 
 constexpr const char* no_snmp = "this version has no SNMP";
-constexpr const char* no_bfd = "this version has no BFD";
 
 constexpr Row rows[] = {
     {'f', "use-file", required_argument, "FILE", "configuration, may be a glob (/etc/keepalived/keepalived.conf)", nullptr},
     {'P', "vrrp", no_argument, "", "run without the checkers process", nullptr},
     {'C', "check", no_argument, "", "run without the vrrp process", nullptr},
-    {'B', "no_bfd", no_argument, "", "run without BFD: this version has none", nullptr},
+    {'B', "no_bfd", no_argument, "", "run without BFD", nullptr},
     {opt_all, "all", no_argument, "", "start every process, also those without configuration", nullptr},
     {'l', "log-console", no_argument, "", "log to standard error too", nullptr},
     {'D', "log-detail", no_argument, "", "detailed log; twice: every detail", nullptr},
@@ -51,7 +50,7 @@ constexpr Row rows[] = {
     {'p', "pid", required_argument, "FILE", "pid file of the parent (/run/keepalived.pid)", nullptr},
     {'r', "vrrp_pid", required_argument, "FILE", "pid file of the vrrp process (/run/vrrp.pid)", nullptr},
     {'c', "checkers_pid", required_argument, "FILE", "pid file of the checkers process (/run/checkers.pid)", nullptr},
-    {'b', "bfd_pid", required_argument, "FILE", "pid file of the BFD process", no_bfd},
+    {'b', "bfd_pid", required_argument, "FILE", "pid file of the BFD process (/run/bfd.pid)", nullptr},
     {'T', "genhash", no_argument, "", "compute the digest of a page", "this version has no genhash"},
     {'a', "address-monitoring", no_argument, "", "log every address that comes or goes", nullptr},
     {'x', "snmp", no_argument, "", "SNMP agent", no_snmp},
@@ -151,6 +150,7 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
     switch (value) {
       case 'f': options.config_file = argument; break;
       case 'P': options.run_checkers = false; break;
+      case 'B': options.run_bfd = false; break;
       case 'C': options.run_vrrp = false; break;
       case opt_all: options.all_processes = true; break;
       case 'l': options.log_console = true; break;
@@ -179,6 +179,7 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
       case 'p': options.pid_file = argument; break;
       case 'r': options.vrrp_pid_file = argument; break;
       case 'c': options.checkers_pid_file = argument; break;
+      case 'b': options.bfd_pid_file = argument; break;
       case 'a': options.watch_addresses = true; break;
       case 's': options.network_namespace = argument; break;
       case 'M': options.core_pattern = argument.empty() ? "core" : argument; [[fallthrough]];

@@ -18,6 +18,7 @@ struct Options {
   std::string xdirector_file = "/etc/xdirector/xdirector.conf";  // read beside it when it exists
   bool run_vrrp = true;                                          // off with -C
   bool run_checkers = true;                                      // off with -P
+  bool run_bfd = true;                                           // off with -B
   bool all_processes = false;                                    // --all: also those without configuration
 
   bool log_console = false;             // -l
@@ -42,6 +43,7 @@ struct Options {
   std::string pid_file = "/run/keepalived.pid";         // -p
   std::string vrrp_pid_file = "/run/vrrp.pid";          // -r
   std::string checkers_pid_file = "/run/checkers.pid";  // -c
+  std::string bfd_pid_file = "/run/bfd.pid";            // -b
 
   bool test = false;     // -t
   std::string test_log;  // empty: standard error
@@ -51,8 +53,10 @@ struct Options {
   int channel = -1;  // inherited socket to the parent
   std::string pins;  // where the packet path's maps are pinned; empty: there is none
 
-  bool wants(RoleName which) const { return which == RoleName::vrrp ? run_vrrp : run_checkers; }
-  const std::string& pid_file_of(RoleName which) const { return which == RoleName::vrrp ? vrrp_pid_file : checkers_pid_file; }
+  bool wants(RoleName which) const { return which == RoleName::vrrp ? run_vrrp : which == RoleName::checkers ? run_checkers : run_bfd; }
+  const std::string& pid_file_of(RoleName which) const {
+    return which == RoleName::vrrp ? vrrp_pid_file : which == RoleName::checkers ? checkers_pid_file : bfd_pid_file;
+  }
 };
 
 // Nothing to run: print and leave.

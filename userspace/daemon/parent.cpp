@@ -114,7 +114,12 @@ void Parent::dump(int signo) {
 bool Parent::wanted(RoleName role, const conf::Model& model) const {
   if (!options_.wants(role)) return false;
   if (options_.all_processes) return true;
-  return role == RoleName::vrrp ? !model.vrrp_instances.empty() : !model.virtual_servers.empty();
+  switch (role) {
+    case RoleName::vrrp: return !model.vrrp_instances.empty();
+    case RoleName::checkers: return !model.virtual_servers.empty();
+    case RoleName::bfd: return !model.bfd_instances.empty();
+  }
+  return false;
 }
 
 void Parent::begin(conf::Compiled compiled, Orphans orphans) {
@@ -131,7 +136,11 @@ Status Parent::start_child(Member& m) {
   m.child = std::move(*child);
   m.committed = 0;
   m.watchdog.started(Clock::now());
-  log::info("Starting {} child process, pid={}", m.role == RoleName::vrrp ? "VRRP" : "Healthcheck", m.child->pid());
+  log::info("Starting {} child process, pid={}",
+            m.role == RoleName::vrrp       ? "VRRP"
+            : m.role == RoleName::checkers ? "Healthcheck"
+                                           : "BFD",
+            m.child->pid());
   due(m);
   return {};
 }

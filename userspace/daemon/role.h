@@ -7,11 +7,18 @@
 
 namespace xd::daemon {
 
-enum class RoleName { vrrp, checkers };
+enum class RoleName { vrrp, checkers, bfd };
 
-inline constexpr std::array<RoleName, 2> all_roles{RoleName::vrrp, RoleName::checkers};
+inline constexpr std::array<RoleName, 3> all_roles{RoleName::vrrp, RoleName::checkers, RoleName::bfd};
 
-constexpr std::string_view name(RoleName role) { return role == RoleName::vrrp ? "vrrp" : "checkers"; }
+constexpr std::string_view name(RoleName role) {
+  switch (role) {
+    case RoleName::vrrp: return "vrrp";
+    case RoleName::checkers: return "checkers";
+    case RoleName::bfd: return "bfd";
+  }
+  return "";
+}
 
 constexpr std::optional<RoleName> parse_role(std::string_view text) {
   for (const RoleName role : all_roles) {

@@ -42,5 +42,6 @@ using MakeEngine = Result<std::unique_ptr<RoleEngine>> (*)(Loop& loop, const Opt
 
 Result<std::unique_ptr<RoleEngine>> make_vrrp_engine(Loop& loop, const Options& options, std::function<void()> changed);
 Result<std::unique_ptr<RoleEngine>> make_checkers_engine(Loop& loop, const Options& options, std::function<void()> changed);
+Result<std::unique_ptr<RoleEngine>> make_bfd_engine(Loop& loop, const Options& options, std::function<void()> changed);
 
 }  // namespace xd::daemon

@@ -41,7 +41,8 @@ class RoleProcess {
     auto background = Background::create(loop_);
     if (!background) return std::move(background).error();
     background_ = std::move(*background);
-    const MakeEngine make = *options_.role == RoleName::vrrp ? make_vrrp_engine : make_checkers_engine;
+    constexpr MakeEngine makers[] = {make_vrrp_engine, make_checkers_engine, make_bfd_engine};
+    const MakeEngine make = makers[static_cast<std::size_t>(*options_.role)];
     auto engine = make(loop_, options_, [this] { changed(); });
     if (!engine) return std::move(engine).error();
     engine_ = std::move(*engine);
@@ -257,7 +258,8 @@ std::string role_socket(RoleName role) { return ipc::runtime_directory() + "/" +
 int run_role(const Options& options) {
   const RoleName role = *options.role;
   block_signals();
-  ::prctl(PR_SET_NAME, role == RoleName::vrrp ? "xdirectord_vrrp" : "xdirectord_chk");
+  constexpr const char* titles[] = {"xdirectord_vrrp", "xdirectord_chk", "xdirectord_bfd"};
+  ::prctl(PR_SET_NAME, titles[static_cast<std::size_t>(role)]);
   log::start(log_options(options));
   const int code = [&] {
     Loop loop;

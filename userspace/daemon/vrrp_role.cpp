@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "base/log.h"
+#include "daemon/bfd_events.h"
 #include "daemon/dump_files.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
@@ -94,16 +95,21 @@ class VrrpRole final : public RoleEngine {
   VrrpRole(Loop& loop, const Options& options, std::unique_ptr<netlink::KernelNetlink> netlink, std::function<void()> changed)
       : netlink_(std::move(netlink)),
         packet_path_(Path::open(options.pins)),
-        engine_(loop, ports(), {.release_on_stop = !options.keep_addresses}) {
+        engine_(loop, ports(), {.release_on_stop = !options.keep_addresses}),
+        bfd_(loop, [this](const BfdSessions& sessions) { engine_.tell_bfds(sessions); }) {
     engine_.on_change(std::move(changed));
     if (options.watch_addresses) watch_addresses();
   }
 
-  Status prepare(const conf::Model& model) override { return engine_.prepare(model); }
+  Status prepare(const conf::Model& model) override {
+    wants_bfd_ = !model.bfd_instances.empty();
+    return engine_.prepare(model);
+  }
 
   void commit() override {
     for (const auto& warning : engine_.warnings()) log::warning("{}", warning);
     engine_.commit();
+    bfd_.want(wants_bfd_);
   }
 
   void abort() override { engine_.abort(); }
@@ -185,6 +191,8 @@ class VrrpRole final : public RoleEngine {
   Path packet_path_;
   netlink::Netlink::Subscription watch_;
   vrrp::Engine engine_;
+  bool wants_bfd_ = false;
+  BfdSubscriber bfd_;
 };
 
 }  // namespace

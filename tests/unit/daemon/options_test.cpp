@@ -92,7 +92,8 @@ TEST(Options, UnknownOptionsAndMissingArgumentsLeaveWithOne) {
 TEST(Options, WhatIsNotThereSaysSo) {
   EXPECT_EQ(refuse({"-x"}).err, "-x, --snmp: this version has no SNMP\nTry xdirectord --help\n");
   EXPECT_EQ(refuse({"-T"}).code, 1);
-  EXPECT_EQ(refuse({"-b", "/run/bfd.pid"}).code, 1);
+  EXPECT_EQ(accept({"-b", "/x/bfd.pid"}).bfd_pid_file, "/x/bfd.pid");
+  EXPECT_FALSE(accept({"-B"}).run_bfd);
   accept({"-B"});
 }
 

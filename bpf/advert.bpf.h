@@ -19,7 +19,8 @@
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 16384);
+  __uint(map_flags, BPF_F_NO_PREALLOC); /* created by the daemon only; most hosts have two */
+  __uint(max_entries, 65536);
   __type(key, struct xd_watch_key);
   __type(value, struct xd_watch);
 } xd_watches SEC(".maps");

@@ -13,7 +13,7 @@ namespace xd::vrrp {
 namespace {
 
 // Where the kernel keeps the down timer, ours only guards against a lost event: it wakes this much later.
-constexpr Duration down_timer_guard = 5s;
+constexpr Duration down_timer_guard = 30s;
 constexpr Duration down_timer_guard_grid = 500ms;  // many together
 constexpr int down_timer_guard_phases = 8;         // but not all
 // A master that has something to send takes along the adverts that are due in a moment, 1/50 of their interval, and from then on they
@@ -591,6 +591,11 @@ void Router::unschedule(Instance& instance) {
 }
 
 void Router::time_out(Instance& instance) {
+  std::optional<Heard> last;
+  // A master that is on time has been handed whatever there was to hear.
+  const bool late = instance.state.due && ports_.now() - *instance.state.due > instance.election.interval;
+  if (instance.ear && (instance.state.role == Role::backup || late)) last = instance.ear->last_heard();
+  if (kernel_watches(instance) && is_steady(instance, last)) return schedule(instance);
   if (is_deaf(instance)) {
     // Its silence says nothing. It is replaced when no ear is in the middle of a call, and listens for a whole
     // master-down time before it believes a silence again.
@@ -599,11 +604,6 @@ void Router::time_out(Instance& instance) {
                                                              instance.state.master_interval, instance.election.down_timer_adverts);
     return schedule(instance);
   }
-  std::optional<Heard> last;
-  // A master that is on time has been handed whatever there was to hear.
-  const bool late = instance.state.due && ports_.now() - *instance.state.due > instance.election.interval;
-  if (instance.ear && (instance.state.role == Role::backup || late)) last = instance.ear->last_heard();
-  if (kernel_watches(instance) && is_steady(instance, last)) return schedule(instance);
   give(instance, Timeout{last});
 }
 
@@ -1074,9 +1074,10 @@ void Router::listen(Instance& instance) {
 }
 
 void Router::follow(Instance& instance) {
-  schedule(instance);
-  if (!instance.ear) return;
-  if (auto status = instance.ear->follow(instance.state); !status) log::error("({}) {}", instance.conf.name, status.error().message);
+  if (instance.ear) {
+    if (auto status = instance.ear->follow(instance.state); !status) log::error("({}) {}", instance.conf.name, status.error().message);
+  }
+  schedule(instance);  // at a time that depends on who keeps the down timer
 }
 
 void Router::tune(Instance& instance) {

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -39,7 +40,7 @@ class XdpTransport::XdpEar final : public Ear {
   xd_watch_key key() const { return key_of(tuning_); }
 
   TransportKind kind() const override { return TransportKind::xdp; }
-  bool keeps_down_timer() const override { return true; }
+  bool keeps_down_timer() const override { return armed_for_.has_value(); }
 
   Status tune(const Tuning& tuning) override {
     if (tuning.group != tuning_.group) {
@@ -56,17 +57,21 @@ class XdpTransport::XdpEar final : public Ear {
     const bool is_known = known_ && std::memcmp(&config, &*known_, sizeof config) == 0;
     const auto lost_at = state.role == Role::backup ? state.due : std::nullopt;
     state_ = state;
-    Status status;
     if (!is_known) {
-      status = transport_.watches_.put(key(), config, lost_at);
-    } else if (lost_at && lost_at != armed_for_) {
-      status = transport_.watches_.arm(key(), *lost_at);
-    }
-    if (status) {
+      if (auto status = transport_.watches_.put(key(), config); !status) return status;
       known_ = config;
-      armed_for_ = lost_at;
+    } else if (lost_at == armed_for_) {
+      return {};
     }
-    return status;
+    armed_for_ = lost_at;
+    if (!lost_at) return {};
+    if (auto status = transport_.watches_.arm(key(), *lost_at); !status) {
+      // A kernel that makes timers without waiting for memory may have none for the moment, with thousands at once. Then our own
+      // timer counts, as it does with raw sockets, and the next step tries again.
+      armed_for_.reset();
+      if (status.error().code != ENOMEM) return status;
+    }
+    return {};
   }
 
   std::optional<Heard> last_heard() override {

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <set>
 
 #include "datapath/attach.h"
 #include "datapath/bpffs.h"
@@ -82,6 +84,12 @@ xd_gate_key gate_key(const IpAddress& vip) {
   return key;
 }
 
+IpAddress address_of(const xd_gate_key& key) {
+  in6_addr address;
+  std::memcpy(&address, key.addr, sizeof address);
+  return IpAddress::v6(address);
+}
+
 }  // namespace
 
 struct Datapath::Impl {
@@ -92,6 +100,7 @@ struct Datapath::Impl {
   std::unique_ptr<ServiceTable> table;
   SharedArray<xd_filter> filter;
   HashMap<xd_gate_key, xd_gate> gates;
+  std::optional<std::map<std::uint32_t, std::set<IpAddress>>> closed_gates;  // by hash; empty: not read yet
   HashMap<std::uint32_t, xd_port> ports;
   HashMap<std::uint32_t, std::uint32_t> devices;
   PerCpuArray<xd_counter> reasons;
@@ -128,14 +137,31 @@ struct Datapath::Impl {
     return {};
   }
 
-  // The bitmap says "look in xd_gate", so it is set after a gate closed and cleared before nobody needs it.
-  void write_closed() {
-    std::array<std::uint8_t, XD_FILTER_BYTES> closed{};
-    for (const auto& [key, gate] : gates.all()) {
-      const std::uint32_t hash = xd_filter_hash(key.addr[3]);
-      if (gate.ours == 0) closed[hash >> 3] = static_cast<std::uint8_t>(closed[hash >> 3] | 1u << (hash & 7));
+  // The bitmap says "look in xd_gate": a bit is set after a gate closed, and cleared when the last one of its hash is no longer
+  // closed. Counted here, so that a change of one of thousands costs no look at the others; what an earlier process left is read once.
+  void note_gate(const xd_gate_key& key, bool closed) {
+    if (!closed_gates) {
+      closed_gates.emplace();
+      std::array<std::uint8_t, XD_FILTER_BYTES> bits{};
+      for (const auto& [other, gate] : gates.all()) {
+        if (gate.ours != 0) continue;
+        const std::uint32_t hash = xd_filter_hash(other.addr[3]);
+        (*closed_gates)[hash].insert(address_of(other));
+        bits[hash >> 3] = static_cast<std::uint8_t>(bits[hash >> 3] | 1u << (hash & 7));
+      }
+      std::memcpy(filter[0].closed, bits.data(), bits.size());
     }
-    std::memcpy(filter[0].closed, closed.data(), closed.size());
+    const std::uint32_t hash = xd_filter_hash(key.addr[3]);
+    auto& same_hash = (*closed_gates)[hash];
+    if (closed) {
+      same_hash.insert(address_of(key));
+    } else {
+      same_hash.erase(address_of(key));
+    }
+    std::uint8_t& bits = filter[0].closed[hash >> 3];
+    const auto bit = static_cast<std::uint8_t>(1u << (hash & 7));
+    bits = static_cast<std::uint8_t>(same_hash.empty() ? bits & ~bit : bits | bit);
+    if (same_hash.empty()) closed_gates->erase(hash);
   }
 
   Status put_port(int ifindex, const xd_port& port) {
@@ -308,13 +334,13 @@ void Datapath::set_hop(const IpAddress& destination, const std::optional<Hop>& h
 Status Datapath::set_gate(const IpAddress& vip, bool ours) {
   const int failed = impl_->gates.put(gate_key(vip), xd_gate{ours ? 1u : 0u});
   if (failed != 0) return Error::from_errno("write the gate of " + vip.str(), failed);
-  impl_->write_closed();
+  impl_->note_gate(gate_key(vip), !ours);
   return {};
 }
 
 Status Datapath::forget_gate(const IpAddress& vip) {
   const int failed = impl_->gates.erase(gate_key(vip));
-  impl_->write_closed();
+  impl_->note_gate(gate_key(vip), false);
   return failed == 0 || failed == ENOENT ? Status{} : Error::from_errno("forget the gate of " + vip.str(), failed);
 }
 

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -73,7 +74,12 @@ Result<Watches> Watches::adopt(Fd watches, Fd events, Fd program) {
 Status Watches::put(const xd_watch_key& key, const xd_watch_config& config, std::optional<TimePoint> lost_at) {
   xd_watch fresh{};
   fresh.config = config;
-  const bool created = bpf_map_update_elem(impl_->watches.get(), &key, &fresh, BPF_NOEXIST) == 0;
+  bool created = bpf_map_update_elem(impl_->watches.get(), &key, &fresh, BPF_NOEXIST) == 0;
+  // The kernel refills its stock of entries in the background; thousands of instances may be faster for a moment.
+  for (int again = 0; !created && errno == ENOMEM && again < 100; ++again) {
+    ::usleep(100);
+    created = bpf_map_update_elem(impl_->watches.get(), &key, &fresh, BPF_NOEXIST) == 0;
+  }
   if (!created && errno != EEXIST) return Error::from_errno("create the " + name(key));
   if (created && !lost_at) return {};
 

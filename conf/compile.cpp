@@ -33,7 +33,7 @@ Compiled compile(const std::string& path_or_glob, Reader& reader, const Options&
 
   Compiled out;
   Text text;
-  Lexer lexer(text, reader, out.sources, out.diagnostics, options.config_id);
+  Lexer lexer(text, reader, out.sources, out.diagnostics, options.config_id, options.most_expanded);
   Builder builder(out.model, out.diagnostics, text, options);
   out.model.global.vrrp_mcast_group4 = *IpAddress::parse("224.0.0.18");
   out.model.global.vrrp_mcast_group6 = *IpAddress::parse("ff02::12");

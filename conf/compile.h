@@ -11,9 +11,10 @@
 namespace xd::conf {
 
 struct Options {
-  std::string config_id;       // for @id lines; empty: the short host name (option -i)
-  std::string host_name;       // router_id's default; empty: gethostname(2)
-  std::string xdirector_file;  // one more file, for the xdirector block; empty or not existing: none
+  std::string config_id;                   // for @id lines; empty: the short host name (option -i)
+  std::string host_name;                   // router_id's default; empty: gethostname(2)
+  std::string xdirector_file;              // one more file, for the xdirector block; empty or not existing: none
+  std::size_t most_expanded = 512u << 20;  // bytes of memory for what definitions expand to, over the whole configuration
   // Whether an interface exists; empty: not checked.
   std::function<bool(const std::string& interface)> interface_exists;
   // Whether a user (and group, when not empty) exists, with the reason when not; empty: not checked.

@@ -3,8 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace xd::conf {
@@ -99,33 +100,35 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
   if (word.size() > longest) return {};
   // Of a word of one or two letters, another letter makes another word.
   const std::size_t allowed = word.size() < 3 ? 0 : word.size() < 4 ? 1 : word.size() < 8 ? 2 : 3;
-  const auto same = [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-  };
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto same = [&](char a, char b) { return lower(a) == lower(b); };
   std::string_view best;
   std::size_t best_distance = allowed + 1;
-  std::vector<std::size_t> before_previous, previous, row;
+  using Row = std::array<std::size_t, longest + 3 + 1>;
+  Row rows[3] = {};
   for (std::string_view candidate : candidates) {
     if (candidate.size() > word.size() + allowed || word.size() > candidate.size() + allowed) continue;
-    // Damerau-Levenshtein, capitals or not: two letters swapped count as one slip, as fingers make them.
-    previous.resize(candidate.size() + 1);
-    before_previous.assign(candidate.size() + 1, 0);
-    row.resize(candidate.size() + 1);
-    for (std::size_t j = 0; j <= candidate.size(); ++j) previous[j] = j;
-    for (std::size_t i = 1; i <= word.size(); ++i) {
-      row[0] = i;
+    // Damerau-Levenshtein, capitals or not: two letters swapped count as one slip, as fingers make them. A candidate is left as
+    // soon as no way through its table is shorter than the best so far (a swap costs one and skips one row, so a row's least is
+    // a bound for it too): most are after a few letters.
+    Row *before_previous = &rows[0], *previous = &rows[1], *row = &rows[2];
+    for (std::size_t j = 0; j <= candidate.size(); ++j) (*previous)[j] = j;
+    std::size_t least = 0;
+    for (std::size_t i = 1; i <= word.size() && least < best_distance; ++i) {
+      least = (*row)[0] = i;
       for (std::size_t j = 1; j <= candidate.size(); ++j) {
-        const std::size_t substitution = previous[j - 1] + (same(word[i - 1], candidate[j - 1]) ? 0 : 1);
-        row[j] = std::min({substitution, previous[j] + 1, row[j - 1] + 1});
-        if (i > 1 && j > 1 && same(word[i - 1], candidate[j - 2]) && same(word[i - 2], candidate[j - 1])) {
-          row[j] = std::min(row[j], before_previous[j - 2] + 1);
-        }
+        std::size_t distance = (*previous)[j - 1] + (same(word[i - 1], candidate[j - 1]) ? 0 : 1);
+        distance = std::min({distance, (*previous)[j] + 1, (*row)[j - 1] + 1});
+        if (i > 1 && j > 1 && same(word[i - 1], candidate[j - 2]) && same(word[i - 2], candidate[j - 1]))
+          distance = std::min(distance, (*before_previous)[j - 2] + 1);
+        (*row)[j] = distance;
+        least = std::min(least, distance);
       }
       std::swap(before_previous, previous);
       std::swap(previous, row);
     }
-    const std::size_t distance = previous[candidate.size()];
-    if (distance < best_distance) {
+    const std::size_t distance = (*previous)[candidate.size()];
+    if (least < best_distance && distance < best_distance) {
       best_distance = distance;
       best = candidate;
     }

@@ -34,8 +34,8 @@ struct Note {
 };
 
 // What a configuration test (-t) exits with because of a diagnostic; the numbers are keepalived's. The test's answer is
-// the worst: unusable, then security, then problem.
-enum class TestVerdict { fine = 0, unusable = 2, problem = 5, security = 6 };
+// the worst: unusable, then security and include (a file that include_check demands is missing), then problem.
+enum class TestVerdict { fine = 0, unusable = 2, problem = 5, security = 6, include = 6 };
 
 struct Diagnostic {
   Severity severity = Severity::warning;

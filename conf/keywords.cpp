@@ -901,9 +901,13 @@ Block block_by_path(std::string_view path) {
 std::span<const Keyword> keywords() { return table; }
 
 std::vector<const Keyword*> keywords(Block block) {
-  std::vector<const Keyword*> out;
-  list_rows(out, block, block);
-  return out;
+  using Lists = std::array<std::vector<const Keyword*>, static_cast<std::size_t>(Block::count)>;
+  static const Lists built = [] {
+    Lists lists;
+    for (const BlockInfo& b : blocks) list_rows(lists[static_cast<std::size_t>(b.block)], b.block, b.block);
+    return lists;
+  }();
+  return built[static_cast<std::size_t>(block)];
 }
 
 const Keyword* find_keyword(Block block, std::string_view name) {

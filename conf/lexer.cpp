@@ -3,8 +3,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "conf/values.h"
 
@@ -14,6 +18,11 @@ namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 bool is_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_predefined(std::string_view name) {
+  return name == "_PWD" || name == "_INSTANCE" || name == "_HASH" || name == "_BANG" || name == "_RANDOM" || name == "_ENV";
+}
 
 std::size_t name_length(std::string_view text) {
   return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_name) - text.begin());
@@ -25,26 +34,108 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// The members of the family differ in which failures keepalived counts as errors; here each failure is said and counts.
-bool is_include(std::string_view word) {
-  return word == "include" || word == "includer" || word == "includem" || word == "includew" || word == "includeb" || word == "includea";
+// Which failures of an include are errors; the others are only told.
+enum : std::uint8_t {
+  check_readable = 1,  // a file that is there cannot be used
+  check_match = 2,     // a plain name is missing
+  check_wildcard = 4,  // a wildcard matches nothing
+  check_brace = 8,     // nothing is there for an alternative in braces
+  check_all = check_readable | check_match | check_wildcard | check_brace,
+};
+
+// What an include keyword adds to include_check; nothing when the word is none.
+std::optional<std::uint8_t> checks_of_keyword(std::string_view word) {
+  if (!word.starts_with("include") || word.size() > 8) return std::nullopt;
+  if (word.size() == 7) return std::uint8_t{0};
+  switch (word.back()) {
+    case 'r': return check_readable;
+    case 'm': return check_readable | check_match;
+    case 'w': return check_readable | check_match | check_wildcard;
+    case 'b': return check_readable | check_brace;
+    case 'a': return check_all;
+    default: return std::nullopt;
+  }
+}
+
+// The options of include_check; words that are none are the rule's to judge.
+std::uint8_t checks_of_options(std::uint8_t checks, const std::vector<Token>& words) {
+  constexpr std::pair<std::string_view, std::uint8_t> options[] = {{"read", check_readable},
+                                                                   {"readable", check_readable},
+                                                                   {"match", check_match},
+                                                                   {"wildcard_match", check_wildcard},
+                                                                   {"brace_match", check_brace}};
+  if (words.size() < 2) return check_all;
+  // Without a sign in front, the words are the whole setting.
+  unsigned result = words[1].text.starts_with('+') || words[1].text.starts_with('-') ? checks : 0;
+  bool adds = true;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    std::string_view word = words[i].text;
+    if (word.starts_with('+') || word.starts_with('-')) {
+      adds = word.front() == '+';
+      word.remove_prefix(1);
+    }
+    for (const auto& [name, bit] : options) {
+      if (word == name) result = adds ? result | bit | check_readable : result & ~unsigned{bit};
+    }
+  }
+  return static_cast<std::uint8_t>(result);
+}
+
+// "a{b,c{d,e}}f" → abf acdf acef. False: too many.
+bool add_alternatives(const std::string& pattern, std::vector<std::string>& out) {
+  constexpr std::size_t most = 1000, most_braces = 32;
+  if (std::count(pattern.begin(), pattern.end(), '{') > static_cast<std::ptrdiff_t>(most_braces)) return false;
+  const std::size_t open = pattern.find('{');
+  std::vector<std::size_t> cuts{open};
+  int depth = 0;
+  std::size_t close = std::string::npos;
+  for (std::size_t i = open; i < pattern.size() && close == std::string::npos; ++i) {
+    if (pattern[i] == '{') ++depth;
+    if (pattern[i] == ',' && depth == 1) cuts.push_back(i);
+    if (pattern[i] == '}' && --depth == 0) close = i;
+  }
+  if (open == std::string::npos || close == std::string::npos) {
+    if (out.size() >= most) return false;
+    out.push_back(pattern);
+    return true;
+  }
+  cuts.push_back(close);
+  for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
+    const std::string one = pattern.substr(cuts[i] + 1, cuts[i + 1] - cuts[i] - 1);
+    if (!add_alternatives(pattern.substr(0, open) + one + pattern.substr(close + 1), out)) return false;
+  }
+  return true;
 }
 
 }  // namespace
 
-Lexer::Lexer(Text& text, Reader& reader, Sources& sources, Diagnostics& diagnostics, std::string config_id)
-    : text_(text), reader_(reader), sources_(sources), diagnostics_(diagnostics), config_id_(std::move(config_id)) {
+Lexer::Lexer(Text& text, Reader& reader, Sources& sources, Diagnostics& diagnostics, std::string config_id, std::size_t most_expanded)
+    : text_(text),
+      reader_(reader),
+      sources_(sources),
+      diagnostics_(diagnostics),
+      config_id_(std::move(config_id)),
+      most_expanded_(most_expanded) {
   for (const char c : config_id_) random_ = (random_ ^ static_cast<unsigned char>(c)) * 0x100000001b3;  // FNV-1a
 }
 
-void Lexer::report(Severity severity, const Token& token, std::string message, std::string hint) {
+void Lexer::say(Diagnostic d, const Token& at) {
+  if (diagnostics_.full()) return diagnostics_.count(d.severity, d.verdict);
+  d.place = text_.place(at);
+  text_.add_origin_notes(at, d.notes);
+  diagnostics_.add(std::move(d));
+}
+
+void Lexer::report(Severity severity, const Token& token, std::string message) {
   Diagnostic d;
   d.severity = severity;
-  d.place = text_.place(token);
   d.message = std::move(message);
-  d.hint = std::move(hint);
-  text_.add_origin_notes(token, d.notes);
-  diagnostics_.add(std::move(d));
+  say(std::move(d), token);
+}
+
+Lexer::Input& Lexer::innermost_file() {
+  const auto found = std::find_if(inputs_.rbegin(), inputs_.rend(), [](const Input& in) { return !in.file.empty(); });
+  return found == inputs_.rend() ? inputs_.front() : *found;
 }
 
 Token Lexer::token_at(const Line& line, std::size_t begin, std::size_t length) const {
@@ -55,7 +146,8 @@ Token Lexer::token_at(const Line& line, std::size_t begin, std::size_t length) c
 void Lexer::push_file(const std::string& name, std::string content, const Token& from) {
   sources_.files.push_back({name, content});
   const std::uint32_t buffer = text_.add_file(name, std::move(content), from);
-  inputs_.push_back({buffer, 0, name});
+  const std::uint8_t checks = inputs_.empty() ? std::uint8_t{0} : innermost_file().checks;
+  inputs_.push_back({buffer, 0, name, {}, checks});
   const std::string& kept = text_[buffer].text;
   if (const auto nul = kept.find('\0'); nul != std::string::npos) {
     report(Severity::error, Token{{}, buffer, static_cast<std::uint32_t>(nul), 1, Token::Kind::word},
@@ -153,9 +245,10 @@ bool Lexer::define(const Line& line) {
   const std::size_t length = name_length(rest);
   if (length == 0 || length >= rest.size() || rest[length] != '=') return false;
   const std::string name(rest.substr(0, length));
-  if (name.front() == '_') {
-    report(Severity::warning, token_at(line, first, length + 1),
-           fmt::format("${} cannot be defined: names that begin with _ are predefined", name));
+  if (is_digit(name.front())) return false;
+  const bool predefined = is_predefined(name);
+  if (predefined) {
+    report(Severity::warning, token_at(line, first, length + 1), fmt::format("${} is predefined; this definition is ignored", name));
   }
   std::string value;
   std::string_view part = trimmed(rest.substr(length + 1));
@@ -170,7 +263,7 @@ bool Lexer::define(const Line& line) {
     if (next.buffer != buffer) break;
     part = trimmed(without_comment(next));
   }
-  if (name.front() != '_') definitions_[name] = std::move(value);
+  if (!predefined) definitions_[name] = {std::move(value), text_.add_definition(token_at(line, first, length + 1))};
   return true;
 }
 
@@ -207,18 +300,21 @@ const std::string* Lexer::random_number(std::string_view limits) {
   return &(computed_ = std::to_string(low + static_cast<std::int64_t>(z % span)));
 }
 
-const std::string* Lexer::value_of(std::string_view name, const Line& line) {
+const std::string* Lexer::value_of(std::string_view name, const Line& line, bool quoted, std::uint32_t& number) {
+  number = 0;
   if (name == "_PWD") return &(computed_ = directory_of(line.buffer));
   if (name == "_INSTANCE") return &config_id_;
-  if (name == "_HASH") return &(computed_ = "\\#");
-  if (name == "_BANG") return &(computed_ = "\\!");
+  if (name == "_HASH") return &(computed_ = quoted ? "#" : "\\#");
+  if (name == "_BANG") return &(computed_ = quoted ? "!" : "\\!");
   if (name == "_RANDOM" || name.starts_with("_RANDOM ")) return random_number(name.substr(7));
   if (name.starts_with("_ENV ")) {
     const char* value = std::getenv(std::string(trimmed(name.substr(5))).c_str());
     return &(computed_ = value ? value : "");
   }
   const auto found = definitions_.find(std::string(name));
-  return found == definitions_.end() ? nullptr : &found->second;
+  if (found == definitions_.end()) return nullptr;
+  number = found->second.number;
+  return &found->second.value;
 }
 
 // Replaces the references of a line. True when there were any: the line as it reads now is queued as an input of its
@@ -226,8 +322,23 @@ const std::string* Lexer::value_of(std::string_view name, const Line& line) {
 bool Lexer::replace(const Line& line) {
   std::string out;
   std::vector<Text::Segment> segments;
+  std::vector<std::string> names;
+  if (!replace_references(line, out, segments, &names)) return false;
+  queue_expansion(line, std::move(out), std::move(segments), std::move(names));
+  return true;
+}
+
+// The line with each reference replaced once, in `out`. False: there was none.
+bool Lexer::replace_references(const Line& line, std::string& out, std::vector<Text::Segment>& segments, std::vector<std::string>* names) {
   std::size_t copied = 0;
   bool any = false;
+  bool quoted = false;
+  std::size_t looked_at = 0;  // for quotes, up to here
+  const auto copy_until = [&](std::size_t end) {
+    if (end <= copied) return;
+    segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
+    out += line.text.substr(copied, end - copied);
+  };
   for (std::size_t i = line.text.find('$'); i != std::string_view::npos; i = line.text.find('$', i + 1)) {
     std::string_view rest = line.text.substr(i + 1);
     std::string_view name;
@@ -239,52 +350,78 @@ bool Lexer::replace(const Line& line) {
       length = close + 2;
     } else {
       const std::size_t n = name_length(rest);
-      if (n == 0) continue;
       // $NAME counts only where a word ends: $NAMEx/24 is no reference to $NAME.
       if (n < rest.size() && !is_blank(rest[n]) && rest[n] != ',' && rest[n] != ')') continue;
       name = rest.substr(0, n);
       length = n + 1;
     }
-    const std::string* value = value_of(name, line);
+    if (name.empty() || is_digit(name.front())) continue;  // "$1" of awk and the shell
+    for (; looked_at < i; ++looked_at) quoted ^= line.text[looked_at] == '"';
+    std::uint32_t definition = 0;
+    const std::string* value = value_of(name, line, quoted, definition);
     if (!value) {
-      report(Severity::warning, token_at(line, i, length), fmt::format("${} is not defined; it is left as it stands", name));
+      say_undefined(token_at(line, i, length), name);
+      i += length - 1;
+      continue;
+    }
+    if (is_being_replaced(name)) {
+      report(Severity::error, token_at(line, i, length), fmt::format("the definition of ${} contains itself", name));
       i += length - 1;
       continue;
     }
     any = true;
-    if (i > copied) {
-      segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
-      out += line.text.substr(copied, i - copied);
-    }
-    segments.push_back(
-        {static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(length), false});
+    if (names) names->emplace_back(name);
+    copy_until(i);
+    segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(i),
+                        static_cast<std::uint32_t>(length), false, definition});
     out += *value;
-    if (out.size() > longest_line * 16) break;
     copied = i + length;
     i = copied - 1;
+    if (out.size() > longest_line * 16) break;
   }
-  if (!any) return false;
-  if (copied < line.text.size()) {
-    segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(copied), 0, true});
-    out += line.text.substr(copied);
-  }
-  queue_expansion(line, std::move(out), std::move(segments));
-  return true;
+  if (any) copy_until(line.text.size());
+  return any;
 }
 
-bool Lexer::queue_expansion(const Line& line, std::string out, std::vector<Text::Segment> segments) {
-  expanded_ += out.size();
+// What stands in a script with a $ may well mean something else.
+void Lexer::say_undefined(const Token& at, std::string_view name) {
+  std::vector<std::string_view> known;
+  for (const auto& [defined, value] : definitions_) known.push_back(defined);
+  for (const std::string_view predefined : {"_PWD", "_INSTANCE", "_HASH", "_BANG", "_RANDOM"}) known.push_back(predefined);
+  std::sort(known.begin(), known.end());
+  const std::string_view close = nearest(name, known);
+  Diagnostic d;
+  d.verdict = TestVerdict::fine;
+  d.message = fmt::format("${} is not defined; it is left as it stands", name);
+  if (!close.empty()) d.hint = fmt::format("did you mean ${}?", close);
+  say(std::move(d), at);
+}
+
+bool Lexer::is_being_replaced(std::string_view name) const {
+  for (auto in = inputs_.rbegin(); in != inputs_.rend() && in->file.empty(); ++in) {
+    if (std::find(in->names.begin(), in->names.end(), name) != in->names.end()) return true;
+  }
+  return false;
+}
+
+void Lexer::queue_expansion(const Line& line, std::string out, std::vector<Text::Segment> segments, std::vector<std::string> names) {
+  constexpr std::size_t kept_beside = 256;  // what an expansion takes beside its text
+  expanded_ += out.size() + kept_beside;
   std::size_t depth = 0;
   for (auto in = inputs_.rbegin(); in != inputs_.rend() && in->file.empty(); ++in) ++depth;
-  if (depth >= deepest_replacement || expanded_ > most_expanded) {
-    const std::size_t mark = std::min(line.text.find_first_of("$~"), line.text.size() - 1);
-    report(Severity::error, token_at(line, mark, 1),
-           depth >= deepest_replacement ? "a definition that contains itself" : "definitions expand to more than 64 MiB");
-    return false;
+  const Token mark = token_at(line, std::min(line.text.find_first_of("$~"), line.text.size() - 1), 1);
+  if (expanded_ > most_expanded_) {
+    report(Severity::error, mark,
+           fmt::format("definitions expand to more than {} KiB; nothing is read from here on", most_expanded_ >> 10));
+    inputs_.clear();
+    return;
+  }
+  if (depth >= deepest_replacement) {
+    report(Severity::error, mark, fmt::format("definitions inside one another, more than {} deep", deepest_replacement));
+    return;
   }
   const std::uint32_t buffer = text_.add_expansion(std::move(out), std::move(segments), token_at(line, 0, line.text.size()));
-  inputs_.push_back({buffer, 0, {}});
-  return true;
+  inputs_.push_back({buffer, 0, {}, std::move(names), 0});
 }
 
 namespace {
@@ -312,23 +449,17 @@ std::vector<std::string_view> tuple(std::string_view text) {
   return {text};
 }
 
-// Puts the values of one round in the place of their variables.
-std::string with_values(std::string_view text, const std::vector<std::string_view>& names, const std::vector<std::string>& values) {
-  std::string out;
-  std::size_t copied = 0;
-  for (std::size_t i = text.find('$'); i != std::string_view::npos; i = text.find('$', i + 1)) {
-    const bool braced = i + 1 < text.size() && text[i + 1] == '{';
-    const std::string_view rest = text.substr(i + (braced ? 2 : 1));
-    const std::size_t n = name_length(rest);
-    const auto name = std::find(names.begin(), names.end(), rest.substr(0, n));
-    if (n == 0 || name == names.end()) continue;
-    if (braced ? n >= rest.size() || rest[n] != '}' : n < rest.size() && !is_blank(rest[n]) && rest[n] != ',' && rest[n] != ')') continue;
-    out += text.substr(copied, i - copied);
-    out += values[static_cast<std::size_t>(name - names.begin())];
-    copied = i + n + (braced ? 3 : 1);
-  }
-  out += text.substr(copied);
-  return out;
+// Decimal or 0x..., as many as 32 bits hold.
+std::optional<std::int64_t> sequence_number(std::string_view word) {
+  const bool negative = word.starts_with('-');
+  const std::string_view digits = word.substr(negative ? 1 : 0);
+  const bool hexadecimal = digits.starts_with("0x") || digits.starts_with("0X");
+  const char* const begin = digits.data() + (hexadecimal ? 2 : 0);
+  const char* const end = digits.data() + digits.size();
+  std::uint32_t value = 0;
+  const auto [stop, error] = std::from_chars(begin, end, value, hexadecimal ? 16 : 10);
+  if (error != std::errc{} || stop != end || value > INT32_MAX) return std::nullopt;
+  return negative ? -std::int64_t{value} : std::int64_t{value};
 }
 
 }  // namespace
@@ -345,11 +476,9 @@ bool Lexer::repeat(const Line& line) {
   const Token at = token_at(line, first, line.text.size() - first);
   const auto wrong = [&](std::string why, std::string form) {
     Diagnostic d;
-    d.place = text_.place(at);
     d.message = std::move(why) + "; the line is ignored";
     d.expected = std::move(form);
-    text_.add_origin_notes(at, d.notes);
-    diagnostics_.add(std::move(d));
+    say(std::move(d), at);
     return true;
   };
   const std::string form = sequence ? "~SEQ(<name>, [<first>, [<step>,]] <last>) <text>" : "~LST(<name>, <value>, ...) <text>";
@@ -357,39 +486,36 @@ bool Lexer::repeat(const Line& line) {
   const std::size_t close = rest.find(')');
   if (open == std::string_view::npos || rest[open] != '(' || close == std::string_view::npos)
     return wrong("the list behind it is not in parentheses", form);
-  const auto parts = split_list(rest.substr(open + 1, close - open - 1));
+  const std::string_view list = rest.substr(open + 1, close - open - 1);
+  std::string replaced;
+  std::vector<Text::Segment> segments;
+  const Line list_line{line.buffer, line.offset + static_cast<std::uint32_t>(list.data() - line.text.data()), list};
+  const bool references = list.find('$') != std::string_view::npos && replace_references(list_line, replaced, segments);
+  const auto parts = split_list(references ? std::string_view(replaced) : list);
   const std::string_view body = trimmed(rest.substr(close + 1));
   const auto names = tuple(parts.front());
   const bool named = std::all_of(names.begin(), names.end(), [](auto n) { return !n.empty() && name_length(n) == n.size(); });
   if (!named || parts.size() < 2) return wrong("it needs a name and values", form);
-  std::vector<std::string> arguments;
-  for (std::size_t i = 1; i < parts.size(); ++i) {
-    std::string_view name = parts[i];
-    if (name.starts_with("${") && name.ends_with("}")) {
-      name = name.substr(2, name.size() - 3);
-    } else if (name.starts_with("$")) {
-      name.remove_prefix(1);
-    }
-    const std::string* value = name.size() < parts[i].size() ? value_of(name, line) : nullptr;
-    arguments.push_back(value ? *value : std::string(parts[i]));
-  }
+  const std::vector<std::string_view> arguments(parts.begin() + 1, parts.end());
 
+  // Each round defines its variables and then has the text, so that definitions in the text see them, too.
   std::string out;
   const auto add_round = [&](const std::vector<std::string>& values) {
-    out += with_values(body, names, values);
+    for (std::size_t i = 0; i < names.size(); ++i) out += fmt::format("${}={}\n", names[i], values[i]);
+    out += body;
     out += '\n';
-    return out.size() <= most_expanded;
+    return out.size() <= most_expanded_;
   };
   if (sequence) {
     std::vector<std::int64_t> numbers;
-    for (const std::string& a : arguments) {
-      const Number n = parse_integer(a);
-      if (n.written != Written::good || n.value < INT32_MIN || n.value > INT32_MAX) return wrong(fmt::format("'{}' is no number", a), form);
-      numbers.push_back(n.value);
+    for (const std::string_view a : arguments) {
+      const auto n = sequence_number(a);
+      if (!n) return wrong(fmt::format("'{}' is no number", a), form);
+      numbers.push_back(*n);
     }
     if (names.size() != 1 || numbers.size() > 3) return wrong("it takes one name and at most three numbers", form);
-    const std::int64_t low = numbers.size() > 1 ? numbers.front() : 1;
     const std::int64_t last = numbers.back();
+    const std::int64_t low = numbers.size() > 1 ? numbers.front() : last < 0 ? -1 : 1;
     const std::int64_t step = numbers.size() == 3 ? numbers[1] : last >= low ? 1 : -1;
     if (step == 0 || (last - low) / step < 0) return wrong(fmt::format("step {} never comes from {} to {}", step, low, last), form);
     if (static_cast<std::uint64_t>((last - low) / step) >= most_repetitions)
@@ -398,7 +524,7 @@ bool Lexer::repeat(const Line& line) {
       if (!add_round({hexadecimal ? fmt::format("{:x}", n) : std::to_string(n)})) break;
     }
   } else {
-    for (const std::string& a : arguments) {
+    for (const std::string_view a : arguments) {
       std::vector<std::string> values;
       for (const std::string_view v : names.size() == 1 ? std::vector<std::string_view>{a} : tuple(a)) values.emplace_back(v);
       if (values.size() != names.size()) return wrong(fmt::format("'{}' has {} values for {} names", a, values.size(), names.size()), form);
@@ -406,54 +532,81 @@ bool Lexer::repeat(const Line& line) {
     }
   }
   queue_expansion(line, std::move(out),
-                  {{0, line.offset + static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(at.length), false}});
+                  {{0, line.offset + static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(at.length), false}}, {});
   return true;
 }
 
-void Lexer::include(const Line& line, const std::vector<Token>& tokens) {
-  const Token& keyword = tokens.front();
-  if (tokens.size() < 2) {
+// The pattern is all that stands behind the keyword: braces in it are no blocks.
+bool Lexer::include(const Line& line) {
+  const std::size_t first = line.text.find_first_not_of(" \t");
+  if (first == std::string_view::npos || !line.text.substr(first).starts_with("include")) return false;
+  std::size_t end = first;
+  while (end < line.text.size() && !is_blank(line.text[end])) ++end;
+  const auto more = checks_of_keyword(line.text.substr(first, end - first));
+  if (!more) return false;
+  const unsigned checks = innermost_file().checks | *more;
+  const Token keyword = token_at(line, first, end - first);
+  std::string_view operand = trimmed(line.text.substr(end));
+  if (operand.size() >= 2 && operand.front() == '"' && operand.back() == '"') operand = operand.substr(1, operand.size() - 2);
+  if (operand.empty()) {
     report(Severity::warning, keyword, fmt::format("{} needs a file name or pattern", keyword.text));
-    return;
+    return true;
   }
-  const Token& what = tokens[1];
-  std::string pattern(what.text);
-  if (pattern.front() != '/' && pattern.front() != '~') pattern = directory_of(line.buffer) + "/" + pattern;
-  auto names = reader_.expand(pattern);
-  if (!names) {
-    report(Severity::warning, what, names.error().message);
-    return;
+  const Token what = token_at(line, static_cast<std::size_t>(operand.data() - line.text.data()), operand.size());
+  // What is not demanded is told all the same; keepalived ends with 6 at once when it is.
+  const auto missing = [&](unsigned demand, std::string message) {
+    Diagnostic d;
+    d.severity = checks & demand ? Severity::error : Severity::warning;
+    d.verdict = checks & demand ? TestVerdict::include : TestVerdict::fine;
+    d.message = std::move(message);
+    say(std::move(d), what);
+  };
+  std::string whole(operand);
+  if (whole.front() != '/' && whole.front() != '~') whole = directory_of(line.buffer) + "/" + whole;
+  std::vector<std::string> patterns;
+  if (!add_alternatives(whole, patterns)) {
+    report(Severity::error, what, "braces stand for too many names");
+    return true;
   }
-  sources_.patterns.emplace_back(pattern, *names);
-  if (names->empty()) {
-    report(Severity::warning, what, fmt::format("nothing matches {}", text_.shown(pattern)));
-    return;
-  }
+  const unsigned demand_exact = patterns.size() > 1 ? check_brace : check_match;
+  const unsigned demand_wildcard = patterns.size() > 1 ? check_brace : check_wildcard;
+
   std::size_t depth = 0;
   for (const Input& in : inputs_) depth += in.file.empty() ? 0 : 1;
   const std::size_t bottom = inputs_.size();
-  for (const std::string& name : *names) {
-    // Only files that are being read now: naming a file twice, one after the other, is fine.
-    const bool loops = std::any_of(inputs_.begin(), inputs_.begin() + static_cast<std::ptrdiff_t>(bottom),
-                                   [&](const Input& in) { return in.file == name; });
-    if (loops) {
-      report(Severity::error, what, fmt::format("{} includes itself", text_.shown(name)));
+  for (const std::string& pattern : patterns) {
+    auto names = reader_.expand(pattern);
+    if (!names) {
+      missing(check_readable, names.error().message);
       continue;
     }
-    if (depth >= deepest_include || ++included_ > most_included) {
-      report(Severity::error, what, fmt::format("more than {} files inside one another, or {} in all", deepest_include, most_included));
-      break;
+    sources_.patterns.emplace_back(pattern, *names);
+    if (names->empty()) missing(demand_wildcard, fmt::format("nothing matches {}", text_.shown(pattern)));
+    for (const std::string& name : *names) {
+      // Only files that are being read now: naming a file twice, one after the other, is fine.
+      const bool loops = std::any_of(inputs_.begin(), inputs_.begin() + static_cast<std::ptrdiff_t>(bottom),
+                                     [&](const Input& in) { return in.file == name; });
+      if (loops) {
+        report(Severity::error, what, fmt::format("{} includes itself", text_.shown(name)));
+        continue;
+      }
+      if (depth >= deepest_include || ++included_ > most_included) {
+        report(Severity::error, what, fmt::format("more than {} files inside one another, or {} in all", deepest_include, most_included));
+        break;
+      }
+      auto content = reader_.read(name);
+      if (!content) {
+        const bool absent = content.error().code == ENOENT;
+        std::string why = std::move(content).error().message;
+        if (why.starts_with(name)) why = text_.shown(name) + why.substr(name.size());
+        missing(absent ? demand_exact : unsigned{check_readable}, std::move(why));
+        continue;
+      }
+      push_file(name, std::move(*content), keyword);
     }
-    auto content = reader_.read(name);
-    if (!content) {
-      std::string why = std::move(content).error().message;
-      if (why.starts_with(name)) why = text_.shown(name) + why.substr(name.size());
-      report(Severity::warning, what, std::move(why));
-      continue;
-    }
-    push_file(name, std::move(*content), keyword);
   }
   std::reverse(inputs_.begin() + static_cast<std::ptrdiff_t>(bottom), inputs_.end());
+  return true;
 }
 
 void Lexer::tokenize(const Line& line, std::vector<Token>& tokens) {
@@ -516,6 +669,7 @@ bool Lexer::next_line(std::vector<Token>& tokens) {
     if (active && skipped_depth_ == 0) {
       if (define(line) || repeat(line)) continue;
       if (line.text.find('$') != std::string_view::npos && replace(line)) continue;
+      if (include(line)) continue;
     }
     tokenize(line, tokens);
     if (tokens.empty()) continue;
@@ -531,11 +685,8 @@ bool Lexer::next_line(std::vector<Token>& tokens) {
       skipped_header_ = !active && skipped_depth_ == 0 && tokens.back().is_word();
       continue;
     }
-    const Token& first = tokens.front();
-    if (first.kind == Token::Kind::word && first.text.size() >= 7 && is_include(first.text)) {
-      include(line, tokens);
-      continue;
-    }
+    // Obeyed by whom it concerns; the rule of its block looks at its words.
+    if (tokens.front().text == "include_check") innermost_file().checks = checks_of_options(innermost_file().checks, tokens);
     return true;
   }
   tokens.clear();

@@ -98,7 +98,7 @@ void include_check(Builder& b, const Value& v) {
   IncludeCheck& out = b.model.global.daemon.include_check;
   if (v.args.empty()) out = {true, true, true, true};
   for (const Token& t : v.args) {
-    constexpr std::pair<std::string_view, bool IncludeCheck::*> kinds[] = {{"read", &IncludeCheck::read},
+    constexpr std::pair<std::string_view, bool IncludeCheck::*> kinds[] = {{"read", &IncludeCheck::read}, {"readable", &IncludeCheck::read},
                                                                            {"match", &IncludeCheck::match},
                                                                            {"wildcard_match", &IncludeCheck::wildcard_match},
                                                                            {"brace_match", &IncludeCheck::brace_match}};
@@ -189,7 +189,7 @@ const Rule rules[] = {
     {G, "reload_time_file", one_word<&D::reload, &ReloadSettings::time_file>, nullptr, stored},
     {G, "reload_repeat", on<&D::reload, &ReloadSettings::repeat>, nullptr, stored},
     {G, "reload_file", word<&D::reload, &ReloadSettings::file>, nullptr, stored},
-    {G, "include_check", include_check, nullptr, stored},
+    {G, "include_check", include_check},  // the lexer obeys it
     {G, "config_save_dir", word<&D::config_save_dir>, nullptr, stored},
     {G, "tmp_config_directory", word<&D::tmp_config_directory>, nullptr, stored},
     {G, "data_use_instance", on<&D::data_use_instance>, nullptr, stored},

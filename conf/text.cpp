@@ -25,20 +25,34 @@ std::uint32_t Text::add_expansion(std::string text, std::vector<Segment> segment
 
 std::string_view Text::keep(std::string word) { return words_.emplace_back(std::move(word)); }
 
-Token Text::in_file(Token token) const {
-  while (buffers_[token.buffer].name.empty() && !buffers_[token.buffer].segments.empty()) {
-    const Buffer& b = buffers_[token.buffer];
-    auto after = std::upper_bound(b.segments.begin(), b.segments.end(), token.offset,
-                                  [](std::uint32_t offset, const Segment& s) { return offset < s.offset; });
-    const Segment& s = after == b.segments.begin() ? b.segments.front() : *(after - 1);
-    token.buffer = b.from.buffer;
-    if (s.literal) {
-      token.offset = s.origin + (token.offset - s.offset);
-    } else {
-      token.offset = s.origin;
-      token.length = s.length;
-    }
+std::uint32_t Text::add_definition(const Token& name) {
+  definitions_.push_back(name);
+  return static_cast<std::uint32_t>(definitions_.size());
+}
+
+bool Text::is_expansion(std::uint32_t buffer) const { return buffers_[buffer].name.empty() && !buffers_[buffer].segments.empty(); }
+
+const Text::Segment& Text::segment_of(const Token& token) const {
+  const std::vector<Segment>& segments = buffers_[token.buffer].segments;
+  const auto after = std::upper_bound(segments.begin(), segments.end(), token.offset,
+                                      [](std::uint32_t offset, const Segment& s) { return offset < s.offset; });
+  return after == segments.begin() ? segments.front() : *(after - 1);
+}
+
+Token Text::one_step_back(Token token) const {
+  const Segment& s = segment_of(token);
+  token.buffer = buffers_[token.buffer].from.buffer;
+  if (s.literal) {
+    token.offset = s.origin + (token.offset - s.offset);
+  } else {
+    token.offset = s.origin;
+    token.length = s.length;
   }
+  return token;
+}
+
+Token Text::in_file(Token token) const {
+  while (is_expansion(token.buffer)) token = one_step_back(token);
   return token;
 }
 
@@ -83,7 +97,7 @@ Place Text::place(const Token& token) const {
 
 void Text::add_origin_notes(const Token& token, std::vector<Note>& notes) const {
   const Buffer& first = buffers_[token.buffer];
-  if (first.name.empty() && !first.segments.empty()) {
+  if (is_expansion(token.buffer)) {
     const auto start = first.text.rfind('\n', token.offset);
     std::string_view line = first.text;
     line = line.substr(start == std::string::npos ? 0 : start + 1);
@@ -91,8 +105,17 @@ void Text::add_origin_notes(const Token& token, std::vector<Note>& notes) const 
     const auto text = line.find_first_not_of(" \t");
     notes.push_back({place(token), fmt::format("after replacement the line reads: {}", text == line.npos ? "" : line.substr(text))});
   }
-  Token at = in_file(token);
   constexpr int most = 8;
+  Token at = token;
+  for (int depth = 0; depth < most && is_expansion(at.buffer); ++depth) {
+    const std::uint32_t definition = segment_of(at).definition;
+    if (definition > 0) {
+      const Token& name = definitions_[definition - 1];
+      notes.push_back({place(name), fmt::format("{} is defined here", name.text)});
+    }
+    at = one_step_back(at);
+  }
+  at = in_file(at);
   for (int depth = 0; depth < most && buffers_[at.buffer].from.length > 0; ++depth) {
     const Token from = in_file(buffers_[at.buffer].from);
     notes.push_back({place(from), "included from here"});

@@ -28,10 +28,11 @@ class Text {
  public:
   // A stretch of an expanded line and where it comes from in the buffer it was expanded from.
   struct Segment {
-    std::uint32_t offset;  // in the expansion
-    std::uint32_t origin;  // in the parent buffer
-    std::uint32_t length;  // in the parent buffer: what to mark
-    bool literal;          // copied byte for byte, else the value of a definition
+    std::uint32_t offset;          // in the expansion
+    std::uint32_t origin;          // in the parent buffer
+    std::uint32_t length;          // in the parent buffer: what to mark
+    bool literal;                  // copied byte for byte, else the value of a definition
+    std::uint32_t definition = 0;  // its number, from 1; 0: none of the text's own
   };
   struct Buffer {
     std::string name;  // of the file; empty for an expansion
@@ -43,6 +44,8 @@ class Text {
 
   std::uint32_t add_file(std::string name, std::string text, const Token& included_from);
   std::uint32_t add_expansion(std::string text, std::vector<Segment> segments, const Token& line);
+  // A definition's name where it is defined, for notes; returns its number.
+  std::uint32_t add_definition(const Token& name);
   // Keeps a word that differs from the source's bytes.
   std::string_view keep(std::string word);
 
@@ -52,15 +55,21 @@ class Text {
   // A file's name as seen from the folder of the first file.
   std::string shown(const std::string& name) const;
   Place place(const Token& token) const;
-  // Include chain and expansion of a token.
+  // Expansion, definitions and include chain of a token.
   void add_origin_notes(const Token& token, std::vector<Note>& notes) const;
 
  private:
+  bool is_expansion(std::uint32_t buffer) const;
+  // The segment of an expansion that the token begins in.
+  const Segment& segment_of(const Token& token) const;
+  // In the buffer that the token's buffer was expanded from.
+  Token one_step_back(Token token) const;
   // In the file that the token's text finally came from.
   Token in_file(Token token) const;
 
   std::deque<Buffer> buffers_;
   std::deque<std::string> words_;
+  std::vector<Token> definitions_;
 };
 
 }  // namespace xd::conf

@@ -36,15 +36,28 @@ TEST(Limits, TenThousandBracesDeep) {
 }
 
 TEST(Limits, DefinitionsThatContainThemselves) {
-  EXPECT_THAT(said_of("$A=x ${A}\n$A\n"), HasSubstr("error: a definition that contains itself"));
+  EXPECT_THAT(said_of("$A=x ${A}\n$A\n"), HasSubstr("error: the definition of $A contains itself"));
   EXPECT_THAT(said_of("$A=${A} ${A}\n$A\n"), HasSubstr("k.conf:2:1: error:"));
   // Each level doubles the text: 2^40 words if nobody stops it.
   std::string bomb = "$A0=x\n";
   for (int i = 1; i <= 40; ++i) bomb += "$A" + std::to_string(i) + "=${A" + std::to_string(i - 1) + "} ${A" + std::to_string(i - 1) + "}\n";
-  said_of(bomb + "global_defs {\n router_id $A40\n}\n");
+  Options options;
+  options.most_expanded = 4 << 20;
+  const auto ends = [&](const std::string& text) { return !compile_text("/k.conf", text, options).usable(); };
+  EXPECT_TRUE(ends(bomb + "global_defs {\n router_id $A40\n}\n"));
+  EXPECT_TRUE(ends("~SEQ(A, 1000) ~SEQ(B, 1000) ~SEQ(C, 1000) x${A}${B}${C}\n"));
+  EXPECT_THAT(compile_text("/k.conf", "~SEQ(A, 1000) ~SEQ(B, 1000) ~SEQ(C, 1000) $D=${A}\n", options).diagnostics.render(),
+              HasSubstr("error: definitions expand to more than 4096 KiB; nothing is read from here on"));
 }
 
 TEST(Limits, AFileThatIncludesItself) { EXPECT_THAT(said_of("include /k.conf\n"), HasSubstr("error: k.conf includes itself")); }
+
+TEST(Limits, BracesInAnInclude) {
+  std::string pattern;
+  for (int i = 0; i < 32; ++i) pattern += "{a,b}";
+  EXPECT_THAT(said_of("include " + pattern + "\n"), HasSubstr("error: braces stand for too many names"));
+  EXPECT_THAT(said_of("include " + std::string(60'000, '{') + "\n"), HasSubstr("error: braces stand for too many names"));
+}
 
 TEST(Limits, AHundredThousandMistakes) {
   std::string text;

@@ -1,0 +1,98 @@
+"""What the reader of the text makes of it, before any keyword counts: keepalived -t and ours end alike, or a row in
+docs/keepalived-differences.md says why not. tests/unit/conf/lexer_test.cpp has what each feature means."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from lib.compilers import CONF_CHECK, conf_check, keepalived
+from test_verdicts import differences, explained
+
+pytestmark = pytest.mark.skipif(shutil.which("keepalived") is None, reason="keepalived is not installed")
+
+BODY = "interface eth0\n virtual_router_id 7\n virtual_ipaddress {\n  10.1.0.5/24\n }\n"
+INSTANCE = "vrrp_instance A {\n " + BODY + "}\n"
+FILES = {"body.inc": BODY, "folder/nested.inc": "include more.inc\n", "folder/more.inc": "priority 7\n", "a1.inc": "\n", "a2.inc": "\n"}
+
+CASES = {
+    "comments": "! a\n# b\n" + INSTANCE.replace("eth0", "eth0 # c ! d") + "#",
+    "comment signs escaped": "global_defs {\n router_id a\\#b\n}\n" + INSTANCE,
+    "comment signs in quotes": 'global_defs {\n router_id "a # b ! c"\n}\n' + INSTANCE,
+    "quote open": 'global_defs {\n router_id "a\n}\n' + INSTANCE,
+    "block on next line": INSTANCE.replace("A {", "A\n{"),
+    "block in one line": "global_defs { router_id a }\n" + INSTANCE,
+    "brace too many": INSTANCE + "}\n",
+    "brace missing": INSTANCE[:-2],
+    "carriage returns": INSTANCE.replace("\n", "\r\n"),
+    "no last newline": INSTANCE[:-1],
+    "definition": "$IF=eth0\n" + INSTANCE.replace("eth0", "$IF"),
+    "definition in a word": "$N=0\n" + INSTANCE.replace("eth0", "eth${N}"),
+    "definition of nothing": "$N=\n" + INSTANCE.replace("eth0", "et${N}h0"),
+    "definition over lines": "$BODY=\\\n" + BODY.rstrip().replace("\n", " \\\n") + "\nvrrp_instance A {\n$BODY\n}\n",
+    "definition with a blank before =": "$IF =eth0\n" + INSTANCE,
+    "definition of a number": "$1=eth0\n" + INSTANCE,
+    "definition that is missing": INSTANCE.replace("A {", "$A {"),
+    "definition that is missing, in quotes": INSTANCE[:-2] + ' notify_master "/bin/true $A ${B}"\n}\n',
+    "definition with an underscore": "$_IF=eth0\n" + INSTANCE.replace("eth0", "$_IF"),
+    "predefined": INSTANCE.replace(" A ", ' "A${_HASH}${_BANG}${_INSTANCE}${_PWD}" ').replace("7", "${_RANDOM 7 9}"),
+    "condition": INSTANCE.replace("interface", "@^nobody interface").replace("virtual_router_id", "@nobody virtual_router_id 9\nvirtual_router_id"),
+    "condition in a definition": "$X=@nobody\n" + INSTANCE.replace("}\n}", "}\n $X rubbish\n}"),
+    "sequence": INSTANCE.replace("10.1.0.5/24", "~SEQ(n, 3) 10.1.0.1${n}\n~SEQ(n, 6, -2, 2) 10.1.1.$n"),
+    "sequence in hexadecimal": INSTANCE.replace("10.1.0.5/24", "~SEQx(n, 0x1e, 0x20) fe80::${n}"),
+    "sequence for a definition": "$VI=\\\n" + INSTANCE.replace("7", "${N}").replace(" A ", " A${N} ").rstrip().replace("\n", " \\\n")
+    + "\n~SEQ(N, 3) $VI\n",
+    "list": INSTANCE.replace("10.1.0.5/24", "~LST(n, 3, 5) 10.1.0.$n\n~LST({a, b}, {1, 2}, {3, 4}) 10.1.${a}.$b"),
+    "include": "vrrp_instance A {\n include body.inc\n include folder/nested.inc\n}\n",
+    "include with a condition": "vrrp_instance A {\n @^nobody include body.inc\n}\n",
+    "include in a definition": "$I=include body.inc\nvrrp_instance A {\n $I\n}\n",
+    "include a wildcard": INSTANCE + "include a?.inc\ninclude a[12].inc\n",
+    "unknown keyword": INSTANCE + "rubbish\n",
+    "unknown block": INSTANCE + "rubbish {\n a\n b {\n c\n }\n}\n",
+} | {f"{keyword} {what}": INSTANCE + f"{keyword} {what}\n"
+     for keyword in ("include", "includer", "includem", "includew", "includeb", "includea")
+     for what in ("a1.inc", "none.inc", "none*.inc", "a{1,2}.inc", "a{1,3}.inc", "folder", "program.inc", "")}
+
+
+def test_verdicts(tmp_path):
+    paths = []
+    for number, text in enumerate(CASES.values()):
+        folder = tmp_path / str(number)
+        for name, content in {"keepalived.conf": text, **FILES}.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, newline="")
+        (folder / "program.inc").write_text("\n")
+        (folder / "program.inc").chmod(0o755)
+        paths.append(folder / "keepalived.conf")
+    rows = differences()
+    unexplained = []
+    for name, path, (theirs, messages) in zip(CASES, paths, keepalived(paths)):
+        mine, _, diagnostics = conf_check("-I", "eth0,eth1,lo", "-s", path)
+        if theirs != mine and not explained(rows, "(lexer)", name, "", theirs, mine):
+            unexplained.append(f"{name}: keepalived {theirs} {messages[:2]}, ours {mine} {diagnostics.splitlines()[:1]}")
+    assert not unexplained, "\n" + "\n".join(unexplained)
+
+
+def test_whole_configuration_may_be_a_pattern(tmp_path):
+    (tmp_path / "1.conf").write_text("global_defs {\n router_id a\n}\n")
+    (tmp_path / "2.conf").write_text(INSTANCE)
+    status, printed, said = conf_check("-p", tmp_path / "*.conf")
+    assert (status, said) == (0, "")
+    assert "router_id a" in printed and "vrrp_instance A" in printed
+
+
+def bounded(path):
+    """Told within 20 s and in 400 MB."""
+    done = subprocess.run(["sh", "-c", 'ulimit -v 400000; exec timeout 20 "$@"', "sh", CONF_CHECK, path], capture_output=True)
+    assert done.returncode in (0, 5, 6), done.stderr[-300:]
+    return done.stderr.decode(errors="replace")
+
+
+def test_what_is_no_text_file(tmp_path):
+    conf = tmp_path / "keepalived.conf"
+    subprocess.run(["mkfifo", tmp_path / "fifo"], check=True)
+    for what, why in {"/dev/zero": "not a regular file", "fifo": "not a regular file", ".": "not a regular file"}.items():
+        conf.write_text(f"includea {what}\n")
+        assert f": {why}" in bounded(conf)
+    conf.write_text(f"includea {'{a,b}' * 40}\n")
+    assert "braces stand for too many names" in bounded(conf)

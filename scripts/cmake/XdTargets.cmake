@@ -5,7 +5,7 @@ set(XD_INCLUDE_OPTIONS "SHELL:-iquote ${CMAKE_SOURCE_DIR}" "SHELL:-iquote ${CMAK
 
 function(xd_options target)
   target_compile_options(${target} PUBLIC ${XD_INCLUDE_OPTIONS})
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)
   if(XD_FUZZ)
     target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
   endif()

@@ -98,4 +98,63 @@ std::string manual_markdown() {
   return out;
 }
 
+namespace {
+
+// Text as man's language has it: a backslash, and a dot or quote that begins a line, would be orders.
+std::string roff(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\') {
+      out += "\\e";
+    } else if (c == '-') {
+      out += "\\-";
+    } else {
+      if (out.empty() && (c == '.' || c == '\'')) out += "\\&";
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string manual_man() {
+  std::string out =
+      ".TH XDIRECTOR.CONF 5 \"\" \"xdirector\" \"xdirector\"\n"
+      ".SH NAME\nxdirector.conf, keepalived.conf \\- the configuration of xdirectord\n"
+      ".SH DESCRIPTION\n"
+      "xdirectord reads keepalived.conf, with the meaning that keepalived gives it, and beside it /etc/xdirector/xdirector.conf for the\n"
+      "block\n.B xdirector\nthat keepalived does not know. Statements are a keyword with its arguments on one line, and a block in braces\n"
+      "where the keyword takes one.\n"
+      ".PP\n.B xdirector check\nshows what is wrong with a file,\n.B xdirector conf print\nwhat it means,\n.B xdirector plan\n"
+      "what a reload to it would change.\n"
+      ".SH TEXT\n"
+      ".TP\n.B ! #\nbegin a comment, outside double quotes.\n"
+      ".TP\n.B \\(dq...\\(dq\nis one word.\n"
+      ".TP\n.B $NAME=text\ndefines a name; lines that end with a backslash go on. $NAME before a blank and ${NAME} anywhere are replaced.\n"
+      ".TP\n.B ${_PWD} ${_INSTANCE} ${_HASH} ${_BANG} ${_RANDOM [MIN [MAX]]} ${_ENV NAME}\nare predefined.\n"
+      ".TP\n.B ~SEQ(NAME, [FIRST, [STEP,]] LAST) text\nrepeats the text for each number; ~SEQx writes hexadecimal numbers.\n"
+      ".TP\n.B ~LST(NAME, VALUE, ...) text\nrepeats the text for each value; ~LST({A, B}, {1, 2}, ...) for each tuple.\n"
+      ".TP\n.B @ID line, @^ID line\ncounts where the configuration id (option \\-i) is, is not, ID.\n"
+      ".TP\n.B include PATTERN\nreads the files that match; relative to the file it stands in. includer, includem, includew, includeb and\n"
+      "includea, and the keyword include_check, make failures errors: unreadable files, missing names, wildcards without a match,\n"
+      "missing alternatives in braces, all of them.\n"
+      ".SH KEYWORDS\nA keyword with the mark\n.I not in effect yet\nis known and checked but does nothing in this version.\n";
+  for (std::size_t i = 1; i < static_cast<std::size_t>(Block::count); ++i) {
+    const auto block = static_cast<Block>(i);
+    if (!has_rows(block)) continue;
+    out += fmt::format(".SS {}\n", roff(title(block)));
+    for (const Keyword& k : keywords()) {
+      if (k.block != block) continue;
+      out += fmt::format(".TP\n\\fB{}\\fR {}\n{}", roff(k.name), roff(k.form), roff(k.help));
+      if (!k.fallback.empty()) out += fmt::format(". Default: {}", roff(k.fallback));
+      if (!k.since.empty()) out += fmt::format(" ({})", roff(release_of(k)));
+      if (!is_obeyed(k)) out += ". \\fINot in effect yet.\\fR";
+      out += '\n';
+    }
+  }
+  out += ".SH SEE ALSO\n.BR xdirectord (8),\n.BR xdirector (1)\n";
+  return out;
+}
+
 }  // namespace xd::conf

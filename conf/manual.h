@@ -13,5 +13,7 @@ std::string standing(const Keyword& keyword);
 std::string manual_text(Block block);
 // docs/configuration.md.
 std::string manual_markdown();
+// The page xdirector.conf(5), in man's language.
+std::string manual_man();
 
 }  // namespace xd::conf

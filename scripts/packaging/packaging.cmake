@@ -11,6 +11,23 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/conf/samples/ DESTINATION ${CMAKE_INSTALL_
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs FILES_MATCHING PATTERN "*.md")
 install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
+install(FILES ${packaging_dir}/completion/xdirector DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${packaging_dir}/completion/xdirector DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME xdirectord)
+
+# Man pages: options from the programs' own --help, keywords from the table, so that a page cannot fall behind.
+set(man_dir ${CMAKE_BINARY_DIR}/man)
+file(MAKE_DIRECTORY ${man_dir})
+add_custom_command(OUTPUT ${man_dir}/xdirectord.8 ${man_dir}/xdirector.1 ${man_dir}/xdirector.conf.5
+  COMMAND ${packaging_dir}/man/make ${packaging_dir}/man/xdirectord.8 $<TARGET_FILE:xdirectord> > ${man_dir}/xdirectord.8
+  COMMAND ${packaging_dir}/man/make ${packaging_dir}/man/xdirector.1 $<TARGET_FILE:xdirector> > ${man_dir}/xdirector.1
+  COMMAND xdirector conf keywords --man > ${man_dir}/xdirector.conf.5
+  DEPENDS xdirectord xdirector ${packaging_dir}/man/make ${packaging_dir}/man/xdirectord.8 ${packaging_dir}/man/xdirector.1
+  VERBATIM)
+add_custom_target(man ALL DEPENDS ${man_dir}/xdirectord.8 ${man_dir}/xdirector.1 ${man_dir}/xdirector.conf.5)
+install(FILES ${man_dir}/xdirectord.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES ${man_dir}/xdirector.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${man_dir}/xdirector.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME xdirector)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})

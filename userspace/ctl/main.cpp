@@ -37,6 +37,7 @@ int main(int argc, char** argv) try {
     if (operand.starts_with('[')) {
       command->add_option(operand.substr(1, operand.size() - 2), context.file, "virtual_server/real_server, say; root: the top level");
       command->add_flag("--markdown", context.markdown, "the page docs/configuration.md");
+      command->add_flag("--man", context.man, "the page xdirector.conf(5)");
     } else if (!operand.empty()) {
       command->add_option(operand, context.file, "file or glob")->required();
     }

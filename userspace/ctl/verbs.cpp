@@ -103,8 +103,8 @@ int check(const Context& context) {
 }
 
 int conf_keywords(const Context& context) {
-  if (context.markdown) {
-    fmt::print("{}", conf::manual_markdown());
+  if (context.markdown || context.man) {
+    fmt::print("{}", context.man ? conf::manual_man() : conf::manual_markdown());
     return fine;
   }
   const conf::Block block = context.file.empty()     ? conf::Block::none

@@ -69,8 +69,8 @@ const std::vector<Listener>& listeners() {
     unicast.unicast_peers = {senders[0], senders[1]};
     auto unicast_v2 = instance(2);
     unicast_v2.unicast_peers = {senders[0]};
-    return std::vector<Listener>{listener(instance(2)), listener(password), listener(careless), listener(instance(3)),
-                                 listener(as_v2), listener(unicast), listener(unicast, true), listener(unicast_v2, true)};
+    return std::vector<Listener>{listener(instance(2)), listener(password), listener(careless),      listener(instance(3)),
+                                 listener(as_v2),       listener(unicast),  listener(unicast, true), listener(unicast_v2, true)};
   }();
   return all;
 }
@@ -104,9 +104,7 @@ void mend(Bytes& packet, ChecksumForm form) {
   std::abort();
 }
 
-std::string named(int reject) {
-  return reject == XD_REJECT_COUNT ? "believed" : std::string(name(static_cast<Reject>(reject)));
-}
+std::string named(int reject) { return reject == XD_REJECT_COUNT ? "believed" : std::string(name(static_cast<Reject>(reject))); }
 
 void run(std::span<const std::uint8_t> input) {
   if (input.size() < 3) return;
@@ -135,8 +133,7 @@ void run(std::span<const std::uint8_t> input) {
 
   const auto parsed = parse_ipv4_packet(packet);
   if (const auto* rejection = std::get_if<Rejection>(&parsed)) {
-    if (static_cast<int>(rejection->reason) != kernel)
-      disagree("malformed", std::string(name(rejection->reason)), named(kernel));
+    if (static_cast<int>(rejection->reason) != kernel) disagree("malformed", std::string(name(rejection->reason)), named(kernel));
     return;
   }
   const Received& received = std::get<Received>(parsed);
@@ -148,8 +145,7 @@ void run(std::span<const std::uint8_t> input) {
 
   const auto judged = acceptable(received.advert, received.carrier, who.expected, we);
   if (const auto* rejection = std::get_if<Rejection>(&judged)) {
-    if (static_cast<int>(rejection->reason) != kernel)
-      disagree("not acceptable", std::string(name(rejection->reason)), named(kernel));
+    if (static_cast<int>(rejection->reason) != kernel) disagree("not acceptable", std::string(name(rejection->reason)), named(kernel));
     return;
   }
   if (kernel != XD_REJECT_COUNT) disagree("acceptable", "believed", named(kernel));

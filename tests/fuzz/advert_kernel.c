@@ -13,7 +13,7 @@
 #define BPF_MAP_TYPE_HASH 1
 #define SEC(name)
 #define __uint(name, value) int name
-#define __type(name, type) type *name
+#define __type(name, type) type* name
 #ifndef __always_inline
 #define __always_inline inline
 #endif
@@ -30,31 +30,31 @@ struct xdp_md {
 };
 
 struct packet {
-  struct iphdr *ip;
-  void *data_end;
+  struct iphdr* ip;
+  void* data_end;
   __u32 vlans;
   __u32 length;
 };
 
 static int xd_events;
 
-static inline int verdict(struct xdp_md *ctx, int reason) { return reason; }
-static inline void *bpf_map_lookup_elem(void *map, const void *key) { return NULL; }
-static inline void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags) { return NULL; }
-static inline void bpf_ringbuf_submit(void *event, __u64 flags) {}
+static inline int verdict(struct xdp_md* ctx, int reason) { return reason; }
+static inline void* bpf_map_lookup_elem(void* map, const void* key) { return NULL; }
+static inline void* bpf_ringbuf_reserve(void* ring, __u64 size, __u64 flags) { return NULL; }
+static inline void bpf_ringbuf_submit(void* event, __u64 flags) {}
 static inline __u64 bpf_ktime_get_ns(void) { return 0; }
-static inline int bpf_timer_init(void *timer, void *map, int clock) { return 0; }
-static inline int bpf_timer_set_callback(void *timer, int (*callback)(void *, struct xd_watch_key *, struct xd_watch *)) { return 0; }
-static inline int bpf_timer_start(void *timer, __u64 after, __u64 flags) { return 0; }
+static inline int bpf_timer_init(void* timer, void* map, int clock) { return 0; }
+static inline int bpf_timer_set_callback(void* timer, int (*callback)(void*, struct xd_watch_key*, struct xd_watch*)) { return 0; }
+static inline int bpf_timer_start(void* timer, __u64 after, __u64 flags) { return 0; }
 
 #include "bpf/advert.bpf.h"
 
-int xd_judge_advert(const unsigned char *packet, size_t size, const struct xd_watch_config *config, unsigned *remarks) {
-  struct iphdr *ip = malloc(size); /* of its own, so that one byte read too many is seen */
+int xd_judge_advert(const unsigned char* packet, size_t size, const struct xd_watch_config* config, unsigned* remarks) {
+  struct iphdr* ip = malloc(size); /* of its own, so that one byte read too many is seen */
   if (!ip) abort();
   memcpy(ip, packet, size);
 
-  struct advert advert = {.ip = ip, .vrrp = (void *)(ip + 1), .end = (char *)ip + size, .length = size - sizeof(*ip)};
+  struct advert advert = {.ip = ip, .vrrp = (void*)(ip + 1), .end = (char*)ip + size, .length = size - sizeof(*ip)};
   struct xdp_md ctx = {.data = (unsigned long)ip, .data_end = (unsigned long)advert.end};
   int multicast = (ntohl(ip->daddr) >> 28) == 0xe;
   int reject = XD_REJECT_TOO_SHORT;

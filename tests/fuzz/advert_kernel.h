@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 /* An IPv4 packet without options, whole. Returns enum xd_reject, XD_REJECT_COUNT when it is believed; *remarks are enum xd_remark. */
-int xd_judge_advert(const unsigned char *packet, size_t size, const struct xd_watch_config *config, unsigned *remarks);
+int xd_judge_advert(const unsigned char* packet, size_t size, const struct xd_watch_config* config, unsigned* remarks);
 
 #ifdef __cplusplus
 }

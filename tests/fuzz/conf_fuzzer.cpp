@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   xd::conf::Options options;
   options.host_name = "director";
   options.config_id = "fuzz";
-  options.most_expanded = 64 << 10;  // a text of a hundred bytes can ask for 64 MiB, which is no use here
+  options.most_expanded = 16 << 10;  // a hundred bytes can ask for all that is allowed, which is no use here
   const std::string text(reinterpret_cast<const char*>(data), size);
   const xd::conf::Compiled compiled = xd::conf::compile_text("/fuzz.conf", text, options);
   (void)compiled.diagnostics.render();

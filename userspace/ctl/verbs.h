@@ -18,7 +18,7 @@ struct Context {
   bool json = false;                 // -j
   std::string file;                  // the operand
   bool markdown = false;             // conf keywords
-  bool man = false;       // of conf keywords: the page xdirector.conf(5)
+  bool man = false;                  // of conf keywords: the page xdirector.conf(5)
 };
 
 struct Verb {

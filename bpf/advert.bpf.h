@@ -103,7 +103,8 @@ __attribute__((noinline)) int sum_advert(struct xdp_md *ctx, struct advert_sums 
 
 static __always_inline int is_v4(const __be32 mapped[4], __be32 address) { return mapped[3] == address && mapped[2] == bpf_htonl(0xffff); }
 
-static __always_inline int is_source_of(const struct xd_watch_config *config, __be32 address) {
+__attribute__((noinline)) int xd_is_source_of(const struct xd_watch_config *config, __be32 address) {
+  if (!config) return 0;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < XD_WATCH_SOURCES; i++) {
     if (i >= config->source_count) break;
@@ -173,7 +174,7 @@ static __always_inline enum xd_reject acceptable(struct advert *advert, const st
     if (advert->interval != config->interval) return XD_REJECT_OTHER_INTERVAL;
   }
   if (multicast == !!(config->flags & XD_WATCH_UNICAST)) return XD_REJECT_OTHER_DESTINATION;
-  if (config->flags & XD_WATCH_UNICAST && config->flags & XD_WATCH_CHECK_SOURCE && !is_source_of(config, advert->ip->saddr))
+  if (config->flags & XD_WATCH_UNICAST && config->flags & XD_WATCH_CHECK_SOURCE && !xd_is_source_of(config, advert->ip->saddr))
     return XD_REJECT_UNICAST_SOURCE;
   if (is_v4(config->own, advert->ip->saddr)) return XD_REJECT_OWN_SOURCE;
   return XD_REJECT_COUNT;
@@ -243,26 +244,26 @@ static __always_inline void heard_as_master(const struct xd_watch_key *key, stru
   }
 }
 
-static __always_inline int advert_path(struct xdp_md *ctx, struct packet *packet) {
-  struct advert advert = {.ip = packet->ip, .end = packet->data_end};
-  struct iphdr *ip = advert.ip;
-  __u32 header = ip->ihl * 4;
+/* Global: the verifier looks at it once, not once for each number of VLAN tags. `l3`: where the IP header is. */
+__attribute__((noinline)) int xd_advert(struct xdp_md *ctx, __u32 l3, __u32 vlans) {
+  struct iphdr *ip = (void *)(long)ctx->data + (l3 & 0x1f);
+  struct advert advert = {.ip = ip, .end = (void *)(long)ctx->data_end};
+  if ((void *)(ip + 1) > advert.end) return verdict(ctx, XD_TRUNCATED);
+  __u32 header = ip->ihl * 4, length = bpf_ntohs(ip->tot_len);
 
   if (ip->frag_off & bpf_htons(0x3fff)) return verdict(ctx, XD_ADVERT); /* the raw socket hears it whole */
-  if (header < sizeof(*ip) || packet->length < header + sizeof(struct vrrp_header)) return verdict(ctx, XD_TRUNCATED);
-  advert.length = packet->length - header;
+  if (header < sizeof(*ip) || length < header + sizeof(struct vrrp_header)) return verdict(ctx, XD_TRUNCATED);
+  advert.length = length - header;
   advert.vrrp = (void *)ip + header;
   if ((void *)(advert.vrrp + 1) > advert.end) return verdict(ctx, XD_TRUNCATED);
 
-  struct xd_watch_key key = {
-      .ifindex = ctx->ingress_ifindex, .vlan = packet->vlans >> 16, .family = 2 /* AF_INET */, .vrid = advert.vrrp->vrid};
-  struct xd_watch *watch = packet->vlans & 0xffff ? NULL : bpf_map_lookup_elem(&xd_watches, &key);
+  struct xd_watch_key key = {.ifindex = ctx->ingress_ifindex, .vlan = vlans >> 16, .family = 2 /* AF_INET */, .vrid = advert.vrrp->vrid};
+  struct xd_watch *watch = vlans & 0xffff ? NULL : bpf_map_lookup_elem(&xd_watches, &key);
   if (!watch) return verdict(ctx, XD_ADVERT);
 
   int multicast = (bpf_ntohl(ip->daddr) >> 28) == 0xe;
   struct xd_heard heard = {.at = bpf_ktime_get_ns(), .source = {0, 0, bpf_htonl(0xffff), ip->saddr}};
-  enum xd_reject reject =
-      (void *)ip + packet->length > advert.end ? XD_REJECT_TOO_SHORT : well_formed(ctx, &advert, &watch->config, multicast);
+  enum xd_reject reject = (void *)ip + length > advert.end ? XD_REJECT_TOO_SHORT : well_formed(ctx, &advert, &watch->config, multicast);
   if (reject == XD_REJECT_COUNT) reject = acceptable(&advert, &watch->config, multicast);
   if (reject < XD_REJECT_COUNT) {
     __sync_fetch_and_add(&watch->rejects[reject], 1);

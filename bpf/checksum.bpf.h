@@ -33,33 +33,49 @@ static __always_inline __u64 change16(__be16 from, __be16 to) { return (__u64)(_
 /* A complete checksum after its data's sum grew by `change`. */
 static __always_inline __u16 update(__u16 check, __u64 change) { return ~fold((__u64)(__u16)~check + change); }
 
+static __always_inline __u64 sum_address(const __be32 addr[4]) { return (__u64)addr[0] + addr[1] + addr[2] + addr[3]; }
+
+/* From the transport header on. */
+static __always_inline __u32 segment_length(const struct packet *packet) { return packet->length - (packet->l4 - packet->l3); }
+
+/* The words that make an IPv4 address v4-mapped add 0xffff, which in these sums is nothing. */
 static __always_inline __u16 pseudo_sum(const struct packet *packet) {
-  return fold((__u64)packet->ip->saddr + packet->ip->daddr + bpf_htons(packet->ip->protocol) +
-              bpf_htons(packet->length - sizeof(struct iphdr)));
+  return fold(sum_address(packet->key.saddr) + sum_address(packet->key.daddr) + bpf_htons(packet->key.proto) +
+              bpf_htons(segment_length(packet)));
+}
+
+static __always_inline __u64 change_address(const __be32 from[4], const __be32 to[4]) {
+  return change32(from[0], to[0]) + change32(from[1], to[1]) + change32(from[2], to[2]) + change32(from[3], to[3]);
+}
+
+/* Sum of the last bytes of a segment, fewer than a chunk. */
+__attribute__((noinline)) __u32 xd_tail_sum(struct xdp_md *ctx, __u32 offset, __u32 length) {
+  __u8 *tail = (void *)(long)ctx->data + (offset & 0x3fff);
+  void *end = (void *)(long)ctx->data_end;
+  __u32 sum = 0;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < SUM_CHUNK; i++) {
+    if (i >= length || (void *)(tail + 1) > end) break;
+    sum += (__u32)*tail++ << (i & 1) * 8; /* in the order of bytes in memory, on a little-endian machine */
+  }
+  return sum;
 }
 
 /* Folded sum of `length` bytes at `offset` of the frame; what lies beyond SUM_MAX or the frame is left out. Global, so that the
- * verifier walks its loop once and not once for each path that comes here. The pointer of the tail is made anew because
- * the loop's would keep the verifier from seeing that all ways out of the loop are alike. */
+ * verifier walks its loop once and not once for each path that comes here. */
 __attribute__((noinline)) __u32 xd_segment_sum(struct xdp_md *ctx, __u32 offset, __u32 length) {
   void *end = (void *)(long)ctx->data_end;
   __u64 sum = 0;
 
-  if (offset > 64 || length > SUM_MAX) return 0;
+  if (offset > 512 || length > SUM_MAX) return 0;
   __u32 *words = (void *)(long)ctx->data + offset;
+#pragma clang loop unroll(disable)
   for (__u32 done = SUM_CHUNK; done <= SUM_MAX; done += SUM_CHUNK) {
     if (done > length || (void *)(words + SUM_CHUNK / 4) > end) break;
     sum += (__u64)words[0] + words[1] + words[2] + words[3];
     words += SUM_CHUNK / 4;
   }
-  __u8 *tail = (void *)(long)ctx->data + offset + (length & ~(SUM_CHUNK - 1) & 0x3fff);
-  length &= SUM_CHUNK - 1;
-  for (__u32 i = 0; i < SUM_CHUNK; i++) {
-    if (i >= length || (void *)(tail + 1) > end) break;
-    sum += i & 1 ? (__u64)*tail << 8 : *tail; /* in the order of bytes in memory, on a little-endian machine */
-    tail++;
-  }
-  return fold(sum);
+  return fold(sum + xd_tail_sum(ctx, offset + (length & ~(SUM_CHUNK - 1)), length & (SUM_CHUNK - 1)));
 }
 
 /* What this packet tells of its sender: XD_FLOW_COMPLETE, XD_FLOW_PARTIAL, or 0 when it may be either and counts as complete. */
@@ -70,7 +86,7 @@ static __always_inline __u8 checksum_kind(struct xdp_md *ctx, const struct packe
     if (packet->length > port->mtu) return XD_FLOW_PARTIAL;
     if ((known & (XD_FLOW_PARTIAL | XD_FLOW_COMPLETE)) == XD_FLOW_PARTIAL) return XD_FLOW_PARTIAL;
   }
-  __u32 sum = xd_segment_sum(ctx, packet->l4 - (void *)packet->eth, packet->length - sizeof(struct iphdr));
+  __u32 sum = xd_segment_sum(ctx, packet->l4, segment_length(packet));
   return fold((__u64)check + sum) == 0xffff ? 0 : XD_FLOW_PARTIAL;
 }
 
@@ -80,19 +96,20 @@ static __always_inline struct xd_port *port_of(struct xdp_md *ctx) {
 }
 
 /* The checksum field of a TCP or UDP packet; NULL never happens, but the verifier has forgotten what parse_transport() proved. */
-static __always_inline __be16 *checksum_field(const struct packet *packet) {
-  __be16 *check = packet->key.proto == IPPROTO_TCP ? &((struct tcphdr *)packet->l4)->check : &((struct udphdr *)packet->l4)->check;
-  return (void *)(check + 1) > packet->data_end ? 0 : check;
+static __always_inline __be16 *checksum_field(struct xdp_md *ctx, const struct packet *packet) {
+  void *l4 = (void *)(long)ctx->data + (packet->l4 & L4_MASK);
+  __be16 *check = packet->key.proto == IPPROTO_TCP ? &((struct tcphdr *)l4)->check : &((struct udphdr *)l4)->check;
+  return (void *)(check + 1) > (void *)(long)ctx->data_end ? 0 : check;
 }
 
 /* For packets whose addresses and ports stay: fills in what the sender left to a device that will not see it. */
 static __always_inline void complete_checksum(struct xdp_md *ctx, const struct packet *packet) {
-  if (!packet->maybe_partial) return;
-  __be16 *check = checksum_field(packet);
+  if (!packet->partial) return;
+  __be16 *check = checksum_field(ctx, packet);
   if (!check || *check != pseudo_sum(packet)) return;
   struct xd_port *port = port_of(ctx);
   if (!port || !(port->flags & XD_PORT_PARTIAL)) return;
-  __u32 sum = xd_segment_sum(ctx, packet->l4 - (void *)packet->eth, packet->length - sizeof(struct iphdr));
+  __u32 sum = xd_segment_sum(ctx, packet->l4, segment_length(packet));
   if (fold((__u64)pseudo_sum(packet) + sum) == 0xffff) return; /* complete, and alike by chance */
   __u16 filled = ~sum;               /* the field was the pseudo-header's sum, so the sum of the segment with it inside is the whole one */
   *check = filled ? filled : 0xffff; /* both mean zero; UDP takes the first for no checksum */
@@ -100,13 +117,13 @@ static __always_inline void complete_checksum(struct xdp_md *ctx, const struct p
 
 /* checksum_kind() of a new flow, before it has an entry. */
 static __always_inline __u8 first_checksum(struct xdp_md *ctx, const struct packet *packet) {
-  __be16 *check = checksum_field(packet);
+  __be16 *check = checksum_field(ctx, packet);
   return check ? checksum_kind(ctx, packet, port_of(ctx), 0, *check) : 0;
 }
 
 /* The transport checksum of a packet whose addresses and ports change. */
-static __always_inline __u16 checksum_after(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow, __u16 check, __u64 addresses,
-                                            __u64 ports) {
+static __always_inline __u16 checksum_after(struct xdp_md *ctx, const struct packet *packet, struct xd_flow *flow, __u16 check,
+                                            __u64 addresses, __u64 ports) {
   if (check != pseudo_sum(packet)) { /* nearly always: no look at the interface */
     if (!(flow->flags & XD_FLOW_COMPLETE)) flow->flags |= XD_FLOW_COMPLETE;
     return update(check, addresses + ports);
@@ -117,7 +134,7 @@ static __always_inline __u16 checksum_after(struct xdp_md *ctx, struct packet *p
   flow->flags |= XD_FLOW_PARTIAL;
   if (port && port->flags & XD_PORT_GENERIC) return fold(check + addresses);
   /* The field is the pseudo-header's sum, so the sum of the segment with it inside is the whole one. */
-  __u32 sum = xd_segment_sum(ctx, packet->l4 - (void *)packet->eth, packet->length - sizeof(struct iphdr));
+  __u32 sum = xd_segment_sum(ctx, packet->l4, segment_length(packet));
   return update(~sum, addresses + ports);
 }
 

@@ -14,13 +14,14 @@ static __always_inline __u32 filter_look(struct packet *packet) {
   __u32 zero = 0;
   struct xd_filter *filter = bpf_map_lookup_elem(&xd_filter, &zero);
   if (!filter) return 0;
-  packet->maybe_partial = filter->partial;
-  __u32 to = xd_filter_hash(packet->ip->daddr), from = xd_filter_hash(packet->ip->saddr);
+  packet->partial = filter->partial;
+  __u32 to = xd_filter_hash(packet->key.daddr), from = xd_filter_hash(packet->key.saddr);
   return bit_of(filter->vip, to) * TO_VIP | bit_of(filter->real, from) * FROM_REAL | bit_of(filter->closed, to) * TO_CLOSED;
 }
 
-static __always_inline int gate_is_closed(__be32 addr) {
-  struct xd_gate_key key = {.addr = {0, 0, bpf_htonl(0xffff), addr}};
+static __always_inline int gate_is_closed(const struct packet *packet) {
+  struct xd_gate_key key;
+  __builtin_memcpy(key.addr, packet->key.daddr, sizeof(key.addr));
   struct xd_gate *gate = bpf_map_lookup_elem(&xd_gate, &key);
   return gate && !gate->ours;
 }

@@ -2,8 +2,8 @@
 #ifndef XD_BPF_FORWARD_DR_BPF_H
 #define XD_BPF_FORWARD_DR_BPF_H
 
-static __always_inline int forward_dr(struct xdp_md *ctx, struct packet *packet, const struct xd_hop *hop) {
-  complete_checksum(ctx, packet);
+static __always_inline int forward_dr(struct xdp_md *ctx, const struct packet *packet, const struct xd_hop *hop) {
+  if (packet->partial) complete_checksum(ctx, packet);
   return transmit(ctx, packet, hop);
 }
 

@@ -6,41 +6,62 @@
 #ifndef XD_BPF_FORWARD_NAT_BPF_H
 #define XD_BPF_FORWARD_NAT_BPF_H
 
-static __always_inline void rewrite(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow, __be32 *addr, __be32 new_addr,
-                                    __be16 *port, __be16 new_port) {
-  __u64 addresses = change32(*addr, new_addr), ports = change16(*port, new_port);
+/* What a packet gets. */
+struct translation {
+  __be32 addr[4];
+  __be16 port;
+  __u8 source; /* 1: they are the source's, 0: the destination's */
+  __u8 zero;
+  __u32 place; /* of the flow's entry for this direction, which remembers what its sender does about checksums */
+};
 
-  if (packet->ip->protocol == IPPROTO_TCP) {
-    struct tcphdr *tcp = packet->l4;
-    if ((void *)(tcp + 1) > packet->data_end) return; /* parse_transport() has proved it, but the verifier has forgotten */
-    tcp->check = checksum_after(ctx, packet, flow, tcp->check, addresses, ports);
-  } else {
-    struct udphdr *udp = packet->l4;
-    __u32 segment = packet->length - sizeof(struct iphdr);
-    __u16 check = udp->check;
-    if (check) {
-      check = checksum_after(ctx, packet, flow, check, addresses, ports);
-    } else if (segment <= SUM_MAX) { /* the sender left it out: filled in, as IPVS does */
-      __u64 sum = (__u64)pseudo_sum(packet) + xd_segment_sum(ctx, packet->l4 - (void *)packet->eth, segment);
-      check = ~fold(sum + addresses + ports);
-    }
-    if (udp->check || segment <= SUM_MAX) udp->check = check ? check : 0xffff;
+/* Rewrites addresses, ports and checksums. 0, or 1 when the frame is not as it was when it was parsed. */
+__attribute__((noinline)) int xd_translate(struct xdp_md *ctx, const struct packet *packet, const struct translation *to) {
+  if (!packet || !to) return 1;
+  struct xd_flow *flow = flow_at(to->place);
+  if (!flow) return 1;
+  const __be32 *old = to->source ? packet->key.saddr : packet->key.daddr;
+  __be16 old_port = to->source ? packet->key.sport : packet->key.dport;
+  __u64 addresses = change_address(old, to->addr), ports = change16(old_port, to->port);
+
+  __be16 *field = checksum_field(ctx, packet);
+  if (!field) return 1;
+  __u16 check = *field;
+  if (packet->key.proto == IPPROTO_TCP || check) {
+    check = checksum_after(ctx, packet, flow, check, addresses, ports);
+    if (packet->key.proto == IPPROTO_UDP && !check) check = 0xffff;
+  } else if (segment_length(packet) <= SUM_MAX) { /* the sender left it out: filled in, as IPVS does */
+    __u64 sum = (__u64)pseudo_sum(packet) + xd_segment_sum(ctx, packet->l4, segment_length(packet));
+    check = ~fold(sum + addresses + ports);
+    if (!check) check = 0xffff;
   }
-  packet->ip->check = update(packet->ip->check, addresses);
-  *addr = new_addr;
-  *port = new_port;
-}
+  *field = check;
 
-static __always_inline int forward_nat(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow, const struct xd_hop *hop) {
-  struct udphdr *ports = packet->l4;
-  rewrite(ctx, packet, flow, &packet->ip->daddr, flow->nat_addr, &ports->dest, flow->nat_port);
-  return transmit(ctx, packet, hop);
-}
+  void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+  struct udphdr *udp = data + (packet->l4 & L4_MASK); /* TCP's ports stand in the same place */
+  if ((void *)(udp + 1) > end) return 1;
+  if (to->source)
+    udp->source = to->port;
+  else
+    udp->dest = to->port;
 
-static __always_inline int forward_reply(struct xdp_md *ctx, struct packet *packet, struct xd_flow *flow) {
-  struct udphdr *ports = packet->l4;
-  rewrite(ctx, packet, flow, &packet->ip->saddr, flow->nat_addr, &ports->source, flow->nat_port);
-  return transmit(ctx, packet, &flow->hop);
+  if (packet->v6) {
+    struct ipv6hdr *ip = data + (packet->l3 & 0x1f);
+    if ((void *)(ip + 1) > end) return 1;
+    if (to->source)
+      __builtin_memcpy(&ip->saddr, to->addr, 16);
+    else
+      __builtin_memcpy(&ip->daddr, to->addr, 16);
+  } else {
+    struct iphdr *ip = data + (packet->l3 & 0x1f);
+    if ((void *)(ip + 1) > end) return 1;
+    ip->check = update(ip->check, addresses);
+    if (to->source)
+      ip->saddr = to->addr[3];
+    else
+      ip->daddr = to->addr[3];
+  }
+  return 0;
 }
 
 #endif

@@ -1,10 +1,16 @@
-/* From the frame's first byte to the transport header. Each step proves its bytes right before it reads them. */
+/* From the frame's first byte to the transport header. Each step proves its bytes right before it reads them.
+ *
+ * A frame lives in xd_entry, with pointers; what is known of a packet of ours goes on as a struct packet, with offsets, because the
+ * global functions (which the verifier looks at one by one, so that its work is a sum and not a product) take no pointers
+ * into the packet. Offsets are masked where they are used, for the same reader.
+ */
 #ifndef XD_BPF_PARSE_BPF_H
 #define XD_BPF_PARSE_BPF_H
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 
@@ -15,16 +21,24 @@
 
 enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
 
-struct packet {
+struct frame {
   struct ethhdr *eth;
-  struct iphdr *ip;
-  void *l4; /* TCP or UDP header, proved as far as its checksum */
-  void *data_end;
-  __u32 vlans;         /* as in xd_hop */
-  __u32 length;        /* of the IP datagram: frames may be padded */
-  __u8 tcp_flags;      /* 0 for UDP */
-  __u32 maybe_partial; /* some interface gives us partial checksums, see checksum.bpf.h */
+  void *ip; /* network header: not proved yet */
+  void *end;
+  __be16 type; /* of what is in it, behind the tags */
+  __u32 vlans; /* as in xd_hop */
+};
+
+struct packet {
   struct xd_flow_key key;
+  __u32 vlans;
+  __u32 length; /* of the IP datagram: frames may be padded */
+  __u16 l3;     /* offsets of the IP header */
+  __u16 l4;     /* and of the transport header, whose bytes are there as far as the ports and flags */
+  __u8 v6;
+  __u8 ttl;
+  __u8 tcp_flags; /* 0 for UDP */
+  __u8 partial;   /* some interface gives us partial checksums, see checksum.bpf.h */
 };
 
 struct vlan_tag {
@@ -34,65 +48,123 @@ struct vlan_tag {
 
 static __always_inline int is_vlan(__be16 type) { return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD); }
 
-static __always_inline enum xd_reason parse_ip(struct xdp_md *ctx, struct packet *packet) {
+static __always_inline enum xd_reason parse_link(struct xdp_md *ctx, struct frame *frame) {
   void *data = (void *)(long)ctx->data;
   void *end = (void *)(long)ctx->data_end;
 
-  packet->data_end = end;
-  packet->eth = data;
-  if ((void *)(packet->eth + 1) > end) return XD_TRUNCATED;
-  __be16 type = packet->eth->h_proto;
-  struct iphdr *ip = (void *)(packet->eth + 1);
-  packet->vlans = 0;
+  frame->end = end;
+  frame->eth = data;
+  if ((void *)(frame->eth + 1) > end) return XD_TRUNCATED;
+  frame->type = frame->eth->h_proto;
+  frame->ip = frame->eth + 1;
+  frame->vlans = 0;
+  if (!is_vlan(frame->type)) return XD_PARSED;
 
-  if (is_vlan(type)) {
-    struct vlan_tag *tag = (void *)ip;
-    if ((void *)(tag + 1) > end) return XD_TRUNCATED;
-    packet->vlans = (bpf_ntohs(tag->tci) & 0xfff) << 16;
-    type = tag->type;
-    ip = (void *)(tag + 1);
-    if (is_vlan(type)) {
-      tag = (void *)ip;
-      if ((void *)(tag + 1) > end) return XD_TRUNCATED;
-      packet->vlans |= bpf_ntohs(tag->tci) & 0xfff;
-      type = tag->type;
-      ip = (void *)(tag + 1);
-    }
-  }
-  if (type == bpf_htons(ETH_P_IPV6)) return XD_IPV6;
-  if (type != bpf_htons(ETH_P_IP)) return XD_NOT_IP;
-  if ((void *)(ip + 1) > end) return XD_TRUNCATED;
-  packet->ip = ip;
-  packet->length = bpf_ntohs(ip->tot_len);
+  struct vlan_tag *tag = frame->ip;
+  if ((void *)(tag + 1) > end) return XD_TRUNCATED;
+  frame->vlans = (bpf_ntohs(tag->tci) & 0xfff) << 16;
+  frame->type = tag->type;
+  frame->ip = tag + 1;
+  if (!is_vlan(frame->type)) return XD_PARSED;
+
+  tag = frame->ip;
+  if ((void *)(tag + 1) > end) return XD_TRUNCATED;
+  frame->vlans |= bpf_ntohs(tag->tci) & 0xfff;
+  frame->type = tag->type;
+  frame->ip = tag + 1;
   return XD_PARSED;
 }
 
-/* What only a packet of ours must satisfy. */
-static __always_inline enum xd_reason parse_transport(struct packet *packet) {
-  struct iphdr *ip = packet->ip;
+/* Addresses, for the filter; nothing else is known yet. */
+static __always_inline void v4_addresses(struct packet *packet, const struct iphdr *ip) {
+  packet->key.saddr[0] = packet->key.saddr[1] = packet->key.daddr[0] = packet->key.daddr[1] = 0;
+  packet->key.saddr[2] = packet->key.daddr[2] = bpf_htonl(0xffff);
+  packet->key.saddr[3] = ip->saddr;
+  packet->key.daddr[3] = ip->daddr;
+}
 
+static __always_inline void v6_addresses(struct packet *packet, const struct ipv6hdr *ip) {
+  __builtin_memcpy(packet->key.saddr, &ip->saddr, 16);
+  __builtin_memcpy(packet->key.daddr, &ip->daddr, 16);
+}
+
+/* What only a packet of ours must satisfy. */
+static __always_inline enum xd_reason parse_v4(const struct frame *frame, const struct iphdr *ip, struct packet *packet) {
   if (ip->ihl != 5 || ip->version != 4) return ip->version == 4 && ip->ihl > 5 ? XD_IP_OPTIONS : XD_TRUNCATED;
   if (ip->frag_off & bpf_htons(0x3fff)) return XD_FRAGMENT; /* more fragments, or an offset */
-  if ((void *)ip + packet->length > packet->data_end) return XD_TRUNCATED;
-
-  packet->l4 = ip + 1;
-  packet->tcp_flags = 0;
-  if (ip->protocol == IPPROTO_TCP) {
-    struct tcphdr *tcp = packet->l4;
-    if ((void *)(tcp + 1) > packet->data_end || packet->length < sizeof(*ip) + sizeof(*tcp)) return XD_TRUNCATED;
-    packet->tcp_flags = ((__u8 *)tcp)[13];
-  } else if (ip->protocol == IPPROTO_UDP) {
-    struct udphdr *udp = packet->l4;
-    if ((void *)(udp + 1) > packet->data_end || packet->length < sizeof(*ip) + sizeof(*udp)) return XD_TRUNCATED;
-  } else {
-    return ip->protocol == IPPROTO_ICMP ? XD_ICMP : XD_PROTOCOL;
-  }
-  struct udphdr *ports = packet->l4; /* TCP's ports stand in the same place */
-  packet->key.saddr = ip->saddr;
-  packet->key.daddr = ip->daddr;
-  packet->key.sport = ports->source;
-  packet->key.dport = ports->dest;
+  packet->length = bpf_ntohs(ip->tot_len);
+  packet->l3 = (void *)ip - (void *)frame->eth;
+  packet->l4 = packet->l3 + sizeof(*ip);
+  packet->v6 = 0;
+  packet->ttl = ip->ttl;
   packet->key.proto = ip->protocol;
+  return XD_PARSED;
+}
+
+static __always_inline enum xd_reason parse_v6(const struct frame *frame, const struct ipv6hdr *ip, struct packet *packet) {
+  if (ip->version != 6) return XD_TRUNCATED;
+  packet->length = bpf_ntohs(ip->payload_len) + sizeof(*ip);
+  packet->l3 = (void *)ip - (void *)frame->eth;
+  packet->l4 = packet->l3 + sizeof(*ip);
+  packet->v6 = 1;
+  packet->ttl = ip->hop_limit;
+  packet->key.proto = ip->nexthdr;
+  return XD_PARSED;
+}
+
+struct ipv6_extension {
+  __u8 next;
+  __u8 length; /* in eight bytes, beyond the first eight */
+};
+
+#define EXTENSIONS_MAX 6
+
+static __always_inline int is_extension(__u8 proto) {
+  return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS || proto == IPPROTO_FRAGMENT;
+}
+
+/* Walks to the transport header behind IPv6 extension headers. */
+__attribute__((noinline)) int xd_extensions(struct xdp_md *ctx, struct packet *packet) {
+  if (!packet) return XD_TRUNCATED;
+  void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+  __u32 at = packet->l4 & 0x7f;
+  __u8 proto = packet->key.proto;
+
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < EXTENSIONS_MAX && is_extension(proto); i++) {
+    if (proto == IPPROTO_FRAGMENT) return XD_FRAGMENT;
+    struct ipv6_extension *extension = data + at;
+    if (at > 1024 || (void *)(extension + 1) > end) return XD_TRUNCATED;
+    proto = extension->next;
+    at += 8 + extension->length * 8;
+  }
+  if (is_extension(proto)) return XD_PROTOCOL;
+  packet->l4 = at;
+  packet->key.proto = proto;
+  return XD_PARSED;
+}
+
+#define L4_MASK 0x7ff
+
+/* Ports and flags. `length` was the header's word: is it all there? */
+static __always_inline enum xd_reason parse_transport(struct xdp_md *ctx, struct packet *packet) {
+  void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+  struct tcphdr *tcp = data + (packet->l4 & L4_MASK);
+  __u32 header = packet->key.proto == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
+
+  if (packet->l3 + packet->length > (__u32)(end - data)) return XD_TRUNCATED;
+  if (packet->key.proto != IPPROTO_TCP && packet->key.proto != IPPROTO_UDP) {
+    return packet->key.proto == (packet->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) ? XD_ICMP : XD_PROTOCOL;
+  }
+  if (packet->l4 + header > packet->l3 + packet->length || (void *)tcp + sizeof(struct udphdr) > end) return XD_TRUNCATED;
+  packet->key.sport = tcp->source;
+  packet->key.dport = tcp->dest;
+  packet->tcp_flags = 0;
+  if (packet->key.proto == IPPROTO_TCP) {
+    if ((void *)(tcp + 1) > end) return XD_TRUNCATED;
+    packet->tcp_flags = ((__u8 *)tcp)[13];
+  }
+  packet->key.zero[0] = packet->key.zero[1] = packet->key.zero[2] = 0;
   return XD_PARSED;
 }
 

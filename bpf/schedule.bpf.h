@@ -1,10 +1,12 @@
-/* Choosing a real server. Every scheduler here reads a ring that the daemon built in IPVS's order: rr and wrr by a cursor, sh and mh by
- * a hash of the client's address, equal to kernel IPVS's (ip_vs_sh.c, ip_vs_mh.c).
+/* Choosing a real server, as kernel IPVS does for the same arrivals.
+ *
+ * rr, wrr, sh, dh and mh read a ring that the daemon built in IPVS's order: rr and wrr by a cursor, the others by a hash of an address. All
+ * others walk the list of destinations, newest first as IPVS has it, over what each carries now.
  */
 #ifndef XD_BPF_SCHEDULE_BPF_H
 #define XD_BPF_SCHEDULE_BPF_H
 
-#define SCHED_PORT 2 /* sh-port, mh-port */
+enum sched_flag { SCHED_FALLBACK = 1, SCHED_PORT = 2 }; /* of sh and mh */
 
 static __always_inline __u64 rotate64(__u64 v, int bits) { return v << bits | v >> (64 - bits); }
 
@@ -23,7 +25,7 @@ static __always_inline void sip_round(__u64 v[4]) {
 
 /* SipHash-1-3 of one 32-bit word with both key halves 2654435761, cut to 32 bits: the kernel's hsiphash() on 64-bit machines, and
  * mh's key. */
-static __always_inline __u32 mh_hash(__u32 word) {
+__attribute__((noinline)) __u32 xd_mh_hash(__u32 word) {
   const __u64 key = 2654435761u, last = 4ull << 56 | word;
   __u64 v[4] = {0x736f6d6570736575ull ^ key, 0x646f72616e646f6dull ^ key, 0x6c7967656e657261ull ^ key, 0x7465646279746573ull ^ key ^ last};
   sip_round(v);
@@ -36,32 +38,224 @@ static __always_inline __u32 mh_hash(__u32 word) {
 }
 
 /* A hash of the whole flow, for placing flows that cannot be remembered: the same packet, the same answer. */
-static __always_inline __u32 flow_hash(const struct xd_flow_key *key) {
-  __u32 hash = key->saddr * 0x9E3779B1u ^ ((__u32)key->sport << 16 | key->dport) * 0x85EBCA77u ^ key->daddr;
-  hash = (hash ^ hash >> 15) * 0xC2B2AE3Du;
-  return hash ^ hash >> 13;
+static __always_inline __u32 flow_hash(const struct xd_flow_key *key) { return xd_flow_hash(key, 0) >> 16; }
+
+static __always_inline __u32 fold_address(const struct packet *packet, const __be32 addr[4]) {
+  return bpf_ntohl(packet->v6 ? addr[0] ^ addr[1] ^ addr[2] ^ addr[3] : addr[3]);
 }
 
-/* Index in xd_dests, or XD_NOBODY. `remembered`: the flow will get an entry, so rr and wrr may take turns. */
-static __always_inline __u32 schedule(const struct packet *packet, const struct xd_service *service, int remembered) {
-  __u32 header = service->ring, length = service->ring_len, at;
-  if (!length) return XD_NOBODY;
+static __always_inline __u32 hash_256(__u32 word) { return word * 0x61C88647u >> 24; }
 
-  __u32 word = bpf_ntohl(packet->key.saddr) + (service->flags & SCHED_PORT ? bpf_ntohs(packet->key.sport) : 0);
-  if (service->scheduler == XD_SH) {
-    at = word * 0x61C88647u >> 24;
-  } else if (service->scheduler == XD_MH) {
-    at = mh_hash(word);
-  } else if (remembered) {
-    struct xd_slot *cursor = bpf_map_lookup_elem(&xd_rings, &header);
-    if (!cursor) return XD_NOBODY;
-    at = __sync_fetch_and_add(&cursor->cursor, 1);
-  } else {
-    at = flow_hash(&packet->key);
+static __always_inline struct xd_slot *slot_at(__u32 index) { return bpf_map_lookup_elem(&xd_rings, &index); }
+static __always_inline struct xd_dest *dest_at(__u32 index) { return bpf_map_lookup_elem(&xd_dests, &index); }
+
+static __always_inline int is_available(const struct xd_dest *dest) { return dest && dest->weight && !dest->overloaded; }
+
+#define TURNS_MAX 64     /* overloaded ones that rr and wrr skip */
+#define FALLBACK_MAX 128 /* steps that sh-fallback and mh-fallback go */
+
+/* rr and wrr: whose turn it is, those skipped that have enough connections. */
+__attribute__((noinline)) __u32 xd_next_turn(const struct xd_service *service) {
+  if (!service || !service->ring_len) return XD_NOBODY;
+  struct xd_slot *header = slot_at(service->ring);
+  if (!header) return XD_NOBODY;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < TURNS_MAX; i++) {
+    __u32 turn = __sync_fetch_and_add(&header->cursor, 1) % service->ring_len;
+    struct xd_slot *slot = slot_at(service->ring + 1 + turn);
+    if (!slot) return XD_NOBODY;
+    __u32 dest = slot->dest;
+    if (is_available(dest_at(dest))) return dest;
+    if (i + 1 >= service->ring_len) break;
   }
-  at = header + 1 + at % length;
-  struct xd_slot *slot = bpf_map_lookup_elem(&xd_rings, &at);
-  return slot ? slot->dest : XD_NOBODY;
+  return XD_NOBODY;
+}
+
+/* sh and mh with fallback: on from the bucket of one that takes nothing, as IPVS goes on. */
+__attribute__((noinline)) __u32 xd_fall_back(const struct xd_service *service, __u32 word, __u32 at) {
+  if (!service || !service->ring_len) return XD_NOBODY;
+  __u32 length = service->ring_len, offset = at % length, step = 0;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < FALLBACK_MAX; i++) {
+    step = service->scheduler == XD_MH ? xd_mh_hash(word + offset) : offset + at;
+    struct xd_slot *slot = slot_at(service->ring + 1 + step % length);
+    if (!slot) return XD_NOBODY;
+    __u32 dest = slot->dest;
+    if (is_available(dest_at(dest))) return dest;
+    offset = (offset + 1) % length;
+  }
+  return XD_NOBODY;
+}
+
+/* The destination that carries least for its weight. How load and weight are counted makes the scheduler; the first in the list wins
+ * among equals. `members`: only those of lblcr's set. */
+__attribute__((noinline)) __u32 xd_least(const struct xd_service *service, __u32 scheduler, __u32 members) {
+  if (!service) return XD_NOBODY;
+  __u32 best = XD_NOBODY, length = service->list_len;
+  __u64 best_load = 0, best_weight = 0;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < XD_LIST_MAX; i++) {
+    if (i >= length) break;
+    struct xd_slot *slot = slot_at(service->list + i);
+    if (!slot) break;
+    __u32 index = slot->dest;
+    struct xd_dest *dest = dest_at(index);
+    if (!dest || dest->overloaded || (members && !slot->cursor)) continue;
+    __u64 weight = dest->weight, load, active = dest->active;
+    if (!weight) continue;
+    if (scheduler == XD_SED || scheduler == XD_NQ) {
+      if (scheduler == XD_NQ && !active) return index;
+      load = active + 1;
+    } else if (scheduler == XD_FO || scheduler == XD_OVF) { /* the greatest weight, which is the least 1 / weight */
+      if (scheduler == XD_OVF && active > weight) continue;
+      load = 1;
+    } else {
+      load = (active << 8) + dest->inactive;
+      if (scheduler == XD_LC) weight = 1;
+    }
+    if (best != XD_NOBODY && best_load * weight <= load * best_weight) continue;
+    best = index;
+    best_load = load;
+    best_weight = weight;
+  }
+  return best;
+}
+
+/* Sum of the weights of all that take connections. */
+__attribute__((noinline)) __u32 xd_total_weight(const struct xd_service *service) {
+  if (!service) return 0;
+  __u32 length = service->list_len, total = 0;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < XD_LIST_MAX; i++) {
+    if (i >= length) break;
+    struct xd_slot *slot = slot_at(service->list + i);
+    if (!slot) break;
+    struct xd_dest *dest = dest_at(slot->dest);
+    if (is_available(dest)) total += dest->weight;
+  }
+  return total;
+}
+
+/* Where the sum of the weights reaches `mark`. */
+__attribute__((noinline)) __u32 xd_at_weight(const struct xd_service *service, __u32 mark) {
+  if (!service) return XD_NOBODY;
+  __u32 length = service->list_len, sum = 0;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < XD_LIST_MAX; i++) {
+    if (i >= length) break;
+    struct xd_slot *slot = slot_at(service->list + i);
+    if (!slot) break;
+    __u32 index = slot->dest;
+    struct xd_dest *dest = dest_at(index);
+    if (!is_available(dest)) continue;
+    sum += dest->weight;
+    if (sum >= mark) return index;
+  }
+  return XD_NOBODY;
+}
+
+/* twos: two at random by their weights, of these the one that carries less. */
+static __always_inline __u32 of_two(const struct xd_service *service) {
+  __u32 total = xd_total_weight(service);
+  if (!total) return XD_NOBODY;
+  __u32 one = xd_at_weight(service, bpf_get_prandom_u32() % (total + 1));
+  __u32 two = xd_at_weight(service, bpf_get_prandom_u32() % (total + 1));
+  struct xd_dest *a = dest_at(one), *b = dest_at(two);
+  if (!a || !b) return one;
+  __u64 load_a = ((__u64)a->active << 8) + a->inactive, load_b = ((__u64)b->active << 8) + b->inactive;
+  return load_a * b->weight > load_b * a->weight ? two : one;
+}
+
+/* lblc and lblcr: has it more connections than its weight, while another one has less than half of its own? */
+__attribute__((noinline)) __u32 xd_is_swamped(const struct xd_service *service, __u32 index) {
+  struct xd_dest *dest = dest_at(index);
+  if (!service || !dest || dest->active <= dest->weight) return 0;
+  __u32 length = service->list_len;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < XD_LIST_MAX; i++) {
+    if (i >= length) break;
+    struct xd_slot *slot = slot_at(service->list + i);
+    if (!slot) break;
+    struct xd_dest *other = dest_at(slot->dest);
+    if (other && (__u64)other->active * 2 < other->weight) return 1;
+  }
+  return 0;
+}
+
+/* lblc: all of a virtual address goes to one server until that is swamped, then to the least loaded. IPVS keeps a table by destination
+ * address; a service by address has one row of it, which stands in the ring's header. */
+static __always_inline __u32 local_least(const struct xd_service *service) {
+  struct xd_slot *header = slot_at(service->ring);
+  if (!header) return XD_NOBODY;
+  struct xd_dest *dest = dest_at(header->dest);
+  if (dest && dest->flags & XD_DEST_F_PRESENT && dest->weight && !xd_is_swamped(service, header->dest)) return header->dest;
+  __u32 index = xd_least(service, XD_WLC, 0);
+  if (index != XD_NOBODY) header->dest = index;
+  return index;
+}
+
+/* Makes a destination a member of lblcr's set. */
+__attribute__((noinline)) int xd_join(const struct xd_service *service, __u32 index) {
+  if (!service) return 0;
+  __u32 length = service->list_len;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < XD_LIST_MAX; i++) {
+    if (i >= length) break;
+    struct xd_slot *slot = slot_at(service->list + i);
+    if (!slot) break;
+    if (slot->dest == index) slot->cursor = 1;
+  }
+  return 0;
+}
+
+/* lblcr: the least loaded of a set, which grows by the least loaded of all when it is swamped. */
+static __always_inline __u32 local_least_of_set(const struct xd_service *service) {
+  __u32 index = xd_least(service, XD_WLC, 1);
+  if (index != XD_NOBODY && !xd_is_swamped(service, index)) return index;
+  index = xd_least(service, XD_WLC, 0);
+  if (index != XD_NOBODY) xd_join(service, index);
+  return index;
+}
+
+/* Index in xd_dests, or XD_NOBODY. `by_turn` 0: the flow cannot be remembered, so only its hash may decide. */
+__attribute__((noinline)) __u32 xd_schedule(const struct packet *packet, const struct xd_service *service, __u32 by_turn) {
+  if (!packet || !service) return XD_NOBODY;
+  __u32 scheduler = service->scheduler, length = service->ring_len, begin = service->ring + 1, at;
+  if (scheduler == XD_SH || scheduler == XD_MH) {
+    __u32 word = fold_address(packet, packet->key.saddr) + (service->flags & SCHED_PORT ? bpf_ntohs(packet->key.sport) : 0);
+    at = scheduler == XD_SH ? hash_256(word) : xd_mh_hash(word);
+    if (!length) return XD_NOBODY;
+    at %= length;
+    struct xd_slot *slot = slot_at(begin + at);
+    if (!slot) return XD_NOBODY;
+    __u32 dest = slot->dest;
+    if (is_available(dest_at(dest))) return dest;
+    return service->flags & SCHED_FALLBACK ? xd_fall_back(service, word, at) : XD_NOBODY;
+  }
+  if (scheduler == XD_DH) {
+    if (!length) return XD_NOBODY;
+    struct xd_slot *slot = slot_at(begin + hash_256(fold_address(packet, packet->key.daddr)) % length);
+    if (!slot) return XD_NOBODY;
+    __u32 dest = slot->dest;
+    return is_available(dest_at(dest)) ? dest : XD_NOBODY;
+  }
+  if (!by_turn) { /* any that serves: the ring where there is one, else the list by weight */
+    __u32 hash = flow_hash(&packet->key);
+    if (!length) {
+      __u32 total = xd_total_weight(service);
+      return total ? xd_at_weight(service, 1 + hash % total) : XD_NOBODY;
+    }
+    struct xd_slot *slot = slot_at(begin + hash % length);
+    return slot ? slot->dest : XD_NOBODY;
+  }
+  switch (scheduler) {
+    case XD_RR:
+    case XD_WRR: return xd_next_turn(service);
+    case XD_LBLC: return local_least(service);
+    case XD_LBLCR: return local_least_of_set(service);
+    case XD_TWOS: return of_two(service);
+    default: return xd_least(service, scheduler, 0);
+  }
 }
 
 #endif

@@ -2,75 +2,204 @@
 #ifndef XD_BPF_SERVICE_BPF_H
 #define XD_BPF_SERVICE_BPF_H
 
-#include <linux/errno.h>
-
 static __always_inline struct xd_service *find_service(const struct packet *packet) {
-  struct xd_service_key key = {.addr = {0, 0, bpf_htonl(0xffff), packet->key.daddr}, .port = packet->key.dport, .proto = packet->key.proto};
+  struct xd_service_key key = {.port = packet->key.dport, .proto = packet->key.proto};
+  __builtin_memcpy(key.addr, packet->key.daddr, 16);
   struct xd_service *service = bpf_map_lookup_elem(&xd_services, &key);
   if (service) return service;
   key.port = 0;
   return bpf_map_lookup_elem(&xd_services, &key);
 }
 
-/* Why a destination cannot take this packet, or XD_PARSED. */
+/* Why a destination cannot take this packet, or XD_PARSED. A template's may have weight 0: it keeps its clients. */
 static __always_inline enum xd_reason may_serve(const struct packet *packet, const struct xd_dest *dest) {
-  if (!(dest->flags & XD_DEST_F_PRESENT) || !dest->weight) return XD_NO_DEST;
+  if (!(dest->flags & XD_DEST_F_PRESENT)) return XD_NO_DEST;
   if (dest->flags & XD_DEST_F_LOCAL) return XD_DEST_LOCAL;
   if (!(dest->flags & XD_DEST_F_RESOLVED)) return XD_DEST_UNRESOLVED;
   return may_transmit(packet, &dest->hop);
 }
 
-/* Both tables full. DR needs nothing remembered: the hash gives each packet of the flow the same real server for as long as the
- * ring stays. NAT would lose its replies, so the stack may try. */
-static __always_inline int stateless(struct xdp_md *ctx, struct packet *packet, const struct xd_service *service) {
-  __u32 index = schedule(packet, service, 0);
-  struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &index);
-  if (!dest) return verdict(ctx, XD_NO_DEST);
-  enum xd_reason reason = may_serve(packet, dest);
-  if (reason != XD_PARSED) return verdict(ctx, reason);
-  if (dest->method != XD_DR) return verdict(ctx, XD_TABLE_FULL);
-  count_in(index, packet->length, !!(packet->tcp_flags & TCP_SYN));
-  count_reason(ctx, XD_STATELESS);
+/* Sends a packet on of which nothing is remembered. DR needs nothing: as long as the ring stays, the hash gives each packet of the flow the
+ * same real server. NAT would lose its replies, so the stack may try. */
+static __always_inline int send_stateless(struct xdp_md *ctx, const struct packet *packet, __u32 index, enum xd_reason reason) {
+  struct xd_dest *dest = dest_at(index);
+  if (!dest || !dest->weight) return verdict(ctx, XD_NO_DEST);
+  enum xd_reason why = may_serve(packet, dest);
+  if (why != XD_PARSED) return verdict(ctx, why);
+  if (dest->method == XD_NAT) return verdict(ctx, XD_TABLE_FULL);
+  count_in(index, packet->length, packet->key.proto != IPPROTO_TCP || packet->tcp_flags & TCP_SYN ? 1 : 0);
+  count_reason(ctx, reason);
   return forward_dr(ctx, packet, &dest->hop);
 }
 
-static __always_inline int service_path(struct xdp_md *ctx, struct packet *packet) {
+/* NAT keeps the client's port. When a client talks to one real server from one port by two virtual addresses, the server's packets could
+ * belong to either: the first flow keeps them. */
+static __always_inline int reply_is_taken(const struct xd_flow_key *back) {
+  __u32 place = xd_find(back);
+  struct xd_flow *reply = place ? flow_at(place) : 0;
+  if (!reply || !(reply->flags & XD_FLOW_REPLY)) return 0;
+  struct xd_flow *first = flow_at(reply->peer);
+  return first && first->peer == place;
+}
+
+/* A place for a key: free, or that of a half-open flow when `push`. */
+static __always_inline __u32 take(struct taking *taking, int push) {
+  __u32 place = xd_take(taking);
+  if (place || !push) return place;
+  __u32 oldest = xd_oldest_half_open(&taking->key);
+  if (!oldest || !xd_forget(oldest)) return 0;
+  return xd_take(taking);
+}
+
+/* Where a persistent client goes: the destination of its template, which is made when there is none. */
+struct persistence {
+  __u32 dest;     /* out */
+  __u32 template; /* out: its place */
+};
+
+static __always_inline void template_key(const struct packet *packet, const struct xd_service *service, __be16 port,
+                                         struct xd_flow_key *key) {
+  for (int i = 0; i < 4; i++) key->saddr[i] = packet->key.saddr[i] & service->mask[i];
+  __builtin_memcpy(key->daddr, packet->key.daddr, 16);
+  key->sport = 0;
+  key->dport = port;
+  key->proto = packet->key.proto | 0x80; /* apart from connections */
+  key->zero[0] = key->zero[1] = key->zero[2] = 0;
+}
+
+__attribute__((noinline)) int xd_persist(const struct packet *packet, const struct xd_service *service, struct persistence *out) {
+  if (!packet || !service || !out) return 0;
+  struct taking taking = {};
+  struct xd_service_key service_key = {.port = packet->key.dport, .proto = packet->key.proto};
+  __builtin_memcpy(service_key.addr, packet->key.daddr, 16);
+  /* A service of one port has a template for that port, one of all ports a template for all. */
+  template_key(packet, service, bpf_map_lookup_elem(&xd_services, &service_key) ? packet->key.dport : 0, &taking.key);
+
+  __u32 place = xd_find(&taking.key);
+  struct xd_flow *template = place ? flow_at(place) : 0;
+  struct xd_dest *dest = 0;
+  if (template && jiffies() - template->seen <= template->way + 1) dest = dest_at(template->dest);
+  if (template && dest && dest->flags & XD_DEST_F_PRESENT && (__u16)dest->generation == template->generation) {
+    template->seen = jiffies();
+    out->dest = template->dest;
+    out->template = place;
+    return 1;
+  }
+  if (place) xd_forget(place);
+
+  __u32 index = xd_schedule(packet, service, 1);
+  dest = dest_at(index);
+  out->dest = index;
+  out->template = 0;
+  if (!dest) return 0;
+  place = take(&taking, 1);
+  template = place ? flow_at(place) : 0;
+  if (!template) return 1; /* no room: it is only less persistent */
+  template->dest = index;
+  template->generation = dest->generation;
+  template->seen = jiffies();
+  template->state = XD_STATE_NONE;
+  template->way = service->persistence;
+  template->control = 0;
+  template->peer = 0;
+  template->flags = XD_FLOW_TEMPLATE | (dest->method == XD_NAT ? XD_FLOW_NAT : 0);
+  show(place, taking.tag);
+  out->template = place;
+  return 1;
+}
+
+/* Enters a new flow, and for NAT its reply's entry, and counts them. Its place; 0: no room; else -(enum xd_reason) - 1. */
+__attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *packet, const struct persistence *to) {
+  if (!packet || !to) return 0;
+  __u32 index = to->dest;
+  struct xd_dest *dest = dest_at(index);
+  if (!dest) return -XD_NO_DEST - 1;
+
+  struct taking taking = {.half_open = 1};
+  int nat = dest->method == XD_NAT;
+  if (nat) {
+    reply_key(&packet->key, dest, &taking.key);
+    if (reply_is_taken(&taking.key)) return -XD_NAT_CLASH - 1;
+  }
+  /* A first datagram or SYN may be one of a flood: it pushes nobody out, where nothing has to be remembered. */
+  int push = nat || (packet->key.proto == IPPROTO_TCP && !(packet->tcp_flags & TCP_SYN));
+  taking.key = packet->key;
+  __u32 place = take(&taking, push), tag = taking.tag, reply = 0, way = 0;
+  struct xd_flow *flow = place ? flow_at(place) : 0;
+  if (!flow) return 0;
+  __u8 flags = to->template ? XD_FLOW_PERSISTENT : 0;
+  if (nat) {
+    reply_key(&packet->key, dest, &taking.key);
+    reply = take(&taking, 1);
+    struct xd_flow *back = reply ? flow_at(reply) : 0;
+    if (!back) {
+      show(place, tag);
+      xd_give_back(place);
+      return -XD_TABLE_FULL - 1;
+    }
+    back->hop = way_back(ctx, packet);
+    back->peer = place;
+    back->flags = XD_FLOW_REPLY | XD_FLOW_NAT;
+    back->generation = 0;
+    way = hash_hop(&back->hop);
+    flags |= XD_FLOW_NAT | first_checksum(ctx, packet);
+  }
+  __u32 state = next_state(packet, XD_STATE_NONE, nat ? FROM_CLIENT : CLIENT_ONLY);
+  flow->dest = index;
+  flow->seen = jiffies();
+  flow->state = state;
+  flow->way = way;
+  flow->control = to->template;
+  flow->peer = reply;
+  flow->flags = flags;
+  flow->generation = dest->generation;
+  if (to->template) {
+    struct xd_flow *template = flow_at(to->template);
+    if (template) __sync_fetch_and_add(&template->peer, 1);
+  }
+  show(place, tag);
+  if (reply) show(reply, taking.tag);
+  count_state(index, dest->generation, XD_STATE_NONE, state);
+  return place;
+}
+
+/* A new flow to a destination. */
+static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *packet, const struct persistence *to) {
+  struct xd_dest *dest = dest_at(to->dest);
+  if (!dest) return verdict(ctx, XD_NO_DEST);
+  enum xd_reason reason = may_serve(packet, dest);
+  if (reason != XD_PARSED) return verdict(ctx, reason);
+  int place = xd_enter(ctx, packet, to);
+  if (place < 0) return verdict(ctx, -place - 1);
+  struct xd_flow *flow = place ? flow_at(place) : 0;
+  if (!flow) return XD_SCHEDULE_ANEW;
+  count_in(to->dest, packet->length, 1);
+  return send_on(ctx, packet, flow, place, dest, XD_NEW_FLOW);
+}
+
+__attribute__((noinline)) int xd_service_path(struct xdp_md *ctx, const struct packet *packet) {
+  if (!packet) return XDP_ABORTED;
   struct xd_service *service = find_service(packet);
   if (!service) return verdict(ctx, XD_NO_SERVICE);
 
+  if (service->one_packet && packet->key.proto == IPPROTO_UDP)
+    return send_stateless(ctx, packet, xd_schedule(packet, service, 1), XD_NEW_FLOW);
   int by_turn = 1;
   if (packet->key.proto == IPPROTO_TCP && !(packet->tcp_flags & TCP_SYN)) {
     if (!overflowed_lately()) return verdict(ctx, XD_NO_FLOW);
     by_turn = 0; /* its SYN may have been placed by hash */
   }
-  __u32 index = schedule(packet, service, by_turn);
-  struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &index);
-  if (!dest) return verdict(ctx, XD_NO_DEST);
-  enum xd_reason reason = may_serve(packet, dest);
-  if (reason != XD_PARSED) return verdict(ctx, reason);
-
-  struct xd_flow flow = {
-      .dest = index,
-      .generation = dest->generation,
-      .seen = jiffies(),
-      .method = dest->method,
-      .nat_addr = dest->addr[3],
-      .nat_port = dest->port ? dest->port : packet->key.dport,
-      .hop = way_back(ctx, packet),
-  };
-  flow.state = next_state(packet, XD_STATE_NONE, flow.method == XD_NAT ? FROM_CLIENT : CLIENT_ONLY);
-  if (flow.method == XD_NAT) {
-    if (reply_is_taken(&packet->key, &flow)) return verdict(ctx, XD_NAT_CLASH);
-    flow.flags = first_checksum(ctx, packet);
+  struct persistence to = {};
+  if (service->persistence && by_turn) {
+    if (!xd_persist(packet, service, &to)) return verdict(ctx, XD_NO_DEST);
+  } else {
+    to.dest = xd_schedule(packet, service, by_turn);
+    struct xd_dest *dest = dest_at(to.dest);
+    if (!dest || !dest->weight) return verdict(ctx, XD_NO_DEST);
   }
-  long failed = enter(&xd_half_open, &packet->key, &flow);
-  if (failed && failed != -EEXIST) {
-    note_overflow();
-    return stateless(ctx, packet, service);
-  }
-  if (!failed) count_state(index, flow.generation, XD_STATE_NONE, flow.state);
-  count_in(index, packet->length, 1);
-  return send_on(ctx, packet, &flow, dest, XD_NEW_FLOW);
+  int action = begin_flow(ctx, packet, &to);
+  if (action != XD_SCHEDULE_ANEW) return action;
+  return send_stateless(ctx, packet, xd_schedule(packet, service, 0), XD_STATELESS);
 }
 
 #endif

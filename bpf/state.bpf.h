@@ -56,20 +56,35 @@ static __always_inline enum tcp_input tcp_input(__u8 flags) {
 
 static __always_inline __u32 next_state(const struct packet *packet, __u32 state, enum tcp_side side) {
   if (packet->key.proto != IPPROTO_TCP) return XD_STATE_UDP;
-  return tcp_next[(side * 8 + tcp_input(packet->tcp_flags)) & 31][state & 15];
+  __u64 at = (side * 8 + tcp_input(packet->tcp_flags)) * 16 + (state & 15);
+  asm volatile("" : "+r"(at)); /* the mask last: kernel 6.1 loses sight of bounds that it has been shown before */
+  return ((const __u8 *)tcp_next)[at & 511];
 }
 
 static __always_inline int is_active(__u32 state) {
   return state == XD_STATE_ESTABLISHED || state == XD_STATE_SYN_SENT || state == XD_STATE_SYN_RECV || state == XD_STATE_UDP;
 }
 
+/* Connection thresholds: overloaded from `upper` connections on, until they are fewer than `lower` (without one: than 3/4 of `upper`). */
+static __always_inline void judge_load(struct xd_dest *dest, int grew) {
+  if (!dest->upper && !dest->overloaded) return;
+  __u32 total = dest->active + dest->inactive;
+  if (grew) {
+    if (dest->upper && total >= dest->upper) dest->overloaded = 1;
+  } else if (dest->lower ? total < dest->lower : total * 4 < dest->upper * 3) {
+    dest->overloaded = 0;
+  }
+}
+
 /* Counts of a destination's flows. Whoever changes a flow's state, and nobody else, moves its count; making a flow moves it
  * from NONE, forgetting one back to NONE. */
 static __always_inline void count_state(__u32 dest_index, __u32 generation, __u32 from, __u32 to) {
   struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &dest_index);
-  if (!dest || dest->generation != generation) return;
+  if (!dest || (__u16)dest->generation != (__u16)generation) return;
   if (from != XD_STATE_NONE) __sync_fetch_and_add(is_active(from) ? &dest->active : &dest->inactive, -1);
   if (to != XD_STATE_NONE) __sync_fetch_and_add(is_active(to) ? &dest->active : &dest->inactive, 1);
+  if (from == XD_STATE_NONE) judge_load(dest, 1);
+  if (to == XD_STATE_NONE) judge_load(dest, 0);
 }
 
 static __always_inline void change_state(struct xd_flow *flow, __u32 from, __u32 to) {

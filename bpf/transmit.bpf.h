@@ -8,7 +8,7 @@ static __always_inline int tags(__u32 vlans) { return !!vlans + !!(vlans & 0xfff
 
 /* Asked before anything is changed: a packet that is passed must reach the stack as it came. */
 static __always_inline enum xd_reason may_transmit(const struct packet *packet, const struct xd_hop *hop) {
-  if (packet->ip->ttl <= 1) return XD_TTL;
+  if (packet->ttl <= 1) return XD_TTL;
   if (packet->vlans != hop->vlans && tags(packet->vlans) != tags(hop->vlans)) return XD_VLAN;
   return XD_PARSED;
 }
@@ -49,19 +49,35 @@ int xd_long(struct __sk_buff *skb) {
   return bpf_redirect(note->ifindex, 0);
 }
 
-static __always_inline int transmit(struct xdp_md *ctx, struct packet *packet, const struct xd_hop *hop) {
+static __always_inline void lower_ttl(struct iphdr *ip) {
+  /* The sum falls by 0x0100 with the TTL, so the checksum rises by it. */
+  __u32 check = ip->check + bpf_htons(0x0100);
+  ip->check = check + (check >= 0xffff);
+  ip->ttl--;
+}
+
+static __always_inline int transmit(struct xdp_md *ctx, const struct packet *packet, const struct xd_hop *hop) {
+  void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+  struct ethhdr *eth = data;
+  void *network = data + (packet->l3 & 0x1f);
+
+  if (packet->v6) {
+    struct ipv6hdr *ip = network;
+    if ((void *)(ip + 1) > end) return XDP_ABORTED;
+    ip->hop_limit--;
+  } else {
+    struct iphdr *ip = network;
+    if ((void *)(ip + 1) > end) return XDP_ABORTED;
+    lower_ttl(ip);
+  }
+  if ((void *)(eth + 1) > end) return XDP_ABORTED;
+  __builtin_memcpy(eth, hop, 2 * ETH_ALEN);
   if (packet->vlans != hop->vlans) {
-    struct vlan_tag *tag = (void *)(packet->eth + 1);
-    if ((void *)(tag + 2) > packet->data_end) return XDP_ABORTED;
+    struct vlan_tag *tag = (void *)(eth + 1);
+    if ((void *)(tag + 2) > end) return XDP_ABORTED;
     set_vlan(tag, hop->vlans >> 16);
     if (hop->vlans & 0xfff) set_vlan(tag + 1, hop->vlans);
   }
-  /* The sum falls by 0x0100 with the TTL, so the checksum rises by it. */
-  __u32 check = packet->ip->check + bpf_htons(0x0100);
-  packet->ip->check = check + (check >= 0xffff);
-  packet->ip->ttl--;
-  __builtin_memcpy(packet->eth, hop, 2 * ETH_ALEN);
-
   if (hop->ifindex == ctx->ingress_ifindex) return XDP_TX;
   if (packet->length > SHORT_ENOUGH && is_long(ctx, packet)) return send_long(ctx, hop->ifindex);
   return bpf_redirect_map(&xd_devices, hop->ifindex, XDP_ABORTED);

@@ -12,6 +12,7 @@
 #include "bpf/filter.bpf.h"
 #include "bpf/advert.bpf.h"
 #include "bpf/checksum.bpf.h"
+#include "bpf/table.bpf.h"
 #include "bpf/transmit.bpf.h"
 #include "bpf/forward_dr.bpf.h"
 #include "bpf/forward_nat.bpf.h"
@@ -19,31 +20,50 @@
 #include "bpf/flow.bpf.h"
 #include "bpf/schedule.bpf.h"
 #include "bpf/service.bpf.h"
+#include "bpf/icmp.bpf.h"
 #include "bpf/sweep.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 SEC("xdp")
 int xd_entry(struct xdp_md *ctx) {
+  struct frame frame;
   struct packet packet;
+  __u32 business;
 
-  enum xd_reason reason = parse_ip(ctx, &packet);
+  enum xd_reason reason = parse_link(ctx, &frame);
   if (reason != XD_PARSED) return verdict(ctx, reason);
-  if (packet.ip->protocol == IPPROTO_VRRP) return advert_path(ctx, &packet);
+  packet.vlans = frame.vlans;
 
-  __u32 business = filter_look(&packet);
-  if (!(business & (TO_VIP | FROM_REAL))) return verdict(ctx, XD_NOT_OURS);
-  reason = parse_transport(&packet);
-  if (reason != XD_PARSED) return verdict(ctx, reason);
-  if (business & TO_CLOSED && gate_is_closed(packet.key.daddr)) return verdict(ctx, XD_VIP_NOT_OURS);
+  if (frame.type == bpf_htons(ETH_P_IP)) {
+    struct iphdr *ip = frame.ip;
+    if ((void *)(ip + 1) > frame.end) return verdict(ctx, XD_TRUNCATED);
+    if (ip->protocol == IPPROTO_VRRP) return xd_advert(ctx, frame.ip - (void *)frame.eth, frame.vlans);
+    v4_addresses(&packet, ip);
+    business = filter_look(&packet);
+    if (!(business & (TO_VIP | FROM_REAL))) return verdict(ctx, XD_NOT_OURS);
+    reason = parse_v4(&frame, ip, &packet);
+  } else if (frame.type == bpf_htons(ETH_P_IPV6)) {
+    struct ipv6hdr *ip = frame.ip;
+    if ((void *)(ip + 1) > frame.end) return verdict(ctx, XD_TRUNCATED);
+    v6_addresses(&packet, ip);
+    business = filter_look(&packet);
+    if (!(business & (TO_VIP | FROM_REAL))) return verdict(ctx, XD_NOT_OURS);
+    reason = parse_v6(&frame, ip, &packet);
+    if (reason == XD_PARSED && is_extension(packet.key.proto)) reason = xd_extensions(ctx, &packet);
+  } else {
+    return verdict(ctx, XD_NOT_IP);
+  }
+  if (reason == XD_PARSED) reason = parse_transport(ctx, &packet);
+  if (reason != XD_PARSED && reason != XD_ICMP) return verdict(ctx, reason);
+  if (business & TO_CLOSED && gate_is_closed(&packet)) return verdict(ctx, XD_VIP_NOT_OURS);
+  if (reason == XD_ICMP) return xd_icmp_path(ctx, &packet);
 
-  struct xd_flow *flow = bpf_map_lookup_elem(&xd_flows, &packet.key);
-  int half_open = !flow;
-  if (half_open) flow = bpf_map_lookup_elem(&xd_half_open, &packet.key);
-  if (flow) {
-    int action = flow_path(ctx, &packet, flow, half_open);
+  __u32 place = xd_find(&packet.key);
+  if (place) {
+    int action = xd_flow_path(ctx, &packet, place);
     if (action != XD_SCHEDULE_ANEW) return action;
   }
   if (!(business & TO_VIP)) return verdict(ctx, XD_NOT_OURS);
-  return service_path(ctx, &packet);
+  return xd_service_path(ctx, &packet);
 }

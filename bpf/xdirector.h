@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 3
+#define XD_LAYOUT 4
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -29,10 +29,10 @@
   X(HALF_OPEN, half_open, tx, "packet of a flow that the client has not confirmed yet")                                   \
   X(NEW_FLOW, new_flow, tx, "first packet of a flow, scheduled")                                                          \
   X(STATELESS, stateless, tx, "tables full: real server chosen by the hash of the flow, nothing remembered")              \
+  X(ICMP_ERROR, icmp_error, tx, "ICMP error about a packet of a known flow, sent where the flow goes")                    \
   X(NOT_IP, not_ip, pass, "neither IPv4 nor IPv6 (ARP, LLDP, ...)")                                                       \
   X(TRUNCATED, truncated, pass, "headers are cut short or contradict the frame's length")                                 \
   X(NOT_OURS, not_ours, pass, "belongs to no virtual service")                                                            \
-  X(IPV6, ipv6, pass, "IPv6, which the packet path does not serve")                                                       \
   X(FRAGMENT, fragment, pass, "fragment of a datagram: only the stack can place it")                                      \
   X(IP_OPTIONS, ip_options, pass, "IPv4 header with options")                                                             \
   X(ICMP, icmp, pass, "ICMP to a virtual address")                                                                        \
@@ -68,15 +68,18 @@ struct xd_info {
   __u32 owner_pid; /* process that loaded the program, in its PID namespace */
   __u64 netns;     /* inode of its network namespace */
   __u32 hz;        /* jiffies a second */
-  __u32 flows;     /* sizes of the maps below, in entries */
+  __u32 flows;     /* sizes as they were asked for */
   __u32 half_open;
   __u32 services;
   __u32 dests;
   __u32 ring_slots;
-  __u32 overflow; /* jiffies when a table was last full, 0: never. Written by the program */
+  __u32 overflow;  /* jiffies when a bucket was last full, 0: never. Written by the program */
+  __u32 buckets;   /* of xd_flows: a power of two */
+  __u32 half_ways; /* how many places of a bucket half-open flows may take */
   __u32 zero;
+  __u64 seed; /* of the flows' hash: nobody outside can aim at one bucket */
 };
-XD_ASSERT_SIZE(struct xd_info, 48);
+XD_ASSERT_SIZE(struct xd_info, 64);
 
 /* ---- xd_services, xd_rings, xd_dests: what is served, and by whom --------------------------------------------------- */
 
@@ -90,24 +93,31 @@ struct xd_service_key {
 XD_ASSERT_SIZE(struct xd_service_key, 20);
 
 /* Numbered as lvs::Scheduler. */
-enum xd_scheduler { XD_RR = 0, XD_WRR = 1, XD_SH = 6, XD_MH = 10 };
+enum xd_scheduler { XD_RR, XD_WRR, XD_LC, XD_WLC, XD_LBLC, XD_LBLCR, XD_SH, XD_DH, XD_SED, XD_NQ, XD_MH, XD_FO, XD_OVF, XD_TWOS };
+
+/* The schedulers without a ring walk the list of destinations: so many at most. */
+#define XD_LIST_MAX 256
 
 /* Replaced as a whole, so a packet sees the old ring or the new one. Written by the daemon. */
 struct xd_service {
   __u32 scheduler; /* enum xd_scheduler */
   __u32 flags;     /* IPVS's scheduler flags: 1 fallback, 2 port */
   __u32 ring;      /* index in xd_rings of the ring's header; its slots follow */
-  __u32 ring_len;  /* slots; 0: nobody takes new connections */
+  __u32 ring_len;  /* slots; 0: nobody takes new connections, or the scheduler walks the list */
   __u32 list;      /* index in xd_rings of the list of all destinations, in IPVS's order (newest first) */
   __u32 list_len;
+  __u32 one_packet;  /* 1: each datagram is scheduled for itself and nothing is remembered */
+  __u32 persistence; /* jiffies that a client stays with its real server; 0: not persistent */
+  __be32 mask[4];    /* of the client's address that persistence goes by */
 };
-XD_ASSERT_SIZE(struct xd_service, 24);
+XD_ASSERT_SIZE(struct xd_service, 48);
 
-/* xd_rings: segments of slots, allocated by the daemon. A ring's header has the cursor of rr and wrr, counted up by the
- * program. Eight bytes, because that is what an array map's entry takes anyway. */
+/* xd_rings: segments of slots, allocated by the daemon: a header, a ring, a list. The header has the cursor of rr and wrr, counted up
+ * by the program; for lblc, the destination that it stays with; for lblcr, slots of the list are marked as members of its
+ * set. Eight bytes, because that is what an array map's entry takes anyway. */
 struct xd_slot {
-  __u32 dest;   /* index in xd_dests; XD_NOBODY. In the header: where the cursor stood when the ring was built */
-  __u32 cursor; /* in the header only: the next flow takes slot cursor % ring_len */
+  __u32 dest;   /* index in xd_dests; XD_NOBODY. In the header: where the cursor stood when the ring was built; lblc: its destination */
+  __u32 cursor; /* in the header: the next flow takes slot cursor % ring_len. In the list: 1 for a member of lblcr's set */
 };
 XD_ASSERT_SIZE(struct xd_slot, 8);
 #define XD_NOBODY 0xffffffffu
@@ -129,23 +139,26 @@ enum xd_dest_flag {
   XD_DEST_F_LOCAL = 4,    /* the address is the director's own */
 };
 
-/* xd_dests: array. One slot per destination of a service. Written by the daemon, except active and inactive. What a packet
- * needs fills the first 64 bytes, a cache line. */
+/* xd_dests: array. One slot per destination of a service. Written by the daemon, except active, inactive and overloaded. What a
+ * packet of a known flow needs fills the first 64 bytes, a cache line; what the program counts stands in the second. */
 struct xd_dest {
   struct xd_hop hop;
   __be32 addr[4];
-  __be16 port;      /* NAT rewrites to it; 0: the packet's. DR leaves the port alone */
+  __be16 port;      /* NAT rewrites to it; 0: the packet's. DR and TUN leave the port alone */
   __u8 method;      /* enum xd_forward */
   __u8 flags;       /* enum xd_dest_flag */
   __u32 generation; /* counts the uses of this slot by different destinations; flows of another one do not match */
+  __u32 mtu;        /* of the way there; 0: not known */
+  __u32 zero[4];
+  __u32 active;   /* flows that IPVS would call active (SYN_RECV, SYN_SENT, ESTABLISHED, UDP); by the program */
+  __u32 inactive; /* all other flows; by the program */
   __u32 weight;
-  __u32 last_weight; /* the last weight that was not 0: mh's table goes by it */
-  __u32 active;      /* flows that IPVS would call active (SYN_RECV, SYN_SENT, ESTABLISHED, UDP); by the program */
-  __u32 inactive;    /* all other flows; by the program */
-  __u32 upper;       /* connection thresholds, 0: none */
-  struct xd_service_key service;
+  __u32 overloaded; /* 1: more connections than `upper`, and not yet fewer than `lower`; by the program */
+  __u32 upper;      /* connection thresholds, 0: none */
   __u32 lower;
-  __u32 zero[10];
+  __u32 last_weight; /* the last weight that was not 0: mh's table goes by it */
+  struct xd_service_key service;
+  __u32 spare[4];
 };
 XD_ASSERT_SIZE(struct xd_dest, 128);
 
@@ -159,7 +172,7 @@ struct xd_dest_stats {
 };
 XD_ASSERT_SIZE(struct xd_dest_stats, 40);
 
-/* xd_filter: one entry. A bit per hash of an IPv4 address, so that most packets that are not ours are known by one look.
+/* xd_filter: one entry. A bit per hash of an address, so that most packets that are not ours are known by one look.
  * The hash is xd_filter_hash(); the bit is bits[hash >> 3] & 1 << (hash & 7). The daemon writes it. */
 #define XD_FILTER_BYTES 8192
 struct xd_filter {
@@ -169,7 +182,9 @@ struct xd_filter {
   __u32 partial;                /* some interface in xd_ports has XD_PORT_PARTIAL */
   __u32 zero;
 };
-static inline __u32 xd_filter_hash(__be32 addr) { return (addr * 0x9E3779B1u) >> 16; }
+static inline __u32 xd_filter_hash(const __be32 addr[4]) {
+  return (((addr[0] ^ addr[1] ^ addr[2]) * 0x85EBCA77u + addr[3]) * 0x9E3779B1u) >> 16;
+}
 
 /* xd_gate: hash by address (v4-mapped). VIPs of VRRP instances; an address without an entry is always open. Written by the vrrp
  * process. */
@@ -182,17 +197,18 @@ struct xd_gate {
 };
 XD_ASSERT_SIZE(struct xd_gate, 4);
 
-/* ---- xd_flows, xd_half_open: connections ---------------------------------------------------------------------------- */
+/* ---- xd_flows: connections ------------------------------------------------------------------------------------------- */
 
-/* As the packet has it, so a reply has a key of its own. IPv4. */
+/* As the packet has it, so a reply has a key of its own. IPv4 is v4-mapped. */
 struct xd_flow_key {
-  __be32 saddr;
-  __be32 daddr;
+  __be32 saddr[4];
+  __be32 daddr[4];
   __be16 sport;
   __be16 dport;
-  __u32 proto;
-};
-XD_ASSERT_SIZE(struct xd_flow_key, 16);
+  __u8 proto;
+  __u8 zero[3];
+} __attribute__((aligned(8)));
+XD_ASSERT_SIZE(struct xd_flow_key, 40);
 
 /* TCP states are IPVS's. */
 enum xd_state {
@@ -210,24 +226,67 @@ enum xd_state {
 };
 
 enum xd_flow_flag {
-  XD_FLOW_REPLY = 1,    /* entry for the real server's packets (NAT); state and dest are in its forward entry */
+  XD_FLOW_REPLY = 1,    /* entry for the real server's packets (NAT): all but the way to the client is in its peer */
   XD_FLOW_PARTIAL = 2,  /* sender leaves checksums to the device, see checksum.bpf.h */
   XD_FLOW_COMPLETE = 4, /* sender has been seen to fill checksums in */
+  XD_FLOW_NAT = 8,      /* a flow keeps the method it began with; neither of these two: DR */
+  XD_FLOW_TUN = 16,
+  XD_FLOW_TEMPLATE = 32,   /* not a connection: where a persistent client goes. sport is 0, peer counts its connections */
+  XD_FLOW_PERSISTENT = 64, /* one of those connections */
 };
 
+/* A connection: one cache line. */
 struct xd_flow {
-  __u32 dest;       /* index in xd_dests */
-  __u32 generation; /* of the destination when the flow began */
-  __u32 seen;       /* jiffies of the last packet in this direction */
-  __u32 state;      /* enum xd_state; shared by both directions, held in the forward entry */
+  union {
+    struct {
+      __u32 dest;    /* index in xd_dests */
+      __u32 seen;    /* jiffies of the last packet, in either direction */
+      __u32 state;   /* enum xd_state */
+      __u32 way;     /* NAT: a hash of the way to the client; template: jiffies it lasts */
+      __u32 control; /* of a persistent client's connection: place of the template */
+    };
+    struct xd_hop hop; /* reply: the way to the client, as its last packet came */
+  };
+  __u32 peer; /* NAT: place of the entry of the other direction (bucket << 4 | line); 0: none */
+  __be32 saddr[4];
+  __be32 daddr[4];
+  __be16 sport;
+  __be16 dport;
+  __u8 proto;
   __u8 flags;       /* enum xd_flow_flag */
-  __u8 method;      /* enum xd_forward: a flow keeps the one it began with */
-  __be16 nat_port;  /* forward: the real server's; reply: the service's */
-  __be32 nat_addr;
-  struct xd_hop hop; /* NAT: the way to the client, as its last packet came; unused for DR */
-  __u32 zero;
+  __u16 generation; /* the destination's when the flow began, its lower half */
+} __attribute__((aligned(8)));
+XD_ASSERT_SIZE(struct xd_flow, 64);
+
+/* xd_flows: array of buckets, a hash table of the program's own. A flow stands in one of two buckets that its key's hash names. Tags tell
+ * by one look at the first cache line which line holds it. A place is named bucket << 4 | line; lines count from 1. */
+#define XD_WAYS 15
+#define XD_TAG_FREE 0
+#define XD_TAG_BUSY 1 /* being filled or emptied */
+struct xd_bucket {
+  __u32 tag[XD_WAYS]; /* upper half of the key's hash, | 2 */
+  __u32 marks;        /* bit n: line n + 1 is half-open; upper half: how many flows whose first bucket this is stand in their second */
+  struct xd_flow flow[XD_WAYS];
 };
-XD_ASSERT_SIZE(struct xd_flow, 48);
+XD_ASSERT_SIZE(struct xd_bucket, 1024);
+
+static inline __u64 xd_mix(__u64 hash, __u64 word) {
+  hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
+  return hash ^ hash >> 32;
+}
+static inline __u64 xd_pair(const __be32 words[2]) { return (__u64)words[1] << 32 | words[0]; }
+static inline __u64 xd_hash(const __be32 saddr[4], const __be32 daddr[4], __be16 sport, __be16 dport, __u8 proto, __u64 seed) {
+  __u64 hash = xd_mix(seed ^ xd_pair(saddr), xd_pair(daddr));
+  hash = xd_mix(hash, xd_pair(saddr + 2));
+  hash = xd_mix(hash, xd_pair(daddr + 2));
+  return xd_mix(hash, (__u64)proto << 32 | (__u32)sport << 16 | dport);
+}
+/* Its lower half names the first bucket, its upper half makes the tag. */
+static inline __u64 xd_flow_hash(const struct xd_flow_key *key, __u64 seed) {
+  return xd_hash(key->saddr, key->daddr, key->sport, key->dport, key->proto, seed);
+}
+static inline __u32 xd_flow_tag(__u64 hash) { return (__u32)(hash >> 32) | 2; }
+static inline __u32 xd_second_bucket(__u32 first, __u32 tag, __u32 mask) { return (first ^ (tag | 1) * 0x5bd1e995u) & mask; }
 
 /* xd_timeouts: array, index enum xd_state: jiffies without a packet until the flow is forgotten. */
 

@@ -7,6 +7,7 @@
 // measured. A case whose ratio is over its budget fails the program; the goal is what the project still wants to reach.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -18,6 +19,8 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
+#include "datapath/bpf_map.h"
 #include "datapath/datapath.h"
 #include "datapath/watches.h"
 #include "support/packet.h"
@@ -94,12 +97,16 @@ const char* verdict_name(int verdict) {
   return verdict >= 0 && verdict < 5 ? names[verdict] : "?";
 }
 
-// All keys first: looking for the first key anew after each deletion walks the empty part of the table each time.
-void empty_table(int map) {
-  std::vector<xd_flow_key> keys;
-  xd_flow_key key{};
-  for (const xd_flow_key* at = nullptr; bpf_map_get_next_key(map, at, &key) == 0; at = &keys.back()) keys.push_back(key);
-  for (const xd_flow_key& k : keys) bpf_map_delete_elem(map, &k);
+using FlowTable = datapath::SharedArray<xd_bucket>;
+
+void forget_half_open(FlowTable& table_) {
+  for (std::uint32_t i = 0; i < table_.size(); ++i) {
+    if (table_[i].marks == 0) continue;
+    for (std::uint32_t way = 0; way < XD_WAYS; ++way) {
+      if (table_[i].marks >> way & 1) table_[i].tag[way] = XD_TAG_FREE;
+    }
+    table_[i].marks = 0;  // nothing that is confirmed has spilled
+  }
 }
 
 void serve(datapath::Datapath& path, const std::string& vip, lvs::Forward forward, lvs::Scheduler scheduler, const std::string& real) {
@@ -140,19 +147,44 @@ void listen(datapath::Datapath& path) {
 }
 
 // Enters as many flows as the rig takes in turns, all like the one that `packet` belongs to.
-void fill_flows(datapath::Datapath& path, const Packet& packet) {
-  xd_flow_key key{};
-  xd_flow flow{};
+void fill_flows(FlowTable& flows, std::uint64_t seed, const Packet& packet) {
+  xd_flow_key first{};
   const Bytes bytes = packet.bytes();
-  std::memcpy(&key, bytes.data() + 26, 12);  // addresses and ports stand in the packet as in the key
-  key.proto = IPPROTO_TCP;
-  if (bpf_map_lookup_elem(path.map_fd("xd_flows"), &key, &flow) != 0) die("the flow to copy is not there");
-  const xd_flow_key first = key;
-  for (std::uint32_t i = 0; i < table; ++i) {  // as in rig.bpf.c
-    key = first;
+  first.saddr[2] = first.daddr[2] = htonl(0xffff);
+  std::memcpy(&first.saddr[3], bytes.data() + 26, 4);
+  std::memcpy(&first.daddr[3], bytes.data() + 30, 4);
+  std::memcpy(&first.sport, bytes.data() + 34, 4);
+  first.proto = IPPROTO_TCP;
+  const std::uint32_t mask = flows.size() - 1;
+  const auto find = [&](const xd_flow_key& key) -> xd_flow* {
+    const std::uint64_t hash = xd_flow_hash(&key, seed);
+    xd_bucket& bucket = flows[static_cast<std::uint32_t>(hash) & mask];
+    for (std::uint32_t way = 0; way < XD_WAYS; ++way) {
+      if (bucket.tag[way] == xd_flow_tag(hash)) return &bucket.flow[way];
+    }
+    return nullptr;
+  };
+  const xd_flow* like = find(first);
+  if (like == nullptr) die("the flow to copy is not there");
+  const auto put_in = [&](std::uint32_t at, std::uint32_t tag, const xd_flow& flow) {
+    for (std::uint32_t way = 0; way < XD_WAYS; ++way) {
+      if (flows[at].tag[way] != XD_TAG_FREE) continue;
+      flows[at].flow[way] = flow;
+      flows[at].tag[way] = tag;
+      return true;
+    }
+    return false;
+  };
+  for (std::uint32_t i = 1; i < table; ++i) {  // as in rig.bpf.c
+    xd_flow_key key = first;
     key.sport = static_cast<__be16>(key.sport + i);
-    key.saddr += i >> 16 << 16;
-    if (bpf_map_update_elem(path.map_fd("xd_flows"), &key, &flow, BPF_ANY) != 0) break;  // the replies of NAT take a place too
+    key.saddr[3] += i >> 16 << 16;
+    xd_flow flow = *like;
+    std::memcpy(flow.saddr, &key, 36);
+    const std::uint64_t hash = xd_flow_hash(&key, seed);
+    const std::uint32_t at = static_cast<std::uint32_t>(hash) & mask, tag = xd_flow_tag(hash);
+    if (put_in(at, tag, flow)) continue;
+    if (put_in(xd_second_bucket(at, tag, mask), tag, flow)) flows[at].marks += 0x10000;
   }
 }
 
@@ -183,6 +215,11 @@ int main(int argc, char** argv) {
 
   Rig rig;
   int verdict = 0;
+  const std::uint32_t zero = 0;
+  xd_info known{};
+  bpf_map_lookup_elem(path.map_fd("xd_info"), &zero, &known);
+  auto flows = FlowTable::map(Fd(fcntl(path.map_fd("xd_flows"), F_DUPFD_CLOEXEC, 0)), known.buckets);
+  if (!flows) die(flows.error().message);
   for (const char* vip : {"192.0.2.10", "192.0.2.11"}) {
     for (const char* flags : {"S", "A"}) {
       rig.put(path.program_fd(), to(vip, flags), 1);
@@ -213,7 +250,7 @@ int main(int argc, char** argv) {
   for (const Case& c : cases) {
     std::vector<double> alone, rigged, entry;
     rig.put(path.program_fd(), c.packet, c.flows);
-    if (c.name == "million_flows") fill_flows(path, c.packet);
+    if (c.name == "million_flows") fill_flows(*flows, known.seed, c.packet);
     if (const std::string reason = reason_of_one(path, rig, verdict); verdict != c.verdict || reason != c.reason) {
       die(fmt::format("{}: verdict {} ({}), not {} ({})", c.name, verdict_name(verdict), reason, verdict_name(c.verdict), c.reason));
     }
@@ -221,11 +258,11 @@ int main(int argc, char** argv) {
       alone.push_back(Rig::run_program(rig.empty(), repeat, verdict));
       rig.put(rig.empty(), c.packet, c.flows);
       rigged.push_back(rig.run(c.times, verdict));
-      if (c.reason == "new_flow") empty_table(path.map_fd("xd_half_open"));
+      if (c.reason == "new_flow") forget_half_open(*flows);
       rig.put(path.program_fd(), c.packet, c.flows);
       entry.push_back(rig.run(c.times, verdict));
     }
-    if (c.reason == "new_flow") empty_table(path.map_fd("xd_half_open"));
+    if (c.reason == "new_flow") forget_half_open(*flows);
     const double ns = median(entry) - median(rigged), ratio = median(entry) / median(rigged);
     within = within && ratio <= c.budget;
     result[c.name] = {{"ns", ns},

@@ -8,6 +8,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <vector>
+
+#include "datapath/program.h"
 
 namespace xd::test {
 
@@ -47,25 +50,41 @@ class Kernel : public testing::Environment {
   datapath::Sizes sizes_;
 };
 
-void empty(int map, std::size_t key_size) {
-  Bytes key(key_size);
-  while (bpf_map_get_next_key(map, nullptr, key.data()) == 0) bpf_map_delete_elem(map, key.data());
+std::vector<xd_bucket> buckets() {
+  std::vector<xd_bucket> all(datapath::buckets_for({64, 32, 64, 64, 262'144}));
+  for (std::uint32_t i = 0; i < all.size(); ++i) bpf_map_lookup_elem(loaded->map_fd("xd_flows"), &i, &all[i]);
+  return all;
+}
+
+std::size_t count_flows(bool half_open) {
+  std::size_t count = 0;
+  for (const xd_bucket& bucket : buckets()) {
+    for (std::uint32_t way = 0; way < XD_WAYS; ++way)
+      count += bucket.tag[way] > XD_TAG_BUSY && ((bucket.marks >> way & 1) != 0) == half_open;
+  }
+  return count;
 }
 
 }  // namespace
 
-datapath::Sizes Director::sizes() { return {64, 32, 64, 64, 65'536}; }
+datapath::Sizes Director::sizes() { return {64, 32, 64, 64, 262'144}; }
 
-static testing::Environment* const kernel = testing::AddGlobalTestEnvironment(new Kernel({64, 32, 64, 64, 65'536}));
+static testing::Environment* const kernel = testing::AddGlobalTestEnvironment(new Kernel({64, 32, 64, 64, 262'144}));
 
 datapath::Datapath& Director::datapath() { return *loaded; }
 
 void Director::SetUp() {
   if (!loaded) GTEST_SKIP() << why_not;
   for (const auto& [key, service] : loaded->services()) ASSERT_TRUE(loaded->remove_service(key));
-  empty(loaded->map_fd("xd_flows"), sizeof(xd_flow_key));
-  empty(loaded->map_fd("xd_half_open"), sizeof(xd_flow_key));
   const std::uint32_t zero = 0;
+  static const xd_bucket nothing{};
+  for (std::uint32_t i = 0; i < buckets().size(); ++i) bpf_map_update_elem(loaded->map_fd("xd_flows"), &i, &nothing, BPF_ANY);
+  for (std::uint32_t i = 0; i < sizes().dests; ++i) {  // their flows are gone
+    xd_dest dest{};
+    bpf_map_lookup_elem(loaded->map_fd("xd_dests"), &i, &dest);
+    dest.active = dest.inactive = dest.overloaded = 0;
+    bpf_map_update_elem(loaded->map_fd("xd_dests"), &i, &dest, BPF_ANY);
+  }
   xd_info info{};
   bpf_map_lookup_elem(loaded->map_fd("xd_info"), &zero, &info);
   info.overflow = 0;
@@ -143,12 +162,28 @@ void Director::establish(const std::string& from, std::uint16_t port, const std:
   EXPECT_EQ(run(Ethernet{} / Ipv4{.from = from, .to = to} / Tcp{.from = port, .to = to_port, .flags = "A"}).reason, "half_open");
 }
 
-std::size_t Director::entries(const char* map) const {
-  std::size_t count = 0;
-  xd_flow_key key{}, next{};
-  const int fd = loaded->map_fd(map);
-  for (const xd_flow_key* at = nullptr; bpf_map_get_next_key(fd, at, &next) == 0; at = &key, ++count) key = next;
-  return count;
+std::size_t Director::confirmed() const { return count_flows(false); }
+std::size_t Director::half_open() const { return count_flows(true); }
+
+std::optional<xd_flow> Director::flow(const xd_flow_key& key) const {
+  for (const xd_bucket& bucket : buckets()) {
+    for (std::uint32_t way = 0; way < XD_WAYS; ++way) {
+      const xd_flow& flow = bucket.flow[way];
+      if (bucket.tag[way] > XD_TAG_BUSY && std::memcmp(flow.saddr, key.saddr, 36) == 0 && flow.proto == key.proto) return flow;
+    }
+  }
+  return std::nullopt;
+}
+
+xd_flow_key Director::flow_key(const std::string& from, std::uint16_t port, const std::string& to, std::uint16_t to_port,
+                               std::uint8_t protocol) {
+  xd_flow_key key{};
+  std::memcpy(key.saddr, IpAddress::parse(from)->bytes().data(), 16);
+  std::memcpy(key.daddr, IpAddress::parse(to)->bytes().data(), 16);
+  key.sport = htons(port);
+  key.dport = htons(to_port);
+  key.proto = protocol;
+  return key;
 }
 
 datapath::DestinationStats Director::stats(const lvs::ServiceKey& key, int number, std::uint16_t port) {

@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "datapath/datapath.h"
@@ -54,7 +55,13 @@ class Director : public testing::Test {
   // A connection's first packets, so that its flow is in the big table.
   void establish(const std::string& from, std::uint16_t port, const std::string& to = vip, std::uint16_t to_port = 80);
 
-  std::size_t entries(const char* map) const;
+  // Entries of the flow table, replies included: those that the client has confirmed, and the others.
+  std::size_t confirmed() const;
+  std::size_t half_open() const;
+  // The flow of a key; nothing when there is none.
+  std::optional<xd_flow> flow(const xd_flow_key& key) const;
+  static xd_flow_key flow_key(const std::string& from, std::uint16_t port, const std::string& to = vip, std::uint16_t to_port = 80,
+                              std::uint8_t protocol = IPPROTO_TCP);
   datapath::DestinationStats stats(const lvs::ServiceKey& key, int number, std::uint16_t port = 80);
   // What is known of the interface that packets come in by; each test begins with XD_PORT_GENERIC.
   void put_port(std::uint32_t flags);

@@ -40,6 +40,15 @@ struct Ipv4 {
 struct Ipv6 {
   std::string from = "2001:db8::7";
   std::string to = "2001:db8::10";
+  std::uint8_t hop_limit = 64;
+  std::uint8_t traffic_class = 0;
+  std::optional<std::uint8_t> protocol = std::nullopt;
+  std::optional<std::uint16_t> payload_length = std::nullopt;
+};
+// An IPv6 extension header with padding: hop-by-hop 0, routing 43, fragment 44, destination options 60.
+struct Extension {
+  std::uint8_t type = 60;
+  std::uint8_t length = 0;  // in eight bytes, beyond the first eight
 };
 enum class Checksum { complete, partial, absent };  // partial: only the pseudo-header, as offload leaves it
 struct Tcp {
@@ -75,7 +84,7 @@ inline void put16(Bytes& bytes, std::size_t at, std::uint16_t value) {
 
 class Packet {
  public:
-  using Layer = std::variant<Ethernet, Vlan, Ipv4, Ipv6, Tcp, Udp, Icmp, Payload>;
+  using Layer = std::variant<Ethernet, Vlan, Ipv4, Ipv6, Extension, Tcp, Udp, Icmp, Payload>;
 
   Packet(Layer layer) : layers_{std::move(layer)} {}  // NOLINT(google-explicit-constructor)
   friend Packet operator/(Packet packet, Layer layer) {
@@ -88,7 +97,9 @@ class Packet {
     std::uint16_t type = 0;      // what the layer inside is, for the one around it
     std::uint8_t protocol = 59;  // nothing
     for (std::size_t i = layers_.size(); i-- > 0;) {
-      const Ipv4* ip = i > 0 ? std::get_if<Ipv4>(&layers_[i - 1]) : nullptr;
+      std::size_t around = i;
+      while (around > 0 && std::holds_alternative<Extension>(layers_[around - 1])) --around;
+      const Layer* ip = around > 0 ? &layers_[around - 1] : nullptr;
       Bytes header = std::visit([&](const auto& layer) { return compose(layer, inner, ip, type, protocol); }, layers_[i]);
       header.insert(header.end(), inner.begin(), inner.end());
       inner = std::move(header);
@@ -97,12 +108,16 @@ class Packet {
   }
 
  private:
-  static std::uint16_t pseudo(const Ipv4* ip, std::uint8_t protocol, std::size_t length) {
-    if (ip == nullptr) return 0;
-    const auto from = *IpAddress::parse(ip->from), to = *IpAddress::parse(ip->to);
-    return folded(add_up(from.data(), 4, add_up(to.data(), 4, static_cast<std::uint32_t>(protocol + length))));
+  static std::uint16_t pseudo(const Layer* ip, std::uint8_t protocol, std::size_t length) {
+    const auto sum = [&](const std::string& from_text, const std::string& to_text, std::size_t size) {
+      const auto from = *IpAddress::parse(from_text), to = *IpAddress::parse(to_text);
+      return folded(add_up(from.data(), size, add_up(to.data(), size, static_cast<std::uint32_t>(protocol + length))));
+    };
+    if (const Ipv4* v4 = ip != nullptr ? std::get_if<Ipv4>(ip) : nullptr) return sum(v4->from, v4->to, 4);
+    if (const Ipv6* v6 = ip != nullptr ? std::get_if<Ipv6>(ip) : nullptr) return sum(v6->from, v6->to, 16);
+    return 0;
   }
-  static void seal(Bytes& header, std::size_t at, const Bytes& inner, const Ipv4* ip, std::uint8_t protocol, Checksum checksum) {
+  static void seal(Bytes& header, std::size_t at, const Bytes& inner, const Layer* ip, std::uint8_t protocol, Checksum checksum) {
     if (checksum == Checksum::absent) return;
     const std::uint16_t base = pseudo(ip, protocol, header.size() + inner.size());
     if (checksum == Checksum::partial) return put16(header, at, base);
@@ -112,10 +127,10 @@ class Packet {
     put16(header, at, sum == 0 && protocol == 17 ? 0xffff : sum);
   }
 
-  static Bytes compose(const Payload& payload, const Bytes&, const Ipv4*, std::uint16_t&, std::uint8_t&) {
+  static Bytes compose(const Payload& payload, const Bytes&, const Layer*, std::uint16_t&, std::uint8_t&) {
     return Bytes(payload.data.begin(), payload.data.end());
   }
-  static Bytes compose(const Tcp& tcp, const Bytes& inner, const Ipv4* ip, std::uint16_t&, std::uint8_t& protocol) {
+  static Bytes compose(const Tcp& tcp, const Bytes& inner, const Layer* ip, std::uint16_t&, std::uint8_t& protocol) {
     Bytes header(20);
     put16(header, 0, tcp.from);
     put16(header, 2, tcp.to);
@@ -128,7 +143,7 @@ class Packet {
     seal(header, 16, inner, ip, protocol, tcp.checksum);
     return header;
   }
-  static Bytes compose(const Udp& udp, const Bytes& inner, const Ipv4* ip, std::uint16_t&, std::uint8_t& protocol) {
+  static Bytes compose(const Udp& udp, const Bytes& inner, const Layer* ip, std::uint16_t&, std::uint8_t& protocol) {
     Bytes header(8);
     put16(header, 0, udp.from);
     put16(header, 2, udp.to);
@@ -137,14 +152,14 @@ class Packet {
     seal(header, 6, inner, ip, protocol, udp.checksum);
     return header;
   }
-  static Bytes compose(const Icmp& icmp, const Bytes& inner, const Ipv4*, std::uint16_t&, std::uint8_t& protocol) {
+  static Bytes compose(const Icmp& icmp, const Bytes& inner, const Layer*, std::uint16_t&, std::uint8_t& protocol) {
     Bytes header(8);
     header[0] = icmp.type;
     protocol = IPPROTO_ICMP;
     put16(header, 2, static_cast<std::uint16_t>(~folded(add_up(header.data(), 8, add_up(inner.data(), inner.size())))));
     return header;
   }
-  static Bytes compose(const Ipv4& ip, const Bytes& inner, const Ipv4*, std::uint16_t& type, std::uint8_t& protocol) {
+  static Bytes compose(const Ipv4& ip, const Bytes& inner, const Layer*, std::uint16_t& type, std::uint8_t& protocol) {
     Bytes header(20);
     header.insert(header.end(), ip.options.begin(), ip.options.end());
     header[0] = static_cast<std::uint8_t>(4 << 4 | header.size() / 4);
@@ -161,26 +176,33 @@ class Packet {
     type = 0x0800;
     return header;
   }
-  static Bytes compose(const Ipv6& ip, const Bytes& inner, const Ipv4*, std::uint16_t& type, std::uint8_t& protocol) {
+  static Bytes compose(const Ipv6& ip, const Bytes& inner, const Layer*, std::uint16_t& type, std::uint8_t& protocol) {
     Bytes header(40);
-    header[0] = 6 << 4;
-    put16(header, 4, static_cast<std::uint16_t>(inner.size()));
-    header[6] = protocol;
-    header[7] = 64;
+    put16(header, 0, static_cast<std::uint16_t>(6 << 12 | ip.traffic_class << 4));
+    put16(header, 4, ip.payload_length.value_or(static_cast<std::uint16_t>(inner.size())));
+    header[6] = ip.protocol.value_or(protocol);
+    header[7] = ip.hop_limit;
     const auto from = *IpAddress::parse(ip.from), to = *IpAddress::parse(ip.to);
     std::copy_n(from.data(), 16, header.begin() + 8);
     std::copy_n(to.data(), 16, header.begin() + 24);
     type = 0x86dd;
     return header;
   }
-  static Bytes compose(const Vlan& vlan, const Bytes&, const Ipv4*, std::uint16_t& type, std::uint8_t&) {
+  static Bytes compose(const Extension& extension, const Bytes&, const Layer*, std::uint16_t&, std::uint8_t& protocol) {
+    Bytes header(8 + 8 * std::size_t{extension.length});
+    header[0] = protocol;
+    header[1] = extension.length;
+    protocol = extension.type;
+    return header;
+  }
+  static Bytes compose(const Vlan& vlan, const Bytes&, const Layer*, std::uint16_t& type, std::uint8_t&) {
     Bytes header(4);  // stands behind the addresses: the outer layer's type comes to be this tag's TPID
     put16(header, 0, static_cast<std::uint16_t>(vlan.priority << 12 | vlan.id));
     put16(header, 2, type);
     type = vlan.tpid;
     return header;
   }
-  static Bytes compose(const Ethernet& ethernet, const Bytes&, const Ipv4*, std::uint16_t& type, std::uint8_t&) {
+  static Bytes compose(const Ethernet& ethernet, const Bytes&, const Layer*, std::uint16_t& type, std::uint8_t&) {
     Bytes header(14);
     const auto to = *MacAddress::parse(ethernet.to), from = *MacAddress::parse(ethernet.from);
     std::copy(to.bytes.begin(), to.bytes.end(), header.begin());

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ struct ReasonText {
 constexpr std::array<ReasonText, XD_REASON_COUNT> reason_texts{XD_REASONS(XD_REASON_TEXT)};
 #undef XD_REASON_TEXT
 
-constexpr std::array<const char*, 2> sweeps{"xd_sweep_flows", "xd_sweep_half"};
+constexpr const char* sweep_name = "xd_sweep_flows";
 
 // Map descriptors by name, each owned.
 using Fds = std::map<std::string, Fd, std::less<>>;
@@ -133,7 +134,7 @@ struct Datapath::Impl {
     reasons = PerCpuArray<xd_counter>(copy_of(fds, "xd_reasons"), cpus);
     table = std::make_unique<ServiceTable>(ServiceMaps{HashMap<xd_service_key, xd_service>(copy_of(fds, "xd_services")), std::move(*rings),
                                                        std::move(*dests), std::move(*filter_for_table),
-                                                       PerCpuArray<xd_dest_stats>(copy_of(fds, "xd_dest_stats"), cpus)});
+                                                       PerCpuArray<xd_dest_stats>(copy_of(fds, "xd_dest_stats"), cpus), info[0].hz});
     return {};
   }
 
@@ -145,13 +146,13 @@ struct Datapath::Impl {
       std::array<std::uint8_t, XD_FILTER_BYTES> bits{};
       for (const auto& [other, gate] : gates.all()) {
         if (gate.ours != 0) continue;
-        const std::uint32_t hash = xd_filter_hash(other.addr[3]);
+        const std::uint32_t hash = xd_filter_hash(other.addr);
         (*closed_gates)[hash].insert(address_of(other));
         bits[hash >> 3] = static_cast<std::uint8_t>(bits[hash >> 3] | 1u << (hash & 7));
       }
       std::memcpy(filter[0].closed, bits.data(), bits.size());
     }
-    const std::uint32_t hash = xd_filter_hash(key.addr[3]);
+    const std::uint32_t hash = xd_filter_hash(key.addr);
     auto& same_hash = (*closed_gates)[hash];
     if (closed) {
       same_hash.insert(address_of(key));
@@ -180,19 +181,15 @@ struct Datapath::Impl {
     filter[0].partial = std::ranges::any_of(entries, [](const auto& entry) { return (entry.second.flags & XD_PORT_PARTIAL) != 0; });
   }
 
-  Status pin_sweeps() {
-    const std::array<const char*, 2> tables{"xd_flows", "xd_half_open"};
-    for (std::size_t i = 0; i < sweeps.size(); ++i) {
-      bpf_iter_link_info walked{};
-      walked.map.map_fd = static_cast<std::uint32_t>(fd(tables[i]));
-      LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &walked, .link_info_len = sizeof(walked));
-      bpf_link* link = bpf_program__attach_iter(bpf_object__find_program_by_name(object.get(), sweeps[i]), &options);
-      if (link == nullptr) return Error::from_errno(std::string("attach ") + sweeps[i]);
-      const Status status = pin(bpf_link__fd(link), pin_dir + "/" + sweeps[i]);
-      bpf_link__destroy(link);
-      if (!status) return status;
-    }
-    return {};
+  Status pin_sweep() {
+    bpf_iter_link_info walked{};
+    walked.map.map_fd = static_cast<std::uint32_t>(fd("xd_flows"));
+    LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &walked, .link_info_len = sizeof(walked));
+    bpf_link* link = bpf_program__attach_iter(bpf_object__find_program_by_name(object.get(), sweep_name), &options);
+    if (link == nullptr) return Error::from_errno(std::string("attach ") + sweep_name);
+    Status status = pin(bpf_link__fd(link), pin_dir + "/" + sweep_name);
+    bpf_link__destroy(link);
+    return status;
   }
 };
 
@@ -227,7 +224,22 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   if (!impl->adopted) {
     auto hz = measure_hz(impl->object.get());
     if (!hz) return hz.error();
-    info = {XD_LAYOUT, 0, 0, *hz, sizes.flows, sizes.half_open, sizes.services, sizes.dests, sizes.ring_slots, 0, 0};
+    std::uint64_t seed = 0;
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) return Error::from_errno("ask for random bytes");
+    info = {XD_LAYOUT,
+            0,
+            0,
+            *hz,
+            sizes.flows,
+            sizes.half_open,
+            sizes.services,
+            sizes.dests,
+            sizes.ring_slots,
+            0,
+            buckets_for(sizes),
+            half_ways_for(sizes),
+            0,
+            seed};
     for (const std::string& name : pinned_maps()) {
       fds[name].reset(fcntl(bpf_object__find_map_fd_by_name(impl->object.get(), name.c_str()), F_DUPFD_CLOEXEC, 0));
     }
@@ -247,7 +259,7 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
       if (const Status status = pin(impl->fd(name), impl->pin_dir + "/" + name); !status) return status.error();
     }
   }
-  if (const Status status = impl->pin_sweeps(); !status) return status.error();
+  if (const Status status = impl->pin_sweep(); !status) return status.error();
 
   Datapath datapath(std::move(impl));
   if (const Status status = pin(datapath.program_fd(), datapath.pin_dir() + "/xd_entry"); !status) return status.error();
@@ -280,8 +292,7 @@ bool Datapath::adopted() const { return impl_->adopted; }
 
 Status Datapath::unpin() {
   for (const std::string& name : pinned_maps()) unlink((pin_dir() + "/" + name).c_str());
-  for (const char* name : sweeps) unlink((pin_dir() + "/" + name).c_str());
-  for (const char* name : {"xd_entry", "xd_watch"}) unlink((pin_dir() + "/" + name).c_str());
+  for (const char* name : {sweep_name, "xd_entry", "xd_watch"}) unlink((pin_dir() + "/" + name).c_str());
   if (rmdir(pin_dir().c_str()) != 0 && errno != ENOENT) return Error::from_errno("remove the pin directory " + pin_dir());
   return {};
 }
@@ -360,17 +371,14 @@ std::vector<ReasonCount> Datapath::reasons() const {
 }
 
 Status Datapath::sweep() {
-  for (const char* name : sweeps) {
-    const std::string path = pin_dir() + "/" + name;
-    const Fd walk(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!walk) return Error::from_errno("open " + path);
-    std::array<char, 64> nothing{};
-    ssize_t got = 0;
-    while ((got = read(walk.get(), nothing.data(), nothing.size())) > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) {
-    }
-    if (got < 0) return Error::from_errno("read " + path);
+  const std::string path = pin_dir() + "/" + sweep_name;
+  const Fd walk(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!walk) return Error::from_errno("open " + path);
+  std::array<char, 64> nothing{};
+  ssize_t got = 0;
+  while ((got = read(walk.get(), nothing.data(), nothing.size())) > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) {
   }
-  return {};
+  return got < 0 ? Error::from_errno("read " + path) : Status{};
 }
 
 int Datapath::map_fd(std::string_view name) const { return impl_->fd(name); }

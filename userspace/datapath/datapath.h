@@ -131,7 +131,7 @@ class Datapath {
   std::vector<ReasonCount> reasons() const;
 
   // Forgets flows that have been silent for too long, in the kernel. Call it every second.
-  // The same happens when somebody reads the pins xd_sweep_flows and xd_sweep_half.
+  // The same happens when somebody reads the pin xd_sweep_flows.
   Status sweep();
 
   // Descriptors of the maps, and of the program (-1 after open()), for the advert path and for tests.

@@ -3,7 +3,9 @@
 #include <bpf/bpf.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdarg>
 
@@ -37,11 +39,16 @@ class Listening {
 }  // namespace
 
 const std::vector<std::string>& pinned_maps() {
-  static const std::vector<std::string> names{"xd_info",   "xd_services", "xd_rings",   "xd_dests",     "xd_dest_stats",
-                                              "xd_filter", "xd_gate",     "xd_flows",   "xd_half_open", "xd_timeouts",
-                                              "xd_ports",  "xd_devices",  "xd_reasons", "xd_watches",   "xd_events"};
+  static const std::vector<std::string> names{"xd_info",    "xd_services", "xd_rings",   "xd_dests",    "xd_dest_stats",
+                                              "xd_filter",  "xd_gate",     "xd_flows",   "xd_timeouts", "xd_ports",
+                                              "xd_devices", "xd_reasons",  "xd_watches", "xd_events"};
   return names;
 }
+
+// About half of the places are left free at the size asked for: then hardly any flow finds both of its buckets full.
+std::uint32_t buckets_for(const Sizes& sizes) { return std::bit_ceil(std::max(sizes.flows / 8, 4u)); }
+
+std::uint32_t half_ways_for(const Sizes& sizes) { return std::clamp(2 + 2 * (sizes.half_open / buckets_for(sizes)), 2u, 8u); }
 
 Result<Object> open_object(const Sizes& sizes) {
   const Listening listening;
@@ -50,8 +57,8 @@ Result<Object> open_object(const Sizes& sizes) {
   Object object(bpf_object__open_mem(bytes, size, nullptr));
   if (!object) return Error::from_errno("open the BPF object");
   const std::pair<const char*, std::uint32_t> entries[] = {
-      {"xd_flows", sizes.flows}, {"xd_half_open", sizes.half_open}, {"xd_services", sizes.services},
-      {"xd_dests", sizes.dests}, {"xd_dest_stats", sizes.dests},    {"xd_rings", sizes.ring_slots},
+      {"xd_flows", buckets_for(sizes)}, {"xd_services", sizes.services}, {"xd_dests", sizes.dests},
+      {"xd_dest_stats", sizes.dests},   {"xd_rings", sizes.ring_slots},
   };
   for (const auto& [name, count] : entries) {
     if (bpf_map__set_max_entries(bpf_object__find_map_by_name(object.get(), name), count) != 0) {

@@ -23,6 +23,10 @@ using Object = std::unique_ptr<bpf_object, CloseObject>;
 // Every map that is pinned, by name.
 const std::vector<std::string>& pinned_maps();
 
+// Buckets of the flow table, and how many places of one half-open flows may take.
+std::uint32_t buckets_for(const Sizes& sizes);
+std::uint32_t half_ways_for(const Sizes& sizes);
+
 // The object, not loaded yet, with the maps sized.
 Result<Object> open_object(const Sizes& sizes);
 // Makes every pinned map of `object` the one behind its descriptor in `fd_of`.

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <numeric>
 
 #include "bpf/xdirector.h"
@@ -130,7 +131,24 @@ Ring sh(const std::vector<Candidate>& candidates) {
   return ring;
 }
 
+// ---- dh: 256 buckets dealt out in turns, whatever the weights.
+
+Ring dh(const std::vector<Candidate>& candidates) {
+  Ring ring;
+  for (std::size_t i = 0; i < sh_table_size && !candidates.empty(); ++i) ring.slots.push_back(candidates[i % candidates.size()].dest);
+  return ring;
+}
+
 // ---- mh: Maglev. Each destination walks its own permutation of the table and takes the next free slot, `turns` times a round.
+
+// An address as one word; IPv6 by XOR, as IPVS folds it.
+std::uint32_t folded(const IpAddress& address) {
+  if (!address.is_v6()) return ntohl(address.v4_bits());
+  std::uint32_t word[4], fold = 0;
+  std::memcpy(word, address.bytes().data(), sizeof(word));
+  for (const std::uint32_t w : word) fold ^= w;
+  return ntohl(fold);
+}
 
 constexpr std::uint64_t offset_key = 2654435761u;
 constexpr std::uint64_t skip_key = 2654446892u;
@@ -151,7 +169,7 @@ Ring mh(const std::vector<Candidate>& candidates) {
     const std::uint32_t turns = c.last_weight / divisor >> shift;
     if (c.last_weight == 0) continue;
     // The port is added in network order's host value, as the client's would be.
-    const std::uint32_t word = ntohl(c.address.v4_bits()) + c.port;
+    const std::uint32_t word = folded(c.address) + c.port;
     walkers.push_back(
         {c.dest, mh_hash(word, offset_key) % mh_table_size, mh_hash(word, skip_key) % (mh_table_size - 1) + 1, turns != 0 ? turns : 1});
   }
@@ -200,7 +218,8 @@ Result<Ring> build_ring(lvs::Scheduler scheduler, const std::vector<Candidate>& 
     case lvs::Scheduler::wrr: return wrr(newest_first, previous);
     case lvs::Scheduler::sh: return sh(newest_first);
     case lvs::Scheduler::mh: return mh(newest_first);
-    default: return Error{"scheduler " + std::string(lvs::name(scheduler)) + " is not one of rr, wrr, sh, mh", 0};
+    case lvs::Scheduler::dh: return dh(newest_first);
+    default: return Ring{};  // the others walk the list
   }
 }
 

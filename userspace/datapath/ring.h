@@ -1,6 +1,6 @@
 // The rings of the deterministic schedulers, built so that reading them slot by slot serves what kernel IPVS would serve. Pure.
 //
-// Sources: net/netfilter/ipvs/ip_vs_rr.c, ip_vs_wrr.c, ip_vs_sh.c, ip_vs_mh.c of Linux 6.1, and observation. IPVS keeps a service's
+// Sources: net/netfilter/ipvs/ip_vs_rr.c, ip_vs_wrr.c, ip_vs_sh.c, ip_vs_dh.c, ip_vs_mh.c of Linux 6.1, and observation. IPVS keeps a service's
 // destinations newest first, and every order below is that one.
 #pragma once
 
@@ -41,8 +41,8 @@ struct Previous {
 };
 
 // The ring of a service. rr goes on behind the destination it served last; wrr begins its current round again, as IPVS does when
-// destinations change. `previous` may be null. Fails when weights make the ring longer than longest_ring, and for
-// schedulers that are no ring.
+// destinations change. `previous` may be null. Fails when weights make the ring longer than longest_ring. Schedulers
+// that walk the list of destinations have an empty ring.
 Result<Ring> build_ring(lvs::Scheduler scheduler, const std::vector<Candidate>& newest_first, const Previous* previous);
 
 // mh's hash of a word, as the kernel half computes it too (schedule.bpf.h).

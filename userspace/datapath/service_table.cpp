@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstring>
 
 namespace xd::datapath {
@@ -23,6 +24,22 @@ IpAddress from_map_address(const __be32 (&addr)[4]) {
 }
 
 void to_map_address(const IpAddress& address, __be32 (&addr)[4]) { std::memcpy(addr, address.bytes().data(), sizeof(addr)); }
+
+// IPv4 is v4-mapped, so 96 bits stand before its own.
+void to_mask(int family, std::uint32_t prefix, __be32 (&mask)[4]) {
+  std::uint32_t bits = family == AF_INET ? 96 + std::min(prefix, 32u) : std::min(prefix, 128u);
+  for (__be32& word : mask) {
+    const std::uint32_t here = std::min(bits, 32u);
+    word = htonl(here == 0 ? 0 : 0xffffffffu << (32 - here));
+    bits -= here;
+  }
+}
+
+std::uint32_t prefix_of(int family, const __be32 (&mask)[4]) {
+  int bits = family == AF_INET ? -96 : 0;
+  for (const __be32 word : mask) bits += std::popcount(word);
+  return static_cast<std::uint32_t>(bits);
+}
 
 std::uint32_t segment_length(const xd_service& service) { return 1 + service.ring_len + service.list_len; }
 
@@ -103,14 +120,14 @@ void ServiceTable::learn() {
   if (std::exchange(learned_, true)) return;
   for (const auto& [key, service] : maps_.services.all()) {
     segments_.take_at(service.ring, segment_length(service));
-    ++vip_uses_[xd_filter_hash(key.addr[3])];
+    ++vip_uses_[xd_filter_hash(key.addr)];
   }
   // Those that were removed count too: their replies are still theirs.
   std::vector<std::uint32_t> removed;
   for (std::uint32_t slot = 0; slot < maps_.dests.size() && maps_.dests[slot].generation != 0; ++slot) {
     const xd_dest& dest = maps_.dests[slot];
     slots_[{from_map_key(dest.service), {from_map_address(dest.addr), ntohs(dest.port)}}] = slot;
-    if (dest.method == XD_NAT) ++real_uses_[xd_filter_hash(dest.addr[3])];
+    if (dest.method == XD_NAT) ++real_uses_[xd_filter_hash(dest.addr)];
     if (!(dest.flags & XD_DEST_F_PRESENT)) removed_.push_back(slot);
     fresh_ = slot + 1;
   }
@@ -118,7 +135,7 @@ void ServiceTable::learn() {
 
 namespace {
 
-void count_use(std::uint8_t* bits, std::vector<std::uint32_t>& uses, __be32 addr, int change) {
+void count_use(std::uint8_t* bits, std::vector<std::uint32_t>& uses, const __be32 (&addr)[4], int change) {
   const std::uint32_t hash = xd_filter_hash(addr);
   uses[hash] += static_cast<std::uint32_t>(change);
   const auto bit = static_cast<std::uint8_t>(1u << (hash & 7));
@@ -127,15 +144,15 @@ void count_use(std::uint8_t* bits, std::vector<std::uint32_t>& uses, __be32 addr
 
 }  // namespace
 
-void ServiceTable::count_vip(__be32 addr, int change) { count_use(maps_.filter[0].vip, vip_uses_, addr, change); }
-void ServiceTable::count_real(__be32 addr, int change) { count_use(maps_.filter[0].real, real_uses_, addr, change); }
+void ServiceTable::count_vip(const __be32 (&addr)[4], int change) { count_use(maps_.filter[0].vip, vip_uses_, addr, change); }
+void ServiceTable::count_real(const __be32 (&addr)[4], int change) { count_use(maps_.filter[0].real, real_uses_, addr, change); }
 
 // A slot for a destination that has none; what was in it before is forgotten, flows included (they carry its generation).
 void ServiceTable::fill(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint) {
   xd_dest& dest = maps_.dests[slot];
   if (dest.generation != 0) {
     slots_.erase({from_map_key(dest.service), {from_map_address(dest.addr), ntohs(dest.port)}});
-    if (dest.method == XD_NAT) count_real(dest.addr[3], -1);
+    if (dest.method == XD_NAT) count_real(dest.addr, -1);
   }
   xd_dest fresh{};
   fresh.generation = dest.generation + 1 != 0 ? dest.generation + 1 : 1;
@@ -245,6 +262,7 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
   }
   auto ring = build_ring(service.scheduler, candidates, previous ? &*previous : nullptr);
   if (!ring) return cannot("serve", key, ring.error().message, ring.error().code);
+  if (service.scheduler == lvs::Scheduler::lblc) ring->start = old ? maps_.rings[old->ring].dest : XD_NOBODY;
   auto segment = write_segment(*ring, list);
   if (!segment) return cannot("serve", key, segment.error().message, segment.error().code);
 
@@ -253,12 +271,13 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
     xd_dest& dest = maps_.dests[list[i]];
     const auto method = static_cast<std::uint8_t>(wanted.forward);
     if (dest.method != method) {
-      if (method == XD_NAT) count_real(dest.addr[3], 1);
-      if (dest.method == XD_NAT) count_real(dest.addr[3], -1);
+      if (method == XD_NAT) count_real(dest.addr, 1);
+      if (dest.method == XD_NAT) count_real(dest.addr, -1);
       dest.method = method;
     }
     dest.weight = wanted.weight;
     dest.last_weight = candidates[i].last_weight;
+    if (wanted.upper_threshold == 0 || wanted.upper_threshold > dest.upper) dest.overloaded = 0;
     dest.upper = wanted.upper_threshold;
     dest.lower = wanted.lower_threshold;
     dest.flags |= XD_DEST_F_PRESENT;
@@ -267,13 +286,20 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
   }
 
   const auto ring_length = static_cast<std::uint32_t>(ring->slots.size());
-  const xd_service entry{
-      static_cast<std::uint32_t>(service.scheduler), service.scheduler_flags, *segment, ring_length, *segment + 1 + ring_length,
-      static_cast<std::uint32_t>(list.size())};
-  if (!old) count_vip(map_key.addr[3], 1);
+  xd_service entry{static_cast<std::uint32_t>(service.scheduler),
+                   service.scheduler_flags,
+                   *segment,
+                   ring_length,
+                   *segment + 1 + ring_length,
+                   static_cast<std::uint32_t>(list.size()),
+                   service.one_packet ? 1u : 0u,
+                   service.persistence_seconds * maps_.hz,
+                   {}};
+  to_mask(key.family(), service.persistence_mask, entry.mask);
+  if (!old) count_vip(map_key.addr, 1);
   std::atomic_thread_fence(std::memory_order_release);
   if (const int failed = maps_.services.put(map_key, entry); failed != 0) {
-    if (!old) count_vip(map_key.addr[3], -1);
+    if (!old) count_vip(map_key.addr, -1);
     rest(*segment, segment_length(entry));
     return cannot("add", key, Error::from_errno("write to xd_services", failed).message, failed);
   }
@@ -294,7 +320,7 @@ Status ServiceTable::remove(const lvs::ServiceKey& key) {
   if (!old) return cannot("remove", key, "no such service", ENOENT);
   maps_.services.erase(map_key);
   for (const std::uint32_t slot : list_of(*old)) remove_dest(slot);
-  count_vip(map_key.addr[3], -1);
+  count_vip(map_key.addr, -1);
   rest(old->ring, segment_length(*old));
   return {};
 }
@@ -302,9 +328,13 @@ Status ServiceTable::remove(const lvs::ServiceKey& key) {
 lvs::Services ServiceTable::services() const {
   lvs::Services found;
   for (const auto& [map_key, entry] : maps_.services.all()) {
-    lvs::Service& service = found[from_map_key(map_key)];
+    const lvs::ServiceKey key = from_map_key(map_key);
+    lvs::Service& service = found[key];
     service.scheduler = static_cast<lvs::Scheduler>(entry.scheduler);
     service.scheduler_flags = entry.flags;
+    service.one_packet = entry.one_packet != 0;
+    service.persistence_seconds = entry.persistence / maps_.hz;
+    service.persistence_mask = prefix_of(key.family(), entry.mask);
     for (const std::uint32_t slot : list_of(entry)) {
       const xd_dest& dest = maps_.dests[slot];
       const Endpoint endpoint{from_map_address(dest.addr), ntohs(dest.port)};

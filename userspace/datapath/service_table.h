@@ -29,6 +29,7 @@ struct ServiceMaps {
   SharedArray<xd_dest> dests;
   SharedArray<xd_filter> filter;
   PerCpuArray<xd_dest_stats> stats;
+  std::uint32_t hz = 250;  // jiffies a second
 };
 
 xd_service_key to_map_key(const lvs::ServiceKey& key);
@@ -70,8 +71,8 @@ class ServiceTable {
   Result<std::uint32_t> write_segment(const Ring& ring, const std::vector<std::uint32_t>& list);
   void rest(std::uint32_t offset, std::uint32_t length);
   void wake();
-  void count_vip(__be32 addr, int change);
-  void count_real(__be32 addr, int change);
+  void count_vip(const __be32 (&addr)[4], int change);
+  void count_real(const __be32 (&addr)[4], int change);
   void fill(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint);
   void remove_dest(std::uint32_t slot);
 

@@ -1,0 +1,189 @@
+/* The flow table: a hash table of our own inside an array map.
+ *
+ * The kernel's hash maps cost a call, a lock for each change, and three to four lines of memory in two pages for each look. Here a look
+ * reads one line of tags and the flow's own, in one page, without a call into the kernel; entering a flow writes the same
+ * two. A key's hash names two buckets of 15 places. A flow stands in the first, and in the second when that is full; the
+ * first then counts it as spilled, so that most looks that find nothing need not look there.
+ *
+ * A place is taken by swapping its tag from free to busy, filled, and shown by writing the tag, so a reader never sees half a flow. It is
+ * given back the same way, and only who swapped the tag away counts the flow out. Readers that still hold a flow while
+ * that happens read memory that is always there: at worst one packet follows the place's next owner, as it may in
+ * the kernel's preallocated maps.
+ *
+ * Flows that the client has not confirmed (one SYN, one datagram) may take only a part of a bucket: a flood of first packets cannot keep
+ * out, or push out, those that are confirmed.
+ */
+#ifndef XD_BPF_TABLE_BPF_H
+#define XD_BPF_TABLE_BPF_H
+
+#define PLACE_LINE 15u
+#define MARKS_HALF_OPEN 0x7fffu
+#define MARKS_SPILL 0x10000u
+
+static __always_inline __u32 jiffies(void) { return (__u32)bpf_jiffies64(); }
+
+static __always_inline struct xd_info *read_info(void) {
+  __u32 zero = 0;
+  return bpf_map_lookup_elem(&xd_info, &zero);
+}
+
+static __always_inline __u32 way_of(__u32 place) {
+  __u64 way = place - 1;
+  asm volatile("" : "+r"(way));
+  return way & PLACE_LINE;
+}
+
+/* The flow of a place: line 1 to 15 of its bucket. */
+static __always_inline struct xd_flow *flow_at(__u32 place) {
+  __u32 bucket_index = place >> 4;
+  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
+  if (!bucket || !(place & PLACE_LINE)) return 0;
+  __u64 offset = place * sizeof(struct xd_flow); /* the mask last: kernel 6.1 must see the bounds right before their use */
+  asm volatile("" : "+r"(offset));
+  return (void *)bucket + (offset & PLACE_LINE * sizeof(struct xd_flow));
+}
+
+static __always_inline int is_of(const struct xd_flow *flow, const struct xd_flow_key *key) {
+  const __u64 *a = (const void *)flow->saddr, *b = (const void *)key->saddr;
+  return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && *(const __u32 *)&flow->sport == *(const __u32 *)&key->sport &&
+         flow->proto == key->proto;
+}
+
+static __always_inline __u32 find_in(__u32 bucket_index, __u32 tag, const struct xd_flow_key *key, __u32 *marks) {
+  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
+  if (!bucket) return 0;
+  *marks = bucket->marks;
+#pragma clang loop unroll(full)
+  for (__u32 way = 0; way < XD_WAYS; way++) {
+    if (bucket->tag[way] == tag && is_of(&bucket->flow[way], key)) return bucket_index << 4 | (way + 1);
+  }
+  return 0;
+}
+
+/* The place of a flow, or 0. */
+__attribute__((noinline)) __u32 xd_find(const struct xd_flow_key *key) {
+  struct xd_info *info = read_info();
+  if (!key || !info) return 0;
+  __u64 hash = xd_flow_hash(key, info->seed);
+  __u32 mask = info->buckets - 1, first = hash & mask, tag = xd_flow_tag(hash), marks = 0;
+  __u32 place = find_in(first, tag, key, &marks);
+  if (place || marks < MARKS_SPILL) return place;
+  return find_in(xd_second_bucket(first, tag, mask), tag, key, &marks);
+}
+
+static __always_inline void note_overflow(struct xd_info *info) { info->overflow = jiffies() | 1; /* 0 means never */ }
+
+/* Within a minute of a full bucket, segments of unknown flows may belong to one that found no place. */
+static __always_inline int overflowed_lately(void) {
+  struct xd_info *info = read_info();
+  /* The stamp may be a jiffy ahead, for its lowest bit is always set. */
+  return info && info->overflow && jiffies() + 1 - info->overflow < 60 * info->hz;
+}
+
+static __always_inline __u32 count_bits(__u32 bits) {
+  bits = bits - (bits >> 1 & 0x5555);
+  bits = (bits & 0x3333) + (bits >> 2 & 0x3333);
+  bits = (bits + (bits >> 4)) & 0x0f0f;
+  return (bits + (bits >> 8)) & 0x1f;
+}
+
+static __always_inline __u32 take_in(__u32 bucket_index, __u32 half_open, __u32 half_ways) {
+  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
+  if (!bucket) return 0;
+  if (half_open && count_bits(bucket->marks & MARKS_HALF_OPEN) >= half_ways) return 0;
+#pragma clang loop unroll(full)
+  for (__u32 way = 0; way < XD_WAYS; way++) {
+    if (bucket->tag[way] == XD_TAG_FREE && __sync_val_compare_and_swap(&bucket->tag[way], XD_TAG_FREE, XD_TAG_BUSY) == XD_TAG_FREE) {
+      if (half_open) __sync_fetch_and_or(&bucket->marks, 1u << way);
+      return bucket_index << 4 | (way + 1);
+    }
+  }
+  return 0;
+}
+
+static __always_inline void show(__u32 place, __u32 tag) {
+  __u32 bucket_index = place >> 4, way = way_of(place);
+  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
+  if (bucket && way < XD_WAYS) __sync_lock_test_and_set(&bucket->tag[way], tag);
+}
+
+/* Takes a place for a key, writes the key and shows it when asked to. 0: both buckets are full, or half-open flows have their share. */
+struct taking {
+  struct xd_flow_key key;
+  __u32 half_open;
+  __u32 tag; /* out: to show() the place with */
+};
+
+__attribute__((noinline)) __u32 xd_take(struct taking *taking) {
+  struct xd_info *info = read_info();
+  if (!taking || !info) return 0;
+  __u64 hash = xd_flow_hash(&taking->key, info->seed);
+  __u32 mask = info->buckets - 1, first = hash & mask, tag = xd_flow_tag(hash);
+  __u32 place = take_in(first, taking->half_open, info->half_ways);
+  if (!place) {
+    place = take_in(xd_second_bucket(first, tag, mask), taking->half_open, info->half_ways);
+    struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &first);
+    if (!place) {
+      note_overflow(info);
+      return 0;
+    }
+    if (bucket) __sync_fetch_and_add(&bucket->marks, MARKS_SPILL);
+  }
+  taking->tag = tag;
+  struct xd_flow *flow = flow_at(place);
+  if (!flow) return 0;
+  __builtin_memcpy(flow->saddr, &taking->key, 36);
+  flow->proto = taking->key.proto;
+  return place;
+}
+
+/* Gives a place back. 1 for the one who did it. */
+__attribute__((noinline)) __u32 xd_give_back(__u32 place) {
+  struct xd_info *info = read_info();
+  struct xd_flow *flow = flow_at(place);
+  if (!info || !flow) return 0;
+  __u64 hash = xd_hash(flow->saddr, flow->daddr, flow->sport, flow->dport, flow->proto, info->seed);
+  __u32 first = hash & (info->buckets - 1), tag = xd_flow_tag(hash), bucket_index = place >> 4, way = way_of(place);
+  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
+  if (!bucket || way >= XD_WAYS) return 0;
+  if (__sync_val_compare_and_swap(&bucket->tag[way], tag, XD_TAG_BUSY) != tag) return 0;
+  if (first != bucket_index) {
+    struct xd_bucket *home = bpf_map_lookup_elem(&xd_flows, &first);
+    if (home) __sync_fetch_and_add(&home->marks, -MARKS_SPILL);
+  }
+  __sync_fetch_and_and(&bucket->marks, ~(1u << way));
+  __sync_lock_test_and_set(&bucket->tag[way], XD_TAG_FREE);
+  return 1;
+}
+
+static __always_inline __u32 is_half_open(__u32 place) {
+  __u32 bucket_index = place >> 4, way = way_of(place);
+  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
+  return bucket ? bucket->marks & 1u << way & MARKS_HALF_OPEN : 0;
+}
+
+static __always_inline void confirm(__u32 place) {
+  __u32 bucket_index = place >> 4, way = way_of(place);
+  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
+  if (bucket) __sync_fetch_and_and(&bucket->marks, ~(1u << way));
+}
+
+/* The half-open flow of a key's first bucket that has been silent longest: it makes room for one that is more likely to be real. 0: none. */
+__attribute__((noinline)) __u32 xd_oldest_half_open(const struct xd_flow_key *key) {
+  struct xd_info *info = read_info();
+  if (!key || !info) return 0;
+  __u32 first = xd_flow_hash(key, info->seed) & (info->buckets - 1), now = jiffies(), oldest = 0, age = 0;
+  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &first);
+  if (!bucket) return 0;
+#pragma clang loop unroll(full)
+  for (__u32 way = 0; way < XD_WAYS; way++) {
+    if (!(bucket->marks & 1u << way) || bucket->tag[way] <= XD_TAG_BUSY || bucket->flow[way].flags & XD_FLOW_REPLY) continue;
+    __u32 this = now - bucket->flow[way].seen + 1;
+    if (this <= age) continue;
+    age = this;
+    oldest = first << 4 | (way + 1);
+  }
+  return oldest;
+}
+
+#endif

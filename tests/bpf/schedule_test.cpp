@@ -1,0 +1,247 @@
+// Who is chosen, connection by connection: the schedulers that look at what each server carries beside a plain model of kernel IPVS's, then
+// thresholds, fallback, persistence and one-packet scheduling.
+#include <random>
+
+#include "director.h"
+
+namespace xd::test {
+namespace {
+
+using lvs::Forward;
+using lvs::Scheduler;
+
+struct Carried {
+  std::uint64_t weight = 1, active = 0, inactive = 0;
+};
+
+// IPVS's choice over a list that has the newest first. None: nobody.
+std::optional<std::size_t> model(Scheduler scheduler, const std::vector<Carried>& list, std::optional<std::size_t>& last) {
+  const auto load = [&](const Carried& c) {
+    if (scheduler == Scheduler::sed || scheduler == Scheduler::nq) return c.active + 1;
+    return c.active * 256 + c.inactive;
+  };
+  std::optional<std::size_t> best;
+  const auto least = [&] {
+    best.reset();
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const Carried& c = list[i];
+      if (c.weight == 0) continue;
+      if (scheduler == Scheduler::nq && c.active == 0) return best = i, void();
+      if (scheduler == Scheduler::lc ? !best || load(c) < load(list[*best])
+                                     : !best || load(list[*best]) * c.weight > load(c) * list[*best].weight)
+        best = i;
+    }
+  };
+  switch (scheduler) {
+    case Scheduler::fo:
+    case Scheduler::ovf:
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        if (list[i].weight == 0 || (scheduler == Scheduler::ovf && list[i].active > list[i].weight)) continue;
+        if (!best || list[i].weight > list[*best].weight) best = i;
+      }
+      return best;
+    case Scheduler::lblc: {
+      const auto swamped = [&](const Carried& c) {
+        return c.active > c.weight && std::ranges::any_of(list, [](const Carried& other) { return other.active * 2 < other.weight; });
+      };
+      if (last && list[*last].weight > 0 && !swamped(list[*last])) return last;
+      least();
+      return last = best;
+    }
+    default: least(); return best;
+  }
+}
+
+class ByLoad : public Director, public testing::WithParamInterface<Scheduler> {
+ protected:
+  const lvs::ServiceKey http = service_key(vip, 80);
+};
+
+TEST_P(ByLoad, ChoosesAsIpvsDoes) {
+  const std::vector<std::uint32_t> weights{3, 1, 0, 2, 5};
+  const auto count = static_cast<int>(weights.size());
+  serve(http, service(Forward::dr, weights, GetParam()));
+  std::vector<Carried> list;  // newest first
+  std::vector<datapath::DestinationStats> before;
+  for (int number = count; number >= 1; --number) list.push_back({weights[static_cast<std::size_t>(number - 1)], 0, 0});
+  for (const Carried& c : list) before.push_back(stats(http, count - static_cast<int>(&c - list.data())));
+  // Slots of servers keep what earlier tests left in them when those were not swept: begin where they stand.
+  for (std::size_t i = 0; i < list.size(); ++i) list[i].active = before[i].active, list[i].inactive = before[i].inactive;
+  std::optional<std::size_t> last;
+  std::mt19937 random(42);
+  std::vector<std::pair<std::uint16_t, std::size_t>> open;
+  for (std::uint16_t port = 1; port <= 60; ++port) {
+    const auto expected = model(GetParam(), list, last);
+    const Outcome out = run(Ethernet{} / Ipv4{} / Tcp{.from = port, .flags = "S"});
+    if (!expected) {
+      EXPECT_EQ(out.reason, "no_dest");
+      continue;
+    }
+    ASSERT_EQ(served_by(out), count - static_cast<int>(*expected)) << "connection " << port;
+    ++list[*expected].active;
+    run(Ethernet{} / Ipv4{} / Tcp{.from = port, .flags = "A"});
+    open.emplace_back(port, *expected);
+    if (random() % 3 == 0) {  // one of them closes
+      const std::size_t which = random() % open.size();
+      run(Ethernet{} / Ipv4{} / Tcp{.from = open[which].first, .flags = "FA"});
+      --list[open[which].second].active;
+      ++list[open[which].second].inactive;
+      open.erase(open.begin() + static_cast<std::ptrdiff_t>(which));
+    }
+  }
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto now = stats(http, count - static_cast<int>(i));
+    EXPECT_EQ(now.active, list[i].active);
+    EXPECT_EQ(now.inactive, list[i].inactive);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Scheduling, ByLoad,
+                         testing::Values(Scheduler::lc, Scheduler::wlc, Scheduler::sed, Scheduler::nq, Scheduler::fo, Scheduler::ovf,
+                                         Scheduler::lblc),
+                         [](const auto& scheduler) { return std::string(lvs::name(scheduler.param)); });
+
+class Choice : public Director {
+ protected:
+  const lvs::ServiceKey http = service_key(vip, 80);
+  int connect(std::uint16_t port, const std::string& from = client, std::uint16_t to_port = 80) {
+    return served_by(run(Ethernet{} / Ipv4{.from = from} / Tcp{.from = port, .to = to_port, .flags = "S"}));
+  }
+};
+
+TEST_F(Choice, LblcrAddsAServerWhenItsSetIsSwamped) {
+  serve(http, service(Forward::dr, {2, 9, 9}, Scheduler::lblcr));
+  std::map<int, int> served;
+  for (std::uint16_t port = 1; port <= 30; ++port) ++served[connect(port)];
+  EXPECT_GT(served[3], 0);
+  EXPECT_GT(served[2], 0);
+}
+
+TEST_F(Choice, OfTwoTakesWhoCarriesLess) {
+  serve(http, service(Forward::dr, {1, 1, 0}, Scheduler::twos));
+  std::map<int, int> served;
+  for (std::uint16_t port = 1; port <= 50; ++port) ++served[connect(port)];
+  EXPECT_EQ(served[3], 0);
+  EXPECT_EQ(served[1] + served[2], 50);
+  EXPECT_GE(served[1], 10);
+  EXPECT_GE(served[2], 10);
+}
+
+TEST_F(Choice, DestinationHashSendsAVipToOneServer) {
+  serve(http, service(Forward::dr, {1, 1, 1}, Scheduler::dh));
+  const int first = connect(1);
+  EXPECT_NE(first, 0);
+  for (int host = 1; host <= 9; ++host) EXPECT_EQ(connect(2, "198.51.100." + std::to_string(host)), first);
+}
+
+TEST_F(Choice, FallbackFindsAnotherServer) {
+  for (const Scheduler scheduler : {Scheduler::sh, Scheduler::mh}) {
+    auto wanted = service(Forward::dr, {1, 1, 1}, scheduler);
+    serve(http, wanted);
+    const int first = connect(1);
+    ASSERT_NE(first, 0);
+    wanted.destinations[endpoint(web(first), 80)].weight = 0;
+    serve(http, wanted);
+    EXPECT_EQ(run(Ethernet{} / Ipv4{} / Tcp{.from = 2, .flags = "S"}).reason, "no_dest");
+    wanted.scheduler_flags = lvs::sh_fallback;
+    serve(http, wanted);
+    const int second = connect(3);
+    EXPECT_NE(second, 0);
+    EXPECT_NE(second, first);
+    SetUp();
+  }
+}
+
+TEST_F(Choice, ThresholdsTurnAServerAwayUntilItHasRoom) {
+  for (const Scheduler scheduler : {Scheduler::rr, Scheduler::wlc}) {
+    SetUp();
+    auto wanted = service(Forward::dr, {1, 1}, scheduler, 81);  // ports that other tests do not count on
+    serve(http, wanted);                                        // what earlier flows left in the slots counts
+    wanted.destinations[endpoint(web(2), 81)].upper_threshold = stats(http, 2, 81).active + stats(http, 2, 81).inactive + 2;
+    serve(http, wanted);
+    std::map<int, int> served;
+    for (std::uint16_t port = 1; port <= 8; ++port) ++served[connect(port)];
+    EXPECT_EQ(served[2], 2) << lvs::name(scheduler);
+    EXPECT_EQ(served[1], 6);
+  }
+}
+
+TEST_F(Choice, APersistentClientStaysWithItsServer) {
+  auto wanted = service(Forward::dr, {1, 1, 1});
+  wanted.persistence_seconds = 300;
+  serve(http, wanted);
+  const int first = connect(1);
+  for (std::uint16_t port = 2; port <= 5; ++port) EXPECT_EQ(connect(port), first);
+  EXPECT_NE(connect(1, "198.51.100.8"), first);
+  const auto found = datapath().services().at(http);
+  EXPECT_EQ(found.persistence_seconds, 300u);
+  EXPECT_EQ(found.persistence_mask, 32u);
+}
+
+TEST_F(Choice, PersistenceHoldsForWeightZeroAndEndsWithTheServer) {
+  auto wanted = service(Forward::dr, {1, 1});
+  wanted.persistence_seconds = 300;
+  serve(http, wanted);
+  const int first = connect(1);
+  wanted.destinations[endpoint(web(first), 80)].weight = 0;
+  serve(http, wanted);
+  EXPECT_EQ(connect(2), first) << "quiesced: its clients stay";
+  wanted.destinations.erase(endpoint(web(first), 80));
+  std::erase(wanted.order, endpoint(web(first), 80));
+  ASSERT_TRUE(datapath().put_service(http, wanted));
+  EXPECT_EQ(connect(3), 3 - first);
+}
+
+TEST_F(Choice, PersistenceGoesByNetworksAndAcrossPorts) {
+  auto wanted = service(Forward::dr, {1, 1, 1}, Scheduler::rr, 0);
+  wanted.persistence_seconds = 300;
+  wanted.persistence_mask = 24;
+  serve(service_key(vip, 0), wanted);
+  const int first = connect(1, "198.51.100.7", 80);
+  EXPECT_EQ(connect(2, "198.51.100.200", 443), first);
+  EXPECT_NE(connect(3, "198.51.101.1", 80), first);
+  EXPECT_EQ(datapath().services().at(service_key(vip, 0)).persistence_mask, 24u);
+}
+
+TEST_F(Choice, EachDatagramOfAOnePacketServiceIsScheduled) {
+  const auto dns = service_key(vip, 53, lvs::Protocol::udp);
+  auto wanted = service(Forward::dr, {1, 1, 1}, Scheduler::rr, 53);
+  wanted.one_packet = true;
+  serve(dns, wanted);
+  std::vector<int> served;
+  for (int i = 0; i < 4; ++i) served.push_back(served_by(run(Ethernet{} / Ipv4{} / Udp{} / Payload{"query"})));
+  EXPECT_THAT(served, testing::ElementsAre(3, 2, 1, 3));
+  EXPECT_EQ(confirmed() + half_open(), 0u);
+}
+
+TEST_F(Choice, Ipv6ClientsAreHashedToo) {
+  const auto key = service_key("2001:db8::10", 80);
+  for (const Scheduler scheduler : {Scheduler::sh, Scheduler::mh}) {
+    lvs::Service wanted;
+    wanted.scheduler = scheduler;
+    for (int number = 1; number <= 3; ++number) {
+      const Endpoint e = endpoint("fd00::" + std::to_string(number), 80);
+      wanted.destinations[e] = {Forward::dr, 1, 0, 0};
+      wanted.order.push_back(e);
+    }
+    const Status status = datapath().put_service(key, wanted);
+    ASSERT_TRUE(status) << status.error().message;
+    for (int number = 1; number <= 3; ++number) {
+      datapath().set_hop(*IpAddress::parse("fd00::" + std::to_string(number)),
+                         datapath::Hop{*MacAddress::parse(web_mac(number)), *MacAddress::parse(director_mac), 1, 0, 0, false});
+    }
+    std::map<int, int> served;
+    for (int host = 1; host <= 20; ++host) {
+      const Ipv6 ip{.from = "2001:db8:1::" + std::to_string(host)};
+      const int first = served_by(run(Ethernet{} / ip / Tcp{.from = 1, .flags = "S"}));
+      EXPECT_EQ(served_by(run(Ethernet{} / ip / Tcp{.from = 2, .flags = "S"})), first);
+      ++served[first];
+    }
+    EXPECT_EQ(served[0], 0);
+    EXPECT_GE(served.size(), 3u);
+    SetUp();
+  }
+}
+
+}  // namespace
+}  // namespace xd::test

@@ -168,22 +168,27 @@ static __always_inline void confirm(__u32 place) {
   if (bucket) __sync_fetch_and_and(&bucket->marks, ~(1u << way));
 }
 
-/* The half-open flow of a key's first bucket that has been silent longest: it makes room for one that is more likely to be real. 0: none. */
+/* The half-open flow of a key's first bucket that has been silent longest: it makes room for one that is more likely to be real. Where only
+ * replies are half-open, the flow of one of them. 0: none. */
 __attribute__((noinline)) __u32 xd_oldest_half_open(const struct xd_flow_key *key) {
   struct xd_info *info = read_info();
   if (!key || !info) return 0;
-  __u32 first = xd_flow_hash(key, info->seed) & (info->buckets - 1), now = jiffies(), oldest = 0, age = 0;
+  __u32 first = xd_flow_hash(key, info->seed) & (info->buckets - 1), now = jiffies(), oldest = 0, of_reply = 0, age = 0;
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &first);
   if (!bucket) return 0;
 #pragma clang loop unroll(full)
   for (__u32 way = 0; way < XD_WAYS; way++) {
-    if (!(bucket->marks & 1u << way) || bucket->tag[way] <= XD_TAG_BUSY || bucket->flow[way].flags & XD_FLOW_REPLY) continue;
+    if (!(bucket->marks & 1u << way) || bucket->tag[way] <= XD_TAG_BUSY) continue;
+    if (bucket->flow[way].flags & XD_FLOW_REPLY) {
+      of_reply = bucket->flow[way].peer;
+      continue;
+    }
     __u32 this = now - bucket->flow[way].seen + 1;
     if (this <= age) continue;
     age = this;
     oldest = first << 4 | (way + 1);
   }
-  return oldest;
+  return oldest ? oldest : of_reply;
 }
 
 #endif

@@ -29,13 +29,6 @@ struct xdp_md {
   __u32 ingress_ifindex;
 };
 
-struct packet {
-  struct iphdr* ip;
-  void* data_end;
-  __u32 vlans;
-  __u32 length;
-};
-
 static int xd_events;
 
 static inline int verdict(struct xdp_md* ctx, int reason) { return reason; }

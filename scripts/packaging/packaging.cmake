@@ -10,6 +10,7 @@ install(FILES ${CMAKE_SOURCE_DIR}/conf/samples/xdirector.conf DESTINATION /etc/x
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/conf/samples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/samples FILES_MATCHING PATTERN "*.conf")
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs FILES_MATCHING PATTERN "*.md")
 install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 
 install(FILES ${packaging_dir}/completion/xdirector DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES ${packaging_dir}/completion/xdirector DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME xdirectord)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/advice.h"
 #include "conf/values.h"
 
 namespace xd::conf {
@@ -183,19 +184,27 @@ Script Builder::command(std::span<const Token> args) {
 }
 
 void Builder::runs(const Script& script, const Token& at) {
-  if (script) programs_.emplace(script.words.front(), at);
+  if (script) programs_.emplace(script.words.front(), Program{at, script.user});
 }
 
 void Builder::check_programs() {
   if (!options.script_problem) return;
   const Token* insecure = nullptr;
-  for (const auto& [program, at] : programs_) {
-    const std::string problem = options.script_problem(Script{{program}, {}, {}});
-    if (!problem.empty()) {
+  for (const auto& [program, use] : programs_) {
+    const Token& at = use.at;
+    const Script script{{program}, use.user.empty() ? model.global.script_user : use.user, {}};
+    if (const std::string problem = options.script_problem(script); !problem.empty()) {
       advise(at, fmt::format("{}: it will not run", problem));
-    } else if (!insecure || at.buffer < insecure->buffer || (at.buffer == insecure->buffer && at.offset < insecure->offset)) {
-      insecure = &at;
+      continue;
     }
+    if (!insecure || at.buffer < insecure->buffer || (at.buffer == insecure->buffer && at.offset < insecure->offset)) insecure = &at;
+    const std::string hazard = options.script_hazard ? options.script_hazard(script) : std::string();
+    if (hazard.empty()) continue;
+    Diagnostic d;
+    d.message = fmt::format("{} runs as root{}: {}", program, model.global.enable_script_security ? ", so it will not run" : "", hazard);
+    d.hint = "take the permission away, or give the script a user of its own (script_user)";
+    d.verdict = TestVerdict::fine;
+    report(std::move(d), at);
   }
   if (!insecure || model.global.enable_script_security || diagnostics_.errors() > 0) return;
   Diagnostic d;
@@ -289,12 +298,17 @@ void Builder::statement(const Tree& tree, const Statement& s, Block block, Withi
   }
   const bool applies = rule && (judged || within != Within::judged);
   if (applies) rule->apply(*this, value);
+  if (block == Block::vrrp_instance && keyword->argument.kind == Arg::values) note_entries(value);
   if (std::exchange(skip_, false)) return;
   if (keyword->argument.opens != Block::none) {
     const Within inside = obeyed ? Within::effect : rule && !judged ? Within::stored : Within::judged;
     children(tree, s, keyword->argument.opens, std::max(within, inside));
   }
   if (applies && rule->leave && within != Within::judged) rule->leave(*this, value);
+}
+
+void Builder::note_entries(const Value& v) {
+  for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) instance().entries_at.push_back(v.tree.keyword(*s));
 }
 
 void Builder::missing_argument(const Value& v) {
@@ -448,6 +462,7 @@ bool Builder::check_arguments(Value& v, Within within) {
 void Builder::finish() {
   finish_vrrp(*this);
   finish_lvs(*this);
+  xd::conf::advise(*this);
   check_programs();
 }
 

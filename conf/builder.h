@@ -79,7 +79,9 @@ struct TrackDrafts {
 struct InstanceDraft {
   VrrpInstance out;
   Token at;  // its name
+  Token accept_at, down_timer_at, lower_prio_no_advert_at, higher_prio_send_advert_at, garp_lower_at;
   Token vrid_at, interface_at, advert_int_at, nopreempt_at, preempt_delay_at, auth_at, priority_at, addresses_at;
+  std::vector<Token> entries_at;                         // first words of the lines of its lists
   bool vrid_refused = false, interface_refused = false;  // there is such a line; what is wrong with it has been said
   bool state_given = false;
   bool auth_given = false;
@@ -291,6 +293,7 @@ class Builder {
   void unknown(const Tree& tree, const Statement& s, Block block);
   bool check_arguments(Value& value, Within within);
   void missing_argument(const Value& value);
+  void note_entries(const Value& value);
 
   Diagnostics& diagnostics_;
   const Text& text_;
@@ -302,8 +305,12 @@ class Builder {
   void add_enclosing_note(Diagnostic& diagnostic) const;
   void check_programs();
 
-  std::vector<Enclosing> enclosing_;                   // the open blocks, outermost first
-  std::unordered_map<std::string, Token> programs_;    // what scripts run, and where it was first named
+  std::vector<Enclosing> enclosing_;  // the open blocks, outermost first
+  struct Program {
+    Token at;          // where it was first named
+    std::string user;  // empty: script_user
+  };
+  std::unordered_map<std::string, Program> programs_;  // what scripts run
   std::vector<bool> ineffective_said_;                 // by row
   std::unordered_set<std::string> ineffective_words_;  // options of lines
 };

@@ -3,12 +3,18 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "conf/diagnostics.h"
 #include "conf/model.h"
 #include "conf/source.h"
 
 namespace xd::conf {
+
+struct HostAddress {
+  std::string interface;
+  IpPrefix prefix;
+};
 
 struct Options {
   std::string config_id;                   // for @id lines; empty: the short host name (option -i)
@@ -17,10 +23,15 @@ struct Options {
   std::size_t most_expanded = 512u << 20;  // bytes of memory for what definitions expand to, over the whole configuration
   // Whether an interface exists; empty: not checked.
   std::function<bool(const std::string& interface)> interface_exists;
+  // The addresses that this host has, for advice; empty: not known.
+  std::function<std::vector<HostAddress>()> host_addresses;
   // Whether a user (and group, when not empty) exists, with the reason when not; empty: not checked.
   std::function<std::string(const std::string& user, const std::string& group)> account_problem;
   // Whether a script can be executed, with the reason when not; empty: not checked.
   std::function<std::string(const Script& script)> script_problem;
+  // Who besides root could change a script that would run as root: which element of its path, and why; empty: nobody, or not
+  // checked. An empty user is the daemon's choice.
+  std::function<std::string(const Script& script)> script_hazard;
 };
 
 struct Compiled {

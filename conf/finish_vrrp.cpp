@@ -177,7 +177,10 @@ void apply_garp(const Builder& b, InstanceDraft& d) {
   g.refresh_repeat = d.garp_refresh_repeat.value_or(global.refresh_repeat);
   g.lower_prio_delay = d.garp_lower_delay ? *d.garp_lower_delay : d.garp_delay ? *d.garp_delay : global.lower_prio_delay;
   g.lower_prio_repeat = d.garp_lower_repeat ? *d.garp_lower_repeat : d.garp_repeat ? *d.garp_repeat : global.lower_prio_repeat;
-  if (d.out.strict) g.lower_prio_repeat = 0;
+  if (d.out.strict) {
+    g.lower_prio_repeat = 0;
+    g.lower_prio_delay = 0s;
+  }
 }
 
 void check_addresses(Builder& b, InstanceDraft& d) {
@@ -196,6 +199,25 @@ void check_addresses(Builder& b, InstanceDraft& d) {
                                      i.addresses.size(), most));
   i.excluded_addresses.insert(i.excluded_addresses.begin(), i.addresses.begin() + static_cast<std::ptrdiff_t>(most), i.addresses.end());
   i.addresses.resize(most);
+}
+
+// What RFC 3768 and RFC 5798 leave no choice about is said to be cleared; the values themselves are set where they belong.
+void clear_what_strict_mode_forbids(Builder& b, InstanceDraft& d) {
+  const auto cleared = [&](const Token& at, std::string_view what) {
+    b.warn(at.length ? at : d.at, fmt::format("{}: {}", d.out.name, what));
+  };
+  if (d.out.version == 2 && d.accept.value_or(false)) {
+    cleared(d.accept_at, "strict mode of version 2 does not accept packets to the addresses (RFC 3768); accept is cleared");
+    d.accept = false;
+  }
+  if (d.down_timer_adverts.value_or(b.down_timer_adverts.value_or(3)) != 3)
+    cleared(d.down_timer_at, "strict mode takes over after 3 adverts; down_timer_adverts is cleared");
+  if (d.lower_prio_no_advert && !*d.lower_prio_no_advert)
+    cleared(d.lower_prio_no_advert_at, "strict mode sends no advert at a lower priority; lower_prio_no_advert is set");
+  if (d.higher_prio_send_advert.value_or(false))
+    cleared(d.higher_prio_send_advert_at, "strict mode sends no advert at a higher priority; higher_prio_send_advert is cleared");
+  if (d.garp_lower_repeat.value_or(0) > 0 || d.garp_lower_delay.value_or(0s) > 0s)
+    cleared(d.garp_lower_at, "strict mode announces nothing at a lower priority; garp_lower_prio_* are cleared");
 }
 
 // False: the instance cannot exist.
@@ -219,6 +241,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
     if (!d.interface_refused) b.fail(d.at, fmt::format("vrrp_instance {} needs an interface", i.name));
     return false;
   }
+  if (i.strict) clear_what_strict_mode_forbids(b, d);
   i.accept = d.accept.value_or(!i.strict);
   i.skip_check_adv_addr = d.skip_check_adv_addr.value_or(global.vrrp_skip_check_adv_addr);
   i.check_unicast_src |= b.check_unicast_src;
@@ -230,11 +253,6 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
   i.notify_priority_changes = d.notify_priority_changes.value_or(b.notify_priority_changes);
   if (d.vmac_only_at.length && !d.has_vmac)
     b.warn(d.vmac_only_at, fmt::format("{}: {} has no effect without use_vmac", i.name, d.vmac_only_at.text));
-  for (const UnicastPeer& peer : i.unicast_peers) {
-    if (i.unicast_src_ip && *i.unicast_src_ip == peer.address)
-      b.advise(d.at, fmt::format("{}: unicast peer {} is its own unicast_src_ip: it would hear itself; name the other routers only", i.name,
-                                 peer.address.str()));
-  }
   apply_priority(b, d);
   apply_advert_interval(b, d);
   apply_authentication(b, d);

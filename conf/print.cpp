@@ -36,10 +36,9 @@ void print_garp(Writer& w, std::string_view prefix, const GarpSettings& g) {
 }
 
 void print_fifo(Writer& w, std::string_view keyword, const Fifo& f) {
-  if (!f) return;
   std::string owner = f.user.empty() ? "" : " " + word(f.user);
   if (!f.group.empty()) owner += " " + word(f.group);
-  w.line("{} {}{}", keyword, word(f.path), owner);
+  if (f) w.line("{} {}{}", keyword, word(f.path), owner);
   w.script(std::string(keyword) + "_script", f.reader);
 }
 
@@ -224,9 +223,9 @@ void print_instance(Writer& w, const VrrpInstance& i) {
              peer.max_ttl < 255 ? fmt::format(" max_ttl {}", peer.max_ttl) : "");
     }
     w.close();
-    if (i.unicast_ttl != 255) w.line("unicast_ttl {}", i.unicast_ttl);
-    w.flag("check_unicast_src", i.check_unicast_src);
   }
+  if (i.unicast_ttl != 255) w.line("unicast_ttl {}", i.unicast_ttl);
+  w.flag("check_unicast_src", i.check_unicast_src);
   print_addresses(w, "virtual_ipaddress", i.addresses);
   print_addresses(w, "virtual_ipaddress_excluded", i.excluded_addresses);
   print_tracks(w, "track_interface", i.track_interfaces);

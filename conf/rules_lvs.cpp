@@ -108,6 +108,14 @@ void begin_virtual_server(Builder& b, const Value& v) {
   d.out.key.port = endpoint.port;
 }
 
+void ip_family(Builder& b, const Value& v) {
+  const int family = v.word() == "inet6" ? AF_INET6 : AF_INET;
+  const lvs::ServiceKey& key = b.virtual_server.out.key;
+  if (b.virtual_server.out.group.empty() && key.fwmark == 0 && key.address.family() != family)
+    return b.warn(v.where(), fmt::format("ip_family {} is not that of {}; the line is ignored", v.word(), key.address.str()));
+  b.virtual_server.mark_family = family;
+}
+
 void protocol(Builder& b, const Value& v) {
   std::string upper(v.word());
   std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
@@ -240,7 +248,7 @@ const Rule rules[] = {
     {Block::ssl, "key", ssl_word<&SslSettings::key>, nullptr, stored},
 
     {Block::root, "virtual_server", begin_virtual_server, [](Builder& b, const Value&) { finish_virtual_server(b); }},
-    {V, "ip_family", [](Builder& b, const Value& v) { b.virtual_server.mark_family = v.word() == "inet6" ? AF_INET6 : AF_INET; }},
+    {V, "ip_family", ip_family},
     {V, "lb_algo", scheduler},
     {V, "lvs_sched", scheduler},
     {V, "lb_kind", method},

@@ -341,8 +341,7 @@ const Rule rules[] = {
     {I, "native_ipv6",
      [](Builder& b, const Value& v) {
        if (b.instance().family == AF_INET)
-         return b.warn(v.at(),
-                       fmt::format("native_ipv6 after an IPv4 address of {}; it is ignored", b.instance().out.name));
+         return b.warn(v.at(), fmt::format("native_ipv6 after an IPv4 address of {}; it is ignored", b.instance().out.name));
        b.instance().family = AF_INET6;
        b.instance().family_at = v.at();
      }},
@@ -368,35 +367,46 @@ const Rule rules[] = {
        b.instance().preempt_delay_at = v.where();
      }},
     {I, "down_timer_adverts",
-     [](Builder& b, const Value& v) { b.instance().down_timer_adverts = static_cast<unsigned>(v.number); }},
+     [](Builder& b, const Value& v) {
+       b.instance().down_timer_adverts = static_cast<unsigned>(v.number);
+       b.instance().down_timer_at = v.where();
+     }},
     {I, "strict_mode", [](Builder& b, const Value& v) { b.instance().strict = v.on; }},
-    {I, "accept", [](Builder& b, const Value&) { b.instance().accept = true; }},
+    {I, "accept",
+     [](Builder& b, const Value& v) {
+       b.instance().accept = true;
+       b.instance().accept_at = v.at();
+     }},
     {I, "no_accept", [](Builder& b, const Value&) { b.instance().accept = false; }, nullptr, stored},
     // keepalived turns this on whatever the word behind it says; the manual's meaning is obeyed here.
     {I, "skip_check_adv_addr", [](Builder& b, const Value& v) { b.instance().skip_check_adv_addr = v.on; }},
     {I, "v3_checksum_as_v2", [](Builder& b, const Value& v) { b.instance().checksum_as_v2 = v.on; }},
-    {I, "lower_prio_no_advert", [](Builder& b, const Value& v) { b.instance().lower_prio_no_advert = v.on; }},
-    {I, "higher_prio_send_advert", [](Builder& b, const Value& v) { b.instance().higher_prio_send_advert = v.on; }},
-    {I, "promote_secondaries", [](Builder& b, const Value&) { b.instance().out.promote_secondaries = true; }, nullptr,
-     stored},
+    {I, "lower_prio_no_advert",
+     [](Builder& b, const Value& v) {
+       b.instance().lower_prio_no_advert = v.on;
+       b.instance().lower_prio_no_advert_at = v.where();
+     }},
+    {I, "higher_prio_send_advert",
+     [](Builder& b, const Value& v) {
+       b.instance().higher_prio_send_advert = v.on;
+       b.instance().higher_prio_send_advert_at = v.where();
+     }},
+    {I, "promote_secondaries", [](Builder& b, const Value&) { b.instance().out.promote_secondaries = true; }, nullptr, stored},
     {I, "dont_track_primary", [](Builder& b, const Value&) { b.instance().out.dont_track_primary = true; }},
     {I, "mcast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.mcast_src_ip); }},
     {I, "unicast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.unicast_src_ip); }},
     {I, "unicast_peer", unicast_peers},
-    {I, "unicast_ttl",
-     [](Builder& b, const Value& v) { b.instance().out.unicast_ttl = static_cast<std::uint8_t>(v.number); }},
+    {I, "unicast_ttl", [](Builder& b, const Value& v) { b.instance().out.unicast_ttl = static_cast<std::uint8_t>(v.number); }},
     {I, "check_unicast_src", [](Builder& b, const Value&) { b.instance().out.check_unicast_src = true; }},
     {I, "virtual_ipaddress",
      [](Builder& b, const Value& v) {
        b.instance().addresses_at = v.at();
        addresses(b, v, b.instance().out.addresses);
      }},
-    {I, "virtual_ipaddress_excluded",
-     [](Builder& b, const Value& v) { addresses(b, v, b.instance().out.excluded_addresses); }},
+    {I, "virtual_ipaddress_excluded", [](Builder& b, const Value& v) { addresses(b, v, b.instance().out.excluded_addresses); }},
     {I, "track_interface",
      [](Builder& b, const Value& v) {
-       track_interfaces(b, v, b.instance().out.name, b.instance().out.track_interfaces,
-                        b.instance().interface_tracks_at);
+       track_interfaces(b, v, b.instance().out.name, b.instance().out.track_interfaces, b.instance().interface_tracks_at);
      }},
     {I, "track_script",
      [](Builder& b, const Value& v) {
@@ -405,19 +415,24 @@ const Rule rules[] = {
     {I, "garp_master_delay", [](Builder& b, const Value& v) { b.instance().garp_delay = seconds(v); }},
     {I, "garp_master_repeat", [](Builder& b, const Value& v) { b.instance().garp_repeat = at_least_one(b, v); }},
     {I, "garp_master_refresh", [](Builder& b, const Value& v) { b.instance().garp_refresh = seconds(v); }},
-    {I, "garp_master_refresh_repeat",
-     [](Builder& b, const Value& v) { b.instance().garp_refresh_repeat = at_least_one(b, v); }},
-    {I, "garp_lower_prio_delay", [](Builder& b, const Value& v) { b.instance().garp_lower_delay = seconds(v); }},
+    {I, "garp_master_refresh_repeat", [](Builder& b, const Value& v) { b.instance().garp_refresh_repeat = at_least_one(b, v); }},
+    {I, "garp_lower_prio_delay",
+     [](Builder& b, const Value& v) {
+       b.instance().garp_lower_delay = seconds(v);
+       b.instance().garp_lower_at = v.where();
+     }},
     {I, "garp_lower_prio_repeat",
-     [](Builder& b, const Value& v) { b.instance().garp_lower_repeat = static_cast<unsigned>(v.number); }},
+     [](Builder& b, const Value& v) {
+       b.instance().garp_lower_repeat = static_cast<unsigned>(v.number);
+       b.instance().garp_lower_at = v.where();
+     }},
     {I, "notify_master", [](Builder& b, const Value& v) { b.instance().out.notify.master = b.command(v.args); }},
     {I, "notify_backup", [](Builder& b, const Value& v) { b.instance().out.notify.backup = b.command(v.args); }},
     {I, "notify_fault", [](Builder& b, const Value& v) { b.instance().out.notify.fault = b.command(v.args); }},
     {I, "notify_stop", [](Builder& b, const Value& v) { b.instance().out.notify.stop = b.command(v.args); }},
     {I, "notify_deleted", [](Builder& b, const Value& v) { b.instance().out.notify.deleted = b.command(v.args); }},
     {I, "notify", [](Builder& b, const Value& v) { b.instance().out.notify.any = b.command(v.args); }},
-    {I, "notify_master_rx_lower_pri",
-     [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
+    {I, "notify_master_rx_lower_pri", [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
     {I, "notify_priority_changes", [](Builder& b, const Value& v) { b.instance().notify_priority_changes = v.on; }},
     {I, "smtp_alert", [](Builder& b, const Value& v) { b.instance().smtp_alert = v.on; }, nullptr, stored},
     {I, "debug", [](Builder& b, const Value& v) { b.instance().out.debug = v.number > 0; }, nullptr, stored},
@@ -427,9 +442,7 @@ const Rule rules[] = {
        b.instance().auth_at = v.at();
      }},
     {Block::authentication, "auth_type",
-     [](Builder& b, const Value& v) {
-       b.instance().out.authentication.type = v.word() == "AH" ? AuthType::ah : AuthType::pass;
-     }},
+     [](Builder& b, const Value& v) { b.instance().out.authentication.type = v.word() == "AH" ? AuthType::ah : AuthType::pass; }},
     {Block::authentication, "auth_pass", auth_pass},
 
     {Block::root, "vrrp_script", begin_script},
@@ -464,9 +477,7 @@ const Rule rules[] = {
        track_interfaces(b, v, b.group().out.name, b.group().out.track_interfaces, b.group().interface_tracks_at);
      }},
     {Y, "track_script",
-     [](Builder& b, const Value& v) {
-       track_scripts(b, v, b.group().out.track_scripts, b.group().script_weights, b.group().script_at);
-     }},
+     [](Builder& b, const Value& v) { track_scripts(b, v, b.group().out.track_scripts, b.group().script_weights, b.group().script_at); }},
     {Y, "notify_master", [](Builder& b, const Value& v) { b.group().out.notify.master = b.command(v.args); }},
     {Y, "notify_backup", [](Builder& b, const Value& v) { b.group().out.notify.backup = b.command(v.args); }},
     {Y, "notify_fault", [](Builder& b, const Value& v) { b.group().out.notify.fault = b.command(v.args); }},
@@ -474,8 +485,7 @@ const Rule rules[] = {
     {Y, "notify", [](Builder& b, const Value& v) { b.group().out.notify.any = b.command(v.args); }},
     {Y, "notify_priority_changes", [](Builder& b, const Value& v) { b.group().notify_priority_changes = v.on; }},
     {Y, "smtp_alert", [](Builder& b, const Value& v) { b.group().smtp_alert = v.on; }, nullptr, stored},
-    {Y, "sync_group_tracking_weight",
-     [](Builder& b, const Value&) { b.group().out.sync_group_tracking_weight = true; }},
+    {Y, "sync_group_tracking_weight", [](Builder& b, const Value&) { b.group().out.sync_group_tracking_weight = true; }},
     {Y, "global_tracking",
      [](Builder& b, const Value& v) {
        b.warn(v.at(), "global_tracking is an old name", {}, "write sync_group_tracking_weight");

@@ -1,11 +1,12 @@
 // Compiles a file and says what the compiler says: the tests' window on conf/, beside keepalived -t.
 //
-//   conf_check [-i ID] [-I IF,IF...] [-p] [-m] [-s] FILE
+//   conf_check [-i ID] [-I IF,IF...] [-A IF=ADDRESS/LENGTH,...] [-p] [-m] [-s] FILE
 //   conf_check -k | -d
 //
 // -i  configuration id of @id lines      -I  the interfaces that exist; without it none is checked
+// -A  addresses that the host has
 // -p  print the model                    -m  compile again from the bundle and from the printed model: all must agree
-// -s  look at scripts and accounts       -k  the keyword table: block path, keyword, argument, release, obeyed
+// -s  look at scripts and accounts       -k  the keyword table: block path, keyword, kind, release, obeyed, arguments
 //
 // -d  docs/configuration.md
 //
@@ -40,8 +41,8 @@ std::string account_problem(const std::string& user, const std::string& group) {
 
 int list_keywords() {
   for (const xd::conf::Keyword& k : xd::conf::keywords()) {
-    std::printf("%s\t%s\t%d\t%s\t%d\n", std::string(xd::conf::info(k.block).path).c_str(), std::string(k.name).c_str(),
-                static_cast<int>(k.argument.kind), std::string(k.since).c_str(), xd::conf::is_obeyed(k));
+    std::printf("%s\t%s\t%d\t%s\t%d\t%s\n", std::string(xd::conf::info(k.block).path).c_str(), std::string(k.name).c_str(),
+                static_cast<int>(k.argument.kind), std::string(k.since).c_str(), xd::conf::is_obeyed(k), std::string(k.form).c_str());
   }
   return 0;
 }
@@ -53,13 +54,24 @@ int main(int argc, char** argv) {
   options.host_name = "director";
   bool print = false, again = false;
   std::vector<std::string> interfaces;
-  for (int c; (c = getopt(argc, argv, "i:I:pmskd")) != -1;) {
+  std::vector<xd::conf::HostAddress> addresses;
+  for (int c; (c = getopt(argc, argv, "i:I:A:pmskd")) != -1;) {
     if (c == 'i') options.config_id = optarg;
     if (c == 'p') print = true;
     if (c == 'm') again = true;
     if (c == 'I') {
       std::istringstream list(optarg);
       for (std::string one; std::getline(list, one, ',');) interfaces.push_back(one);
+    }
+    if (c == 'A') {
+      std::istringstream list(optarg);
+      for (std::string one; std::getline(list, one, ',');) {
+        const auto equals = one.find('=');
+        const auto prefix = xd::IpPrefix::parse(one.substr(std::min(equals + 1, one.size())));
+        if (equals == std::string::npos || !prefix) return 1;
+        addresses.push_back({one.substr(0, equals), *prefix});
+      }
+      options.host_addresses = [&] { return addresses; };
     }
     if (c == 's') {
       options.script_problem = script_problem;

@@ -29,7 +29,7 @@ def test_sample_means_this(sample):
 
 @pytest.mark.parametrize("wrong", ERRORS, ids=lambda path: path.stem)
 def test_wrong_file_is_told_this(wrong):
-    status, _, diagnostics = conf_check("-I", "eth0,eth1", wrong)
+    status, _, diagnostics = conf_check("-I", "eth0,eth1", "-A", "eth0=10.1.0.1/24,eth1=10.2.0.1/24", wrong)
     compare(wrong.with_suffix(".txt"), f"{diagnostics}exit {status}\n")
 
 

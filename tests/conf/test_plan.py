@@ -16,25 +16,34 @@ SAMPLE = ROOT / "conf/samples/lvs-dr.conf"
 pytestmark = pytest.mark.skipif(not XDIRECTOR.exists(), reason="xdirector is not built")
 
 
-def answer_once(listener, running, asked):
+def answer_with(running):
+    return json.dumps({"ok": True, "config_id": "", "xdirector_file": "", "files": [{"name": "/running.conf", "text": running}],
+                       "patterns": [{"pattern": "/running.conf", "names": ["/running.conf"]}]}).encode()
+
+
+def answer_once(listener, answer, asked):
     connection, _ = listener.accept()
     with connection:
         length, _ = struct.unpack("II", connection.recv(8, socket.MSG_WAITALL))
         asked.append(json.loads(connection.recv(length, socket.MSG_WAITALL)))
-        answer = json.dumps({"ok": True, "config_id": "", "xdirector_file": "", "files": [{"name": "/running.conf", "text": running}],
-                             "patterns": [{"pattern": "/running.conf", "names": ["/running.conf"]}]}).encode()
         connection.sendall(struct.pack("II", len(answer), 0) + answer)
         connection.recv(1)
 
 
 def plan(tmp_path, running, wanted):
-    path, file = tmp_path / "control.sock", tmp_path / "wanted.conf"
+    file = tmp_path / "wanted.conf"
     file.write_text(wanted)
+    return plan_for(tmp_path, answer_with(running), file)
+
+
+def plan_for(tmp_path, answer, file):
+    path = tmp_path / "control.sock"
+    path.unlink(missing_ok=True)
     asked = []
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        thread = threading.Thread(target=answer_once, args=(listener, running, asked), daemon=True)
+        thread = threading.Thread(target=answer_once, args=(listener, answer, asked), daemon=True)
         thread.start()
         done = subprocess.run([XDIRECTOR, "--socket", path, "plan", file], capture_output=True, text=True, timeout=30)
         thread.join(10)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.compilers import ROOT, keepalived, keywords, ours
+from lib.arguments import NESTED, OPTION, text_of, valid_arguments
+from lib.compilers import ROOT, keepalived, keyword_forms, keywords, ours
 from lib.contexts import CONTEXTS
 
 pytestmark = pytest.mark.skipif(shutil.which("keepalived") is None, reason="keepalived is not installed")
@@ -69,6 +70,24 @@ def test_every_keyword(tmp_path):
             word = "" if keyword.startswith("(") else keyword
             cases[block, keyword, argument] = CONTEXTS[block] % f"{word} {argument}\n"
     assert len(cases) > 6000
+    unexplained = compare(tmp_path, cases)
+    assert not unexplained, "\n" + "\n".join(unexplained)
+
+
+# Statements that the context has already; keepalived objects to the second.
+STANDS_ALREADY = {("track_group", "group"), ("vrrp_sync_group", "group"), ("virtual_server/real_server/BFD_CHECK", "name")}
+
+
+def test_right_arguments(tmp_path):
+    """Each keyword with the arguments of lib/arguments.py, lists and all."""
+    cases = {}
+    newer = {(block, keyword) for block, keyword, _, since, _ in keywords() if since and (not since.startswith("build:") or since == "build:ipset")}
+    for block, keyword, kind, form in keyword_forms():
+        if block not in CONTEXTS or kind in NESTED or kind == OPTION or (block, keyword) in newer | STANDS_ALREADY:
+            continue
+        for argument in valid_arguments(block, keyword, kind, form):
+            cases[block, keyword, argument] = text_of(block, keyword, argument)
+    assert len(cases) > 450
     unexplained = compare(tmp_path, cases)
     assert not unexplained, "\n" + "\n".join(unexplained)
 

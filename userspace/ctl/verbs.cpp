@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -169,12 +170,15 @@ int plan(const Context& context) {
   for (const json& file : answer->value("files", json::array())) sources.files.push_back({file.value("name", ""), file.value("text", "")});
   for (const json& pattern : answer->value("patterns", json::array()))
     sources.patterns.emplace_back(pattern.value("pattern", ""), pattern.value("names", std::vector<std::string>()));
-  conf::BundleReader reader(std::move(sources));
-  const conf::Compiled running = conf::compile(reader.root(), reader, options);
+  // Side by side: a plan takes hardly longer than compiling the file.
+  auto running = std::async(std::launch::async, [&] {
+    conf::BundleReader reader(std::move(sources));
+    return conf::compile(reader.root(), reader, options).model;
+  });
   conf::Compiled wanted;
   if (!compile_file(context, options, wanted)) return failed;
 
-  const auto changes_found = conf::difference(running.model, wanted.model);
+  const auto changes_found = conf::difference(running.get(), wanted.model);
   if (context.json) {
     json list = json::array();
     for (const conf::Change& c : changes_found)

@@ -42,8 +42,16 @@ def keepalived(paths):
 
 def keywords():
     """[(block path, keyword, kind of argument, release that brought it, obeyed)]: the whole table."""
-    rows = [line.split("\t") for line in conf_check("-k")[1].splitlines()]
-    return [(block, name, int(kind), since, obeyed == "1") for block, name, kind, since, obeyed in rows]
+    return [(block, name, int(kind), since, obeyed == "1") for block, name, kind, since, obeyed, _ in table()]
+
+
+def keyword_forms():
+    """[(block path, keyword, kind of argument, arguments as the manual shows them)]"""
+    return [(block, name, int(kind), form) for block, name, kind, _, _, form in table()]
+
+
+def table():
+    return [line.split("\t") for line in conf_check("-k")[1].splitlines()]
 
 
 def serve():

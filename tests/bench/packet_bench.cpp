@@ -236,11 +236,11 @@ int main(int argc, char** argv) {
   const std::vector<Case> cases{
       {"established_dr", to("192.0.2.10", "A"), XDP_TX, "established", 4.0, 3.0},
       {"established_nat", to("192.0.2.11", "A"), XDP_TX, "established", 4.5, 4.5},
-      {"new_flow_rr", to("192.0.2.10", "S"), XDP_TX, "new_flow", 30.0, 12.0, 1u << 20, new_flows},
-      {"new_flow_mh", to("192.0.2.12", "S"), XDP_TX, "new_flow", 30.0, 12.0, 1u << 20, new_flows},
+      {"new_flow_rr", to("192.0.2.10", "S"), XDP_TX, "new_flow", 25.0, 12.0, 1u << 20, new_flows},
+      {"new_flow_mh", to("192.0.2.12", "S"), XDP_TX, "new_flow", 25.0, 12.0, 1u << 20, new_flows},
       {"not_ours", to("203.0.113.1", "A"), XDP_PASS, "not_ours", 1.9, 1.7},
       {"steady_advert", steady_advert(), XDP_PASS, "advert", 6.0, 6.0},
-      {"million_flows", to("192.0.2.10", "A"), XDP_TX, "established", 30.0, 10.0, table, 2 * repeat},
+      {"million_flows", to("192.0.2.10", "A"), XDP_TX, "established", 22.0, 10.0, table, 2 * repeat},
   };
 
   bpf_prog_info info{};

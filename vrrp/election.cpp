@@ -130,6 +130,8 @@ class Machine {
     if (better) {
       if (config_.higher_prio_send_advert) actions_.add(Action::send_advert);
       enter_backup(Cause::better_advert);
+      // From the moment it was there to be heard: who slept through it has the adverts after it still to read.
+      state_.since = std::min(now_, heard.at);
       follow(heard);
       state_.due = heard.at + down_interval(config_, state_);
       return;

@@ -146,8 +146,8 @@ void GarpSchedule::finished(Burst burst, TimePoint now) {
   enqueue(std::move(burst));
 }
 
-void GarpSchedule::take_due(TimePoint now, std::vector<Due>& out) {
-  while (!bursts_.empty() && bursts_.begin()->first.first <= now) {
+void GarpSchedule::take_due(TimePoint now, std::vector<Due>& out, std::size_t most) {
+  while (!bursts_.empty() && bursts_.begin()->first.first <= now && out.size() < most) {
     auto node = bursts_.extract(bursts_.begin());
     Burst& burst = node.mapped();
     by_owner_.erase({burst.owner, node.key()});
@@ -158,8 +158,14 @@ void GarpSchedule::take_due(TimePoint now, std::vector<Due>& out) {
       lanes_due_.insert({paced.free, its});
       continue;
     }
-    while (burst.sent < burst.targets.size() * burst.repeat) send_next(burst, out);
-    finished(std::move(burst), now);
+    const std::size_t frames = burst.targets.size() * burst.repeat;
+    while (burst.sent < frames && out.size() < most) send_next(burst, out);
+    if (burst.sent == frames) {
+      finished(std::move(burst), now);
+    } else {
+      by_owner_.insert({burst.owner, node.key()});
+      bursts_.insert(std::move(node));
+    }
   }
   take_paced(now, out);
 }

@@ -53,8 +53,8 @@ class GarpSchedule {
 
   // When take_due() has something next.
   std::optional<TimePoint> next() const;
-  // Appends what is to be sent now, in the order of sending.
-  void take_due(TimePoint now, std::vector<Due>& out);
+  // Appends what is to be sent now, in the order of sending; about `most`, and what is left stays due.
+  void take_due(TimePoint now, std::vector<Due>& out, std::size_t most = SIZE_MAX);
 
  private:
   // Rounds over targets of one interface and family.

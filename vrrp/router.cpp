@@ -21,6 +21,8 @@ constexpr int down_timer_guard_phases = 8;         // but not all
 constexpr int early_part = 50;
 constexpr Duration early_most = 20ms;
 constexpr std::size_t taken_along_most = 64;
+// Five announcements of each of thousands of addresses are sent in pieces: adverts go in between.
+constexpr std::size_t announced_at_once = 256;
 // Work on thousands of instances looks this often whether an advert is due.
 constexpr Duration punctual = 500us;
 constexpr Duration reject_told_again = 60s;
@@ -873,7 +875,7 @@ void Router::fire(const std::vector<Command>& commands, const std::string& whose
 
 void Router::send_due_announcements() {
   due_announcements_.clear();
-  garp_.take_due(ports_.now(), due_announcements_);
+  garp_.take_due(ports_.now(), due_announcements_, announced_at_once);
   for (const auto& due : due_announcements_) {
     const auto* link = ports_.netlink.table().link(due.target.index);
     if (link == nullptr || link->mac.is_zero()) continue;  // gone, or a link without Ethernet addresses
@@ -906,18 +908,21 @@ bool Router::source_is_there(const Instance& instance) const {
   if (!configured) return true;
   const auto* link = ports_.netlink.table().link(instance.conf.interface);
   const auto& addresses = ports_.netlink.table().addresses;
-  return link != nullptr && std::any_of(addresses.begin(), addresses.end(), [&](const auto& a) {
-           return a.index == link->index && a.prefix.address == *configured;
-         });
+  return link != nullptr && std::any_of(addresses.begin(), addresses.end(),
+                                        [&](const auto& a) { return a.index == link->index && a.prefix.address == *configured; });
 }
 
 void Router::reconsider_all() {
-  for (auto& instance : instances_) reconsider(*instance);
+  for (auto& instance : instances_) {
+    reconsider(*instance);
+    keep_time(Which::masters);
+  }
 }
 
 void Router::reconsider_who_tracks(std::vector<conf::Track> Instance::*list, const std::string& name) {
   if (!committed_ || stopped_) return;
   Turn turn(*this);
+  keep_time(Which::all);  // a mass of changes is told in one go
   for (auto& instance : instances_) {
     const auto& tracks = (*instance).*list;
     if (std::any_of(tracks.begin(), tracks.end(), [&](const conf::Track& track) { return track.name == name; })) reconsider(*instance);
@@ -1040,8 +1045,9 @@ void Router::on_address(const netlink::Address& address) {
   for (Instance* instance : on_interface(link->name)) {
     if (instance->conf.track_src_ip) reconsider(*instance);
     const IpAddress before = instance->election.source;
-    // A VIP that comes or goes changes nobody's source but an owner's: thousands of them need not be looked through each time.
-    if (vip && !before.is_unset() && before != ip) continue;
+    // What comes after the source that we have, or goes without being it, changes nothing; only an owner that sends from a VIP
+    // takes another address when there is one. Thousands that come and go need not be looked through each time.
+    if (!before.is_unset() && before != ip && (vip || !is_vip(before))) continue;
     choose_source(*instance);
     if (instance->election.source == before) continue;
     tune(*instance);

@@ -8,27 +8,16 @@ A thousand instances start, settle and stay where they are: no change of speaker
 run with Debian's keepalived on both sides; the figures are reported side by side and not judged.
 """
 
-import os
 import time
 
 import pytest
 
 from lib.capture import Capture
+from lib.measure import cpu, resident
 from lib.pairs import instance, peer, under_test
 from lib.wait import wait_for
 
 LINKS, PER_LINK, SECONDS = 4, 250, 20
-
-
-def cpu(pid):
-    """Seconds of processor time that the process has had."""
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory(pid):
-    """Resident, in MiB."""
-    return int(open(f"/proc/{pid}/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def config(priority):
@@ -63,7 +52,7 @@ def test_thousand_instances(lab, record_property):
         # The time is the measurement.
         time.sleep(SECONDS)
         for name, pid in processes.items():
-            text = f"{kind}, {name}: {(cpu(pid) - before[name]) * 60 / SECONDS:.2f} s of CPU a minute, {memory(pid):.1f} MiB"
+            text = f"{kind}, {name}: {(cpu(pid) - before[name]) * 60 / SECONDS:.2f} s of CPU a minute, {resident(pid) / 1024:.1f} MiB"
             record_property(f"{kind} {name}", text)
             print(text)
         print(f"{kind}: all master after {settled:.1f} s")

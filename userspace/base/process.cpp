@@ -23,6 +23,15 @@ namespace {
 
 constexpr Duration kill_after_term = 2s;
 
+cpu_set_t cpus_of_this_process() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  ::sched_getaffinity(0, sizeof cpus, &cpus);
+  return cpus;
+}
+
+const cpu_set_t started_with = cpus_of_this_process();
+
 std::vector<std::string> clean_environment() {
   std::vector<std::string> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -56,6 +65,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   const sched_param normal{};
   ::sched_setscheduler(0, SCHED_OTHER, &normal);
   ::setpriority(PRIO_PROCESS, 0, 0);
+  restore_cpus();
   ::munlockall();
   for (int signo = 1; signo < NSIG; ++signo) ::signal(signo, SIG_DFL);
   sigset_t none;
@@ -74,6 +84,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 }
 
 }  // namespace
+
+int restore_cpus() { return ::sched_setaffinity(0, sizeof started_with, &started_with); }
 
 std::string Command::str() const {
   std::string out;

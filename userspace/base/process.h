@@ -30,6 +30,9 @@ struct Command {
 // part of the result: a program that cannot be executed is an Error, not a child that exits.
 Result<pid_t> spawn(const Command& command);
 
+// The CPUs that this process was started with, which are also those of the programs it runs. As sched_setaffinity(2).
+int restore_cpus();
+
 // How a child ended, in words: "exited with status 3", "killed by signal 11 (Segmentation fault)".
 std::string describe_exit(const siginfo_t& info);
 

@@ -21,6 +21,7 @@
 #include "daemon/load.h"
 #include "daemon/messages.h"
 #include "daemon/pid_file.h"
+#include "daemon/process_settings.h"
 #include "daemon/role_engine.h"
 #include "ipc/channel.h"
 #include "ipc/socket.h"
@@ -115,6 +116,7 @@ class RoleProcess {
         if (auto resumed = engine_->resume(commit.handover); !resumed) log::warning("Starting afresh: {}", resumed.error().message);
       }
     }
+    for (const auto& refused : apply(next_settings_)) log::warning("{}", refused);
     engine_->commit();
     from.send(encode(Committed{commit.generation}));
     changed();
@@ -173,7 +175,11 @@ class RoleProcess {
     wanted_.reset();
     if (stopping_) return;
     Status status = compiled ? engine_->prepare(compiled->model) : Status(compiled.error());
-    if (status) prepared_ = generation;
+    if (status) {
+      prepared_ = generation;
+      const conf::DaemonSettings& settings = compiled->model.global.daemon;
+      next_settings_ = *options_.role == RoleName::vrrp ? settings.vrrp : settings.checker;
+    }
     parent_->send(encode(Prepared{generation, status.ok(), status ? "" : status.error().message}));
   }
 
@@ -242,6 +248,7 @@ class RoleProcess {
   std::unique_ptr<Background> background_;
   std::optional<Wanted> wanted_;  // the configuration that is or will be compiled
   std::optional<std::uint64_t> prepared_;
+  conf::ProcessSettings next_settings_;  // of the prepared configuration
   bool committed_once_ = false;
   bool stopping_ = false;
   Loop::Source more_changes_;

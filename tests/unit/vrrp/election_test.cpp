@@ -106,6 +106,15 @@ TEST_F(Election, BeforeItsStartAnInstanceHearsNothing) {
 
 // ---- Backup
 
+TEST_F(Election, AMasterThatSleptThroughBetterAdvertsCountsFromTheLastOfThem) {
+  start_as_master(100);
+  now += 10s;
+  for (const Duration ago : {5s, 4s, 1s}) give(AdvertHeard{{higher_address, 150, 1s, now - ago}});
+  EXPECT_EQ(state.role, Role::backup);
+  EXPECT_EQ(due_in(), 3'609'375'000ns - 1s);
+  EXPECT_EQ(take(), Do{Action::become_backup});
+}
+
 TEST_F(Election, EveryAdvertOfTheMasterRestartsTheDownTimerFromWhenTheKernelSawIt) {
   start(100);
   now += 2s;

@@ -17,7 +17,7 @@ const std::vector<const Rule*>& rules_by_row() {
   static const std::vector<const Rule*> built = [] {
     std::vector<const Rule*> rows(keywords().size(), nullptr);
     for (const auto& rules : {judged_rules(), global_rules(), vrrp_rules(), track_rules(), lvs_rules(), checker_rules(), daemon_rules(),
-                              server_group_rules(), xdirector_rules()}) {
+                              server_group_rules(), xdirector_rules(), protocol_rules()}) {
       for (const Rule& rule : rules) {
         for (std::size_t i = 0; i < rows.size(); ++i) {
           if (keywords()[i].block == rule.block && keywords()[i].name == rule.keyword) rows[i] = &rule;
@@ -462,6 +462,7 @@ bool Builder::check_arguments(Value& v, Within within) {
 void Builder::finish() {
   finish_vrrp(*this);
   finish_lvs(*this);
+  finish_xdirector(*this);
   xd::conf::advise(*this);
   check_programs();
 }

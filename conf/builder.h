@@ -64,6 +64,7 @@ std::span<const Rule> daemon_rules();
 std::span<const Rule> xdirector_rules();
 std::span<const Rule> server_group_rules();
 std::span<const Rule> judged_rules();
+std::span<const Rule> protocol_rules();
 
 // Whether the daemon acts on a keyword.
 bool is_obeyed(const Keyword& keyword);
@@ -85,6 +86,9 @@ struct InstanceDraft {
   bool vrid_refused = false, interface_refused = false;  // there is such a line; what is wrong with it has been said
   bool state_given = false;
   bool auth_given = false;
+  Token auth_hmac_at;
+  std::optional<Duration> hmac_window;
+  std::optional<bool> owner_ignores_adverts;
   bool has_vmac = false;
   Token vmac_only_at;  // a keyword that makes sense with use_vmac only
   bool has_auth_pass = false;
@@ -230,6 +234,18 @@ class Builder {
   std::optional<unsigned> garp_lower_repeat;
   bool lower_prio_no_advert = false, higher_prio_send_advert = false, checksum_as_v2 = false, min_garp = false, check_unicast_src = false;
   bool notify_priority_changes = false;
+  bool owner_ignores_adverts = false;
+  struct HeartbeatDraft {
+    Heartbeat out;
+    Token at;
+  };
+  struct FenceDraft {
+    Fence out;
+    Token at;
+  };
+  std::vector<HeartbeatDraft> heartbeats;
+  std::vector<FenceDraft> fences;
+  Token sync_daemon_at;
   bool garp_delay_given = false, garp_repeat_given = false, garp_lower_given = false;
   // Real servers and virtual servers that take smtp_alert from global_defs, and checkers that take log_all_failures
   // from there.
@@ -324,6 +340,9 @@ void finish_tracks(Builder& b, GroupDraft& group);
 // An instance's own weights, in a group without sync_group_tracking_weight.
 void drop_track_weights(Builder& b, InstanceDraft& instance, std::string_view group);
 void finish_lvs(Builder& b);
+void finish_xdirector(Builder& b);
+// For each instance, before finish_vrrp is through.
+void finish_protocol(Builder& b, InstanceDraft& draft);
 // At the end of each virtual_server.
 void finish_virtual_server(Builder& b);
 // Before the rest of finish_lvs.

@@ -32,6 +32,8 @@ struct Options {
   // Who besides root could change a script that would run as root: which element of its path, and why; empty: nobody, or not
   // checked. An empty user is the daemon's choice.
   std::function<std::string(const Script& script)> script_hazard;
+  // Whether a file holds a key of auth_hmac, with the reason when not; empty: not checked.
+  std::function<std::string(const std::string& path)> key_file_problem;
 };
 
 struct Compiled {

@@ -256,6 +256,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
   apply_priority(b, d);
   apply_advert_interval(b, d);
   apply_authentication(b, d);
+  finish_protocol(b, d);
   apply_garp(b, d);
   check_addresses(b, d);
   resolve_scripts(b, i.track_scripts, d.script_weights, d.script_at, i.name);

@@ -66,6 +66,7 @@ constexpr BlockInfo blocks[] = {
     {Block::xdirector, "xdirector", {}},
     {Block::xdirector_interface, "xdirector/interface", {}},
     {Block::xdirector_virtual_server, "xdirector/virtual_server", {}},
+    {Block::xdirector_heartbeat, "xdirector/heartbeat", {}},
     {Block::check_connection, "(connection of a checker)", {}},
     {Block::check_schedule, "(schedule of a checker)", {}},
     {Block::address_entry, "(address line)", {}},
@@ -844,6 +845,10 @@ constexpr Keyword table[] = {
     {Block::xdirector, "control", text, "<path>", "/run/xdirector/control.sock", "", "Control socket"},
     {Block::xdirector, "virtual_server", keyed_block(Block::xdirector_virtual_server), "<ip> [<port>] | fwmark <u32> | group <name>", "", "",
      "Settings of one virtual server"},
+    {Block::xdirector, "heartbeat", named_block(Block::xdirector_heartbeat), "<vrrp_instance>", "", "",
+     "Further ways for the adverts of an instance: its master counts as lost when all are silent"},
+    {Block::xdirector, "fence", words, "<vrrp_instance> \"<cmd>\" [<timeout 1-1000 s>]", "timeout 10", "",
+     "Must succeed before the instance takes over from a master that fell silent"},
     // ---- xdirector_interface
     {Block::xdirector_interface, "mode", choice, "auto | native | generic", "auto", "",
      "How the XDP program is attached"},
@@ -852,6 +857,9 @@ constexpr Keyword table[] = {
     // ---- xdirector_virtual_server
     {Block::xdirector_virtual_server, "engine", choice, "auto | ipvs | xdp", "xdirector's", "",
      "Who forwards this virtual server"},
+    // ---- xdirector_heartbeat
+    {Block::xdirector_heartbeat, "interface", words, "<if> [unicast <ip>...]", "multicast", "",
+     "A further way: another link, by multicast or to these peers"},
 
 };
 // clang-format on

@@ -48,6 +48,7 @@ enum class Block : std::uint8_t {
   xdirector,
   xdirector_interface,
   xdirector_virtual_server,
+  xdirector_heartbeat,
   check_connection,  // set: every checker that connects
   check_schedule,    // set: every checker
   address_entry,     // options of a line in virtual_ipaddress

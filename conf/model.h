@@ -15,6 +15,7 @@
 
 #include "base/ip.h"
 #include "base/lvs.h"
+#include "base/mail_settings.h"
 #include "base/time.h"
 #include "conf/model_daemon.h"
 
@@ -79,6 +80,27 @@ struct NftablesIpvs {
   bool operator==(const NftablesIpvs&) const = default;
 };
 
+// The table of no_accept's filters.
+struct Nftables {
+  std::string table = "keepalived";
+  int priority = -1;      // of its base chains
+  bool counters = false;  // in each rule
+  bool ifindex = false;   // links are matched by number, not by name
+  bool operator==(const Nftables&) const = default;
+};
+
+// The kernel's IPVS connection synchronisation.
+struct LvsSyncDaemon {
+  std::string interface;
+  std::string instance;            // of VRRP, whose state it follows; empty: master and backup at once
+  std::optional<std::uint8_t> id;  // default: the instance's VRID, else 0
+  std::optional<std::uint16_t> maxlen;
+  std::optional<std::uint16_t> port;
+  std::optional<std::uint8_t> ttl;
+  std::optional<IpAddress> group;
+  bool operator==(const LvsSyncDaemon&) const = default;
+};
+
 struct Global {
   DaemonSettings daemon;
   std::string router_id;  // default: the host name
@@ -101,10 +123,13 @@ struct Global {
   IpAddress vrrp_mcast_group4;  // 224.0.0.18
   IpAddress vrrp_mcast_group6;  // ff02::12
   GarpSettings garp;
+  Nftables nftables;
+  std::optional<LvsSyncDaemon> lvs_sync_daemon;
   Duration garp_interval = 0s;  // between frames on one interface; 0: none
   Duration gna_interval = 0s;
   Duration vrrp_startup_delay = 0s;
   bool log_unknown_vrids = false;
+  Duration vrrp_delay_after_boot = 0s;
   bool lvs_flush = false;
   bool rs_init_notifies = false;  // notify_up and notify_down also for what is so at start
   NftablesIpvs nftables_ipvs;
@@ -132,6 +157,24 @@ struct Authentication {
   bool operator==(const Authentication&) const = default;
 };
 
+// A trailer behind each advert, made with a shared key (keepalived 2.4): who has no key is not heard, and neither is a recording.
+struct AuthHmac {
+  enum class Mode : std::uint8_t { enforce, permissive, receive_only };
+  struct Key {
+    std::uint8_t id = 0;
+    std::string secret;  // 32 to 64 bytes
+    std::string file;    // read from there when the configuration takes effect; empty: written in the configuration
+    bool operator==(const Key&) const = default;
+  };
+  std::vector<Key> keys;        // empty: no trailer
+  std::uint8_t active_key = 0;  // for what we send
+  Duration time_window = 5s;    // how far clocks may be apart
+  bool monotonic = false;       // only growing numbers are asked for, not the time
+  Mode mode = Mode::enforce;    // permissive: adverts without trailer count; receive_only: and we send none either
+  explicit operator bool() const { return !keys.empty(); }
+  bool operator==(const AuthHmac&) const = default;
+};
+
 // A reference to a tracked thing with the weight that counts for this user of it.
 struct Track {
   std::string name;
@@ -148,6 +191,9 @@ struct NotifyScripts {
 };
 
 enum class WantedState { backup, master };
+
+// The pseudo-header that releases of keepalived before 1.3.7 put under unicast adverts of version 3.
+enum class OldChecksum : std::uint8_t { automatic, always, never };  // automatic: as the peers do
 
 // One unicast peer, and how far away it may be: adverts from it with another TTL are not believed.
 struct UnicastPeer {
@@ -173,18 +219,24 @@ struct VrrpInstance {
   Duration preempt_delay = 0s;
   unsigned down_timer_adverts = 3;
   Authentication authentication;
+  AuthHmac auth_hmac;
   bool strict = false;
   bool accept = true;
   bool skip_check_adv_addr = false;
   bool checksum_as_v2 = false;  // v3 over IPv4 without pseudo-header
+  OldChecksum old_unicast_checksum = OldChecksum::automatic;
+  bool owner_ignores_adverts = false;
+  std::uint8_t timer_expired_backup = 0;  // priority of the highest other router; 0: off
   bool lower_prio_no_advert = false;
   bool higher_prio_send_advert = false;
   bool promote_secondaries = false;
   bool dont_track_primary = false;
   std::optional<IpAddress> mcast_src_ip;
+  std::optional<IpAddress> mcast_dst_ip;  // default: the group of global_defs
   std::optional<IpAddress> unicast_src_ip;
   std::vector<UnicastPeer> unicast_peers;          // empty: multicast
   std::uint8_t unicast_ttl = 255;                  // of what we send, hop limit for IPv6
+  bool unicast_fault_no_peer = false;              // no peer is a fault, not multicast
   bool check_unicast_src = false;                  // adverts of others than the peers are not believed
   std::vector<VirtualAddress> addresses;           // in the advert
   std::vector<VirtualAddress> excluded_addresses;  // not in the advert
@@ -496,14 +548,42 @@ struct XdpInterface {
   bool operator==(const XdpInterface&) const = default;
 };
 
+// A further way for an instance's adverts.
+struct HeartbeatPath {
+  std::string interface;
+  std::vector<IpAddress> peers;  // empty: multicast
+  bool operator==(const HeartbeatPath&) const = default;
+};
+
+struct Heartbeat {
+  std::string instance;
+  std::vector<HeartbeatPath> paths;
+  bool operator==(const Heartbeat&) const = default;
+};
+
+// What must succeed before an instance takes over from a master that fell silent.
+struct Fence {
+  std::string instance;
+  TimedScript script;
+  bool operator==(const Fence&) const = default;
+};
+
 struct Xdirector {
   Engine engine = Engine::automatic;
   std::vector<XdpInterface> interfaces;  // empty: those that the configuration and its routes need
   std::uint32_t flows = 1'000'000;
   std::uint32_t half_open = 262'144;
   std::string control_socket;  // empty: the default of the network namespace
+  std::vector<Heartbeat> heartbeats;
+  std::vector<Fence> fences;
   bool operator==(const Xdirector&) const = default;
 };
+
+// What mails about VRRP and about servers are sent with.
+inline MailSettings mail_settings(const Global& global) {
+  const Mail& mail = global.mail;
+  return {mail.to, mail.from, mail.server, mail.port, mail.connect_timeout, mail.helo_name, global.router_id};
+}
 
 struct Model {
   Global global;

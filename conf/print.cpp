@@ -48,6 +48,33 @@ void print_nftables_ipvs(Writer& w, const NftablesIpvs& n) {
   if (n.start_fwmark != NftablesIpvs{}.start_fwmark) w.line("nftables_ipvs_start_fwmark {}", n.start_fwmark);
 }
 
+void print_timed_script(Writer& w, std::string_view keyword, const TimedScript& s) {
+  if (!s.script) return;
+  w.script(std::string(keyword), s.script);
+  w.line("{}_timeout {}", keyword, time_of(s.timeout));
+}
+
+void print_lvs_sync_daemon(Writer& w, const LvsSyncDaemon& d) {
+  std::string line = word(d.interface);
+  const auto add = [&](std::string_view option, const auto& value) {
+    if (value) line += fmt::format(" {} {}", option, *value);
+  };
+  if (!d.instance.empty()) line += " inst " + word(d.instance);
+  add("id", d.id);
+  add("maxlen", d.maxlen);
+  add("port", d.port);
+  add("ttl", d.ttl);
+  if (d.group) line += " group " + d.group->str();
+  w.line("lvs_sync_daemon {}", line);
+}
+
+void print_nftables(Writer& w, const Nftables& n) {
+  if (n.table != Nftables{}.table) w.line("nftables {}", word(n.table));
+  if (n.priority != Nftables{}.priority) w.line("nftables_priority {}", n.priority);
+  w.flag("nftables_counters", n.counters);
+  w.flag("nftables_ifindex", n.ifindex);
+}
+
 void print_global(Writer& w, const Global& g) {
   w.open("global_defs");
   if (!g.router_id.empty()) w.line("router_id {}", word(g.router_id));
@@ -60,6 +87,10 @@ void print_global(Writer& w, const Global& g) {
   if (!g.mail.server.empty()) w.line("smtp_server {} {}", word(g.mail.server), g.mail.port);
   w.line("smtp_connect_timeout {}", time_of(g.mail.connect_timeout));
   if (!g.mail.helo_name.empty()) w.line("smtp_helo_name {}", word(g.mail.helo_name));
+  w.flag("no_email_faults", g.no_email_faults);
+  print_timed_script(w, "startup_script", g.startup_script);
+  print_timed_script(w, "shutdown_script", g.shutdown_script);
+  if (g.umask) w.line("umask 0{:o}", *g.umask);
   if (!g.script_user.empty()) w.line("script_user {}{}", word(g.script_user), g.script_group.empty() ? "" : " " + word(g.script_group));
   w.flag("enable_script_security", g.enable_script_security);
   print_fifo(w, "notify_fifo", g.notify_fifo);
@@ -77,6 +108,9 @@ void print_global(Writer& w, const Global& g) {
   if (g.gna_interval > 0s) w.line("vrrp_gna_interval {}", time_of(g.gna_interval));
   if (g.vrrp_startup_delay > 0s) w.line("vrrp_startup_delay {}", time_of(g.vrrp_startup_delay));
   w.flag("log_unknown_vrids", g.log_unknown_vrids);
+  if (g.vrrp_delay_after_boot > 0s) w.line("vrrp_delay_after_boot {}", time_of(g.vrrp_delay_after_boot));
+  print_nftables(w, g.nftables);
+  if (g.lvs_sync_daemon) print_lvs_sync_daemon(w, *g.lvs_sync_daemon);
   w.flag("lvs_flush", g.lvs_flush);
   w.flag("rs_init_notifies", g.rs_init_notifies);
   print_nftables_ipvs(w, g.nftables_ipvs);
@@ -192,6 +226,24 @@ void print_authentication(Writer& w, const Authentication& a) {
   w.close();
 }
 
+void print_hmac(Writer& w, const AuthHmac& h) {
+  if (!h) return;
+  w.open("auth_hmac");
+  for (const AuthHmac::Key& k : h.keys) {
+    std::string secret = "file:" + k.file;
+    if (k.file.empty()) {
+      secret = "hex:";
+      for (const char c : k.secret) secret += fmt::format("{:02x}", static_cast<unsigned char>(c));
+    }
+    w.line("key {} {}", k.id, word(secret));
+  }
+  w.line("active_key {}", h.active_key);
+  w.line("time_window {}", time_of(h.time_window));
+  w.line("anti_replay {}", h.monotonic ? "monotonic" : "time");
+  w.line("mode {}", h.mode == AuthHmac::Mode::enforce ? "enforce" : h.mode == AuthHmac::Mode::permissive ? "permissive" : "receive-only");
+  w.close();
+}
+
 void print_instance(Writer& w, const VrrpInstance& i) {
   w.open("vrrp_instance {}", word(i.name));
   w.line("state {}", i.initial_state == WantedState::master ? "MASTER" : "BACKUP");
@@ -214,6 +266,10 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   w.flag("dont_track_primary", i.dont_track_primary);
   print_garp(w, "", i.garp);
   print_authentication(w, i.authentication);
+  print_hmac(w, i.auth_hmac);
+  w.flag("owner_ignore_adverts", i.owner_ignores_adverts);
+  if (i.timer_expired_backup != 0) w.line("timer_expired_backup {}", i.timer_expired_backup);
+  if (i.mcast_dst_ip) w.line("mcast_dst_ip {}", i.mcast_dst_ip->str());
   if (i.mcast_src_ip) w.line("mcast_src_ip {}", i.mcast_src_ip->str());
   if (i.unicast_src_ip) w.line("unicast_src_ip {}", i.unicast_src_ip->str());
   if (!i.unicast_peers.empty()) {
@@ -226,6 +282,9 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   }
   if (i.unicast_ttl != 255) w.line("unicast_ttl {}", i.unicast_ttl);
   w.flag("check_unicast_src", i.check_unicast_src);
+  if (i.old_unicast_checksum != OldChecksum::automatic)
+    w.line("old_unicast_checksum{}", i.old_unicast_checksum == OldChecksum::never ? " never" : "");
+  w.flag("unicast_fault_no_peer", i.unicast_fault_no_peer);
   print_addresses(w, "virtual_ipaddress", i.addresses);
   print_addresses(w, "virtual_ipaddress_excluded", i.excluded_addresses);
   print_tracks(w, "track_interface", i.track_interfaces);
@@ -396,6 +455,18 @@ void print_xdirector(Writer& w, const Model& model) {
   w.line("flows {}", x.flows);
   w.line("half_open {}", x.half_open);
   if (!x.control_socket.empty()) w.line("control {}", word(x.control_socket));
+  for (const Heartbeat& h : x.heartbeats) {
+    w.open("heartbeat {}", word(h.instance));
+    for (const HeartbeatPath& p : h.paths) {
+      std::string line = word(p.interface);
+      if (!p.peers.empty()) line += " unicast";
+      for (const IpAddress& peer : p.peers) line += " " + peer.str();
+      w.line("interface {}", line);
+    }
+    w.close();
+  }
+  for (const Fence& f : x.fences)
+    w.line("fence {} \"{}\" {}", word(f.instance), join_command(f.script.script.words), time_of(f.script.timeout));
   for (const VirtualServer& v : model.virtual_servers) {
     if (v.engine == x.engine) continue;
     w.open("virtual_server {}", service_words(v.key));

@@ -55,30 +55,6 @@ void lvs_flush_on_stop(Builder& b, const Value& v) {
   if (!v.args.empty() && v.word() != "VS") ignored(b, v.where(), v.keyword.name, "is neither VS nor nothing", std::string(v.keyword.form));
 }
 
-void lvs_sync_daemon(Builder& b, const Value& v) {
-  for (std::size_t i = 1; i < v.args.size(); ++i) {
-    const std::string_view option = v.args[i].text;
-    const bool known = option == "inst" || option == "id" || option == "maxlen" || option == "port" || option == "ttl" || option == "group";
-    if (!known) {
-      // The old form: <interface> <instance> [<id>].
-      if (i == 1 && v.args.size() <= 3) {
-        if (v.args.size() == 3) number_within(b, v, v.args[2], 0, 255);
-        return;
-      }
-      return ignored(b, v.args[i], v.keyword.name, "is no option of it", std::string(v.keyword.form));
-    }
-    if (++i >= v.args.size()) return ignored(b, v.args[i - 1], v.keyword.name, "needs a value behind it");
-    if (option == "id" && !number_within(b, v, v.args[i], 0, 255)) return;
-    if (option == "maxlen" && !number_within(b, v, v.args[i], 1, 65'507)) return;
-    if (option == "port" && !number_within(b, v, v.args[i], 1, 65'535)) return;
-    if (option == "ttl" && !number_within(b, v, v.args[i], 1, 255)) return;
-    if (option == "group") {
-      const auto address = IpAddress::parse(v.args[i].text);
-      if (!address || !address->is_multicast()) return ignored(b, v.args[i], v.keyword.name, "is no multicast address");
-    }
-  }
-}
-
 // "[all] <seconds>"
 void garp_extra_if(Builder& b, const Value& v) {
   const bool old_name = v.keyword.name.ends_with("vmac_garp_intvl");
@@ -94,38 +70,7 @@ void vrrp_iptables(Builder& b, const Value& v) {
          "write nftables instead of vrrp_iptables and vrrp_ipsets");
 }
 
-void umask_bits(Builder& b, const Value& v) {
-  constexpr std::string_view bits[] = {"IRUSR", "IWUSR", "IXUSR", "IRGRP", "IWGRP", "IXGRP",
-                                       "IROTH", "IWOTH", "IXOTH", "IRWXU", "IRWXG", "IRWXO"};
-  const std::string_view first = v.word();
-  if (!first.empty() && first.front() >= '0' && first.front() <= '9') {
-    const bool octal = first.find_first_not_of("01234567") == std::string_view::npos && first.size() <= 4;
-    if (!octal) ignored(b, v.where(), v.keyword.name, "is no octal mask up to 0777", std::string(v.keyword.form));
-    return;
-  }
-  for (const Token& t : v.args) {
-    std::string_view rest = t.text;
-    while (!rest.empty()) {
-      const auto bar = std::min(rest.find('|'), rest.size());
-      if (bar > 0 && !is_one_of(rest.substr(0, bar), bits))
-        return ignored(b, t, v.keyword.name, "names a permission that does not exist", std::string(v.keyword.form));
-      rest.remove_prefix(std::min(bar + 1, rest.size()));
-    }
-  }
-}
-
 // ---- vrrp_instance
-
-void mcast_dst_ip(Builder& b, const Value& v) {
-  if (!v.address.is_multicast()) return ignored(b, v.where(), v.keyword.name, "is no multicast address");
-  if (!b.instances.empty() && b.instance().family != 0 && b.instance().family != v.address.family())
-    ignored(b, v.where(), v.keyword.name, "is of another family than the instance's addresses");
-}
-
-void old_unicast_checksum(Builder& b, const Value& v) {
-  if (!v.args.empty() && v.word() != "never")
-    ignored(b, v.where(), v.keyword.name, "is neither never nor nothing", std::string(v.keyword.form));
-}
 
 void deprecated(Builder& b, const Value& v) {
   const bool polling = v.keyword.name == "linkbeat_use_polling";
@@ -161,13 +106,9 @@ const Rule rules[] = {
     {G, "lvs_timeouts", lvs_timeouts, nullptr, judged},
     {G, "lvs_flush_on_stop", lvs_flush_on_stop, nullptr, judged},
     {G, "lvs_flush_onstop", lvs_flush_on_stop, nullptr, judged},
-    {G, "lvs_sync_daemon", lvs_sync_daemon, nullptr, judged},
     {G, "vrrp_garp_extra_if", garp_extra_if, nullptr, judged},
     {G, "vrrp_vmac_garp_intvl", garp_extra_if, nullptr, judged},
     {G, "vrrp_iptables", vrrp_iptables, nullptr, judged},
-    {G, "umask", umask_bits, nullptr, judged},
-    {G, "startup_script", misc_path, nullptr, judged},
-    {G, "shutdown_script", misc_path, nullptr, judged},
     {G, "notify_fifo_script", misc_path, nullptr, judged},
     {G, "vrrp_notify_fifo_script", misc_path, nullptr, judged},
 
@@ -175,8 +116,6 @@ const Rule rules[] = {
     {Block::root, "static_rules", rules_of, nullptr, judged},
     {I, "virtual_routes", routes, nullptr, judged},
     {I, "virtual_rules", rules_of, nullptr, judged},
-    {I, "mcast_dst_ip", mcast_dst_ip, nullptr, judged},
-    {I, "old_unicast_checksum", old_unicast_checksum, nullptr, judged},
     {I, "linkbeat_use_polling", deprecated, nullptr, judged},
     {I, "lvs_sync_daemon_interface", deprecated, nullptr, judged},
     {I, "garp_extra_if", garp_extra_if, nullptr, judged},

@@ -377,7 +377,7 @@ const Rule rules[] = {
        b.instance().accept = true;
        b.instance().accept_at = v.at();
      }},
-    {I, "no_accept", [](Builder& b, const Value&) { b.instance().accept = false; }, nullptr, stored},
+    {I, "no_accept", [](Builder& b, const Value&) { b.instance().accept = false; }},
     // keepalived turns this on whatever the word behind it says; the manual's meaning is obeyed here.
     {I, "skip_check_adv_addr", [](Builder& b, const Value& v) { b.instance().skip_check_adv_addr = v.on; }},
     {I, "v3_checksum_as_v2", [](Builder& b, const Value& v) { b.instance().checksum_as_v2 = v.on; }},
@@ -434,7 +434,7 @@ const Rule rules[] = {
     {I, "notify", [](Builder& b, const Value& v) { b.instance().out.notify.any = b.command(v.args); }},
     {I, "notify_master_rx_lower_pri", [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
     {I, "notify_priority_changes", [](Builder& b, const Value& v) { b.instance().notify_priority_changes = v.on; }},
-    {I, "smtp_alert", [](Builder& b, const Value& v) { b.instance().smtp_alert = v.on; }, nullptr, stored},
+    {I, "smtp_alert", [](Builder& b, const Value& v) { b.instance().smtp_alert = v.on; }},
     {I, "debug", [](Builder& b, const Value& v) { b.instance().out.debug = v.number > 0; }, nullptr, stored},
     {I, "authentication",
      [](Builder& b, const Value& v) {
@@ -484,7 +484,7 @@ const Rule rules[] = {
     {Y, "notify_stop", [](Builder& b, const Value& v) { b.group().out.notify.stop = b.command(v.args); }},
     {Y, "notify", [](Builder& b, const Value& v) { b.group().out.notify.any = b.command(v.args); }},
     {Y, "notify_priority_changes", [](Builder& b, const Value& v) { b.group().notify_priority_changes = v.on; }},
-    {Y, "smtp_alert", [](Builder& b, const Value& v) { b.group().smtp_alert = v.on; }, nullptr, stored},
+    {Y, "smtp_alert", [](Builder& b, const Value& v) { b.group().smtp_alert = v.on; }},
     {Y, "sync_group_tracking_weight", [](Builder& b, const Value&) { b.group().out.sync_group_tracking_weight = true; }},
     {Y, "global_tracking",
      [](Builder& b, const Value& v) {

@@ -19,10 +19,6 @@ constexpr std::size_t ipv6_header_size = 40;
 
 std::size_t address_size(int family) { return family == AF_INET ? 4 : 16; }
 
-std::size_t message_size(int version, int family, std::size_t addresses) {
-  return header_size + addresses * address_size(family) + (version == 2 && family == AF_INET ? auth_size : 0);
-}
-
 // The Internet checksum's running sum (RFC 1071); every part but the last must have an even length.
 class Sum {
  public:
@@ -81,15 +77,17 @@ IpAddress read_address(int family, const std::uint8_t* at) {
   return IpAddress::v6(a);
 }
 
-std::optional<ChecksumForm> checksum_form(std::span<const std::uint8_t> message, int version, const Carrier& carrier) {
+std::optional<ChecksumForm> checksum_form(std::span<const std::uint8_t> message, std::span<const std::uint8_t> behind, int version,
+                                          const Carrier& carrier) {
   constexpr std::array v2_forms{ChecksumForm::message_only};
   constexpr std::array v3_forms{ChecksumForm::pseudo_header, ChecksumForm::message_only, ChecksumForm::multicast_pseudo_header};
   constexpr std::array v6_forms{ChecksumForm::pseudo_header};
   const std::span<const ChecksumForm> forms = carrier.source.is_v6() ? std::span<const ChecksumForm>{v6_forms}
                                               : version == 2         ? std::span<const ChecksumForm>{v2_forms}
                                                                      : std::span<const ChecksumForm>{v3_forms};
+  if (carrier.source.is_v4()) behind = {};
   for (const ChecksumForm form : forms)
-    if (pseudo_header(form, carrier, message.size()).add(message).valid()) return form;
+    if (pseudo_header(form, carrier, message.size() + behind.size()).add(message).add(behind).valid()) return form;
   return std::nullopt;
 }
 
@@ -110,6 +108,8 @@ std::array<std::uint8_t, 8> auth_data_of(const conf::VrrpInstance& instance) {
 
 ChecksumForm checksum_form_of(const conf::VrrpInstance& instance) {
   if (instance.family == AF_INET6) return ChecksumForm::pseudo_header;
+  if (instance.version == 3 && !instance.unicast_peers.empty() && instance.old_unicast_checksum == conf::OldChecksum::always)
+    return ChecksumForm::multicast_pseudo_header;
   return instance.version == 2 || instance.checksum_as_v2 ? ChecksumForm::message_only : ChecksumForm::pseudo_header;
 }
 
@@ -158,7 +158,11 @@ Advert advert_of(const conf::VrrpInstance& instance, std::uint8_t priority) {
                 .checksum = checksum_form_of(instance)};
 }
 
-std::size_t encoded_size(const Advert& advert) { return message_size(advert.version, advert.family, advert.addresses.size()); }
+std::size_t expected_size(int version, int family, std::size_t addresses) {
+  return header_size + addresses * address_size(family) + (version == 2 && family == AF_INET ? auth_size : 0);
+}
+
+std::size_t encoded_size(const Advert& advert) { return expected_size(advert.version, advert.family, advert.addresses.size()); }
 
 std::size_t encode(const Advert& advert, const Carrier& carrier, std::span<std::uint8_t> out) {
   const std::size_t size = encoded_size(advert);
@@ -178,8 +182,13 @@ std::size_t encode(const Advert& advert, const Carrier& carrier, std::span<std::
   }
   std::uint8_t* at = out.data() + header_size;
   for (const IpAddress& address : advert.addresses) at = std::copy_n(address.data(), address_size(advert.family), at);
-  put16(&out[checksum_at], pseudo_header(advert.checksum, carrier, size).add(out).checksum());
+  put_checksum(out, {}, advert.checksum, carrier);
   return size;
+}
+
+void put_checksum(std::span<std::uint8_t> message, std::span<const std::uint8_t> behind, ChecksumForm form, const Carrier& carrier) {
+  put16(&message[checksum_at], 0);
+  put16(&message[checksum_at], pseudo_header(form, carrier, message.size() + behind.size()).add(message).add(behind).checksum());
 }
 
 std::vector<std::uint8_t> build_ipv4_packet(const Advert& advert, const Carrier& carrier, std::uint16_t id) {
@@ -222,7 +231,7 @@ std::string_view sentence(Reject reason) { return reject_texts[static_cast<std::
 
 std::string Rejection::str() const { return fmt::format("{} ({})", sentence(reason), value); }
 
-std::variant<Advert, Rejection> parse(std::span<const std::uint8_t> message, const Carrier& carrier) {
+std::variant<Advert, Rejection> parse(std::span<const std::uint8_t> message, const Carrier& carrier, std::span<const std::uint8_t> behind) {
   if (message.size() < header_size) return Rejection{Reject::too_short, static_cast<std::uint32_t>(message.size())};
   if (carrier.destination.is_multicast() && carrier.ttl != 255) return Rejection{Reject::ttl, carrier.ttl};
 
@@ -235,7 +244,7 @@ std::variant<Advert, Rejection> parse(std::span<const std::uint8_t> message, con
   if (advert.version != 2 && advert.version != 3) return Rejection{Reject::version, static_cast<std::uint32_t>(advert.version)};
   if ((message[0] & 0x0fu) != type_advertisement) return Rejection{Reject::type, message[0] & 0x0fu};
   if (advert.vrid == 0) return Rejection{Reject::vrid_zero};
-  if (message.size() != message_size(advert.version, advert.family, count))
+  if (message.size() != expected_size(advert.version, advert.family, count))
     return Rejection{Reject::length, static_cast<std::uint32_t>(message.size())};
 
   if (advert.version == 2) {
@@ -247,7 +256,7 @@ std::variant<Advert, Rejection> parse(std::span<const std::uint8_t> message, con
   }
   if (advert.interval == 0s) return Rejection{Reject::interval_zero};
 
-  const auto form = checksum_form(message, advert.version, carrier);
+  const auto form = checksum_form(message, behind, advert.version, carrier);
   if (!form) return Rejection{Reject::checksum, get16(&message[checksum_at])};
   advert.checksum = *form;
 
@@ -256,14 +265,21 @@ std::variant<Advert, Rejection> parse(std::span<const std::uint8_t> message, con
   return advert;
 }
 
-std::variant<Received, Rejection> parse_ipv4_packet(std::span<const std::uint8_t> packet) {
+std::variant<Ipv4Payload, Rejection> ipv4_payload(std::span<const std::uint8_t> packet) {
   const auto too_short = Rejection{Reject::too_short, static_cast<std::uint32_t>(packet.size())};
   if (packet.size() < ipv4_header_size) return too_short;
   const std::size_t header = (packet[0] & 0x0fu) * std::size_t{4};
   const std::size_t total = get16(&packet[2]);
   if (header < ipv4_header_size || total < header || total > packet.size()) return too_short;
-  const Carrier carrier{read_address(AF_INET, &packet[12]), read_address(AF_INET, &packet[16]), packet[8]};
-  auto parsed = parse(packet.subspan(header, total - header), carrier);
+  return Ipv4Payload{packet.subspan(header, total - header),
+                     {read_address(AF_INET, &packet[12]), read_address(AF_INET, &packet[16]), packet[8]}};
+}
+
+std::variant<Received, Rejection> parse_ipv4_packet(std::span<const std::uint8_t> packet) {
+  const auto opened = ipv4_payload(packet);
+  if (const auto* rejection = std::get_if<Rejection>(&opened)) return *rejection;
+  const auto& [payload, carrier] = std::get<Ipv4Payload>(opened);
+  auto parsed = parse(payload, carrier);
   if (const auto* rejection = std::get_if<Rejection>(&parsed)) return *rejection;
   return Received{std::get<Advert>(std::move(parsed)), carrier};
 }
@@ -276,12 +292,14 @@ Expected expected_of(const conf::VrrpInstance& instance) {
     if (peer.has_limits()) limits.push_back(peer);
   }
   // As in keepalived, limits are of no use against a sender that is not listed: with them only the listed are heard.
-  const bool check_source = instance.check_unicast_src || !limits.empty();
+  // Nor is there a place for the sequence number of one that is not.
+  const bool check_source = instance.check_unicast_src || !limits.empty() || static_cast<bool>(instance.auth_hmac);
   return Expected{.version = instance.version,
                   .family = instance.family,
                   .vrid = instance.vrid,
                   .auth_type = auth_type_of(instance),
                   .auth_data = auth_data_of(instance),
+                  .hmac = static_cast<bool>(instance.auth_hmac),
                   .interval = wire_interval(instance.version, instance.advert_interval),
                   .unicast = !instance.unicast_peers.empty(),
                   .check_unicast_source = check_source,

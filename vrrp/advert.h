@@ -59,6 +59,10 @@ struct Carrier {
 Advert advert_of(const conf::VrrpInstance& instance, std::uint8_t priority);
 
 std::size_t encoded_size(const Advert& advert);
+// Of a message with so many addresses.
+std::size_t expected_size(int version, int family, std::size_t addresses);
+// Once more, over a message that is there and what stands behind it.
+void put_checksum(std::span<std::uint8_t> message, std::span<const std::uint8_t> behind, ChecksumForm form, const Carrier& carrier);
 // Writes the VRRP message with its checksum; returns its length, 0 when `out` is too small. The kernel fills the checksum of
 // an IPv6 message itself when the socket asks for it (IPV6_CHECKSUM 6); it is written all the same.
 std::size_t encode(const Advert& advert, const Carrier& carrier, std::span<std::uint8_t> out);
@@ -75,15 +79,21 @@ void set_ipv4_id(std::span<std::uint8_t> packet, std::uint16_t id);
 // Why an advert is not believed, in the order of asking: up to `checksum` it is malformed, from `other_vrid` on unacceptable
 // to the instance. bpf/xdirector.h has the list, so that both halves number and name alike; what comes behind it is asked only of
 // adverts that the kernel half leaves to the raw socket.
-#define XD_RAW_REJECTS(X)                                                                                    \
-  X(PEER_TTL, peer_ttl, "its TTL is outside the limits of its unicast peer")                                 \
-  X(AH_HEADER, ah_header, "it has no authentication header as ours has")                                     \
-  X(AH_DATA, ah_data, "its authentication header was made with another password, or the packet was changed") \
-  X(AH_REPLAY, ah_replay, "its sequence number is not above the last one: an old packet, sent again")
+#define XD_RAW_REJECTS(X)                                                                                             \
+  X(PEER_TTL, peer_ttl, "its TTL is outside the limits of its unicast peer")                                          \
+  X(AH_HEADER, ah_header, "it has no authentication header as ours has")                                              \
+  X(AH_DATA, ah_data, "its authentication header was made with another password, or the packet was changed")          \
+  X(AH_REPLAY, ah_replay, "its sequence number is not above the last one: an old packet, sent again")                 \
+  X(HMAC_MISSING, hmac_missing, "it has no trailer of auth_hmac")                                                     \
+  X(HMAC_FORM, hmac_form, "its trailer of auth_hmac is of an unknown type")                                           \
+  X(HMAC_STALE, hmac_stale, "its trailer of auth_hmac was made at another time: clocks differ, or it is a recording") \
+  X(HMAC_KEY, hmac_key, "its trailer of auth_hmac names a key that we have not got")                                  \
+  X(HMAC_DATA, hmac_data, "its trailer of auth_hmac was made with another key, or the packet was changed")            \
+  X(HMAC_REPLAY, hmac_replay, "its trailer of auth_hmac is not newer than the last one: an old packet, sent again")
 #define XD_REJECT_VALUE(NAME, word, sentence) word,
 enum class Reject : std::uint8_t { XD_REJECTS(XD_REJECT_VALUE) XD_RAW_REJECTS(XD_REJECT_VALUE) };
 #undef XD_REJECT_VALUE
-inline constexpr std::size_t reject_count = static_cast<std::size_t>(Reject::ah_replay) + 1;
+inline constexpr std::size_t reject_count = static_cast<std::size_t>(Reject::hmac_replay) + 1;
 
 std::string_view name(Reject reason);      // "auth_data": counters, CLI
 std::string_view sentence(Reject reason);  // "its password is not ours": logs
@@ -97,7 +107,16 @@ struct Rejection {
 // `message` is the IP payload, its length taken from the IP header. In this order: length of the header, TTL 255 (multicast
 // only: unicast adverts may be routed), version, type, VRID, length by address count, v3 interval not 0, checksum in any of
 // the forms above.
-std::variant<Advert, Rejection> parse(std::span<const std::uint8_t> message, const Carrier& carrier);
+// `behind`: what stands behind the message in the packet (a trailer of auth_hmac), which the checksum covers over IPv6.
+std::variant<Advert, Rejection> parse(std::span<const std::uint8_t> message, const Carrier& carrier,
+                                      std::span<const std::uint8_t> behind = {});
+
+// The payload of a whole IPv4 packet, and what its header says.
+struct Ipv4Payload {
+  std::span<const std::uint8_t> payload;
+  Carrier carrier;
+};
+std::variant<Ipv4Payload, Rejection> ipv4_payload(std::span<const std::uint8_t> packet);
 
 // What a raw IPv4 socket delivers: the packet from its IP header on.
 struct Received {
@@ -113,6 +132,7 @@ struct Expected {
   std::uint8_t vrid = 0;
   std::uint8_t auth_type = 0;
   std::array<std::uint8_t, 8> auth_data{};
+  bool hmac = false;       // a trailer of auth_hmac
   Duration interval = 1s;  // v2: others are dropped; v3: others are adopted
   bool unicast = false;
   bool check_unicast_source = false;

@@ -26,6 +26,12 @@ std::vector<std::uint8_t> build_ah_packet(const Advert& advert, const Carrier& c
 // Gives the packet its id and sequence number (host order) and the ICV that belongs to them: before each sending.
 void seal_ah_packet(std::span<std::uint8_t> packet, std::uint16_t id, std::uint32_t sequence, const AhKey& key);
 
+// Is this number above the last one? After the last of 32 bits (136 years of one advert a second) the numbers begin anew.
+constexpr bool ah_is_newer(std::uint32_t sequence, std::uint32_t last) {
+  constexpr std::uint32_t quarter = 0x40000000;
+  return sequence > last || (last >= 3 * quarter && sequence < quarter);
+}
+
 struct Sealed {
   Received received;
   std::uint32_t sequence = 0;

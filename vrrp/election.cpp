@@ -1,6 +1,7 @@
 #include "vrrp/election.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "vrrp/timing.h"
 
@@ -35,10 +36,40 @@ class Machine {
     if (!state_.heard_at || event.heard.at >= *state_.heard_at) hear(event.heard);
   }
 
+  void on(const HeartbeatHeard& event) {
+    const Heard& heard = event.heard;
+    if (heard.at < state_.since) return;
+    if (state_.role == Role::backup) {
+      if (heard.priority == 0) {
+        if (!state_.master_leaving) state_.due = heard.at + skew(config_, state_);
+        state_.master_leaving = true;
+      } else if (keeps_backup(config_, state_, heard)) {
+        const TimePoint lost_at = heard.at + down_interval(config_, state_);
+        if (!state_.due || *state_.due < lost_at || state_.master_leaving) state_.due = lost_at;
+        state_.master_leaving = false;
+        state_.wants_master = false;
+        state_.fencing = false;
+      }
+    } else if (state_.role == Role::master && heard.priority != 0 &&
+               !(config_.owner_ignores_adverts && state_.priority == owner_priority)) {
+      const bool better = heard.priority > state_.priority || (heard.priority == state_.priority && heard.source > event.own);
+      if (!better) return;  // it hears ours by this link as well
+      enter_backup(Cause::better_advert);
+      state_.due = heard.at + down_interval(config_, state_);
+    }
+  }
+
+  void on(const FenceDone& event) {
+    if (!std::exchange(state_.fencing, false) || state_.role != Role::backup) return;
+    if (event.success) return take_over(Cause::master_silent);
+    state_.due = now_ + down_interval(config_, state_);
+  }
+
   void on(const Timeout& event) {
     if (event.last_heard && (!state_.heard_at || event.last_heard->at > *state_.heard_at)) hear(*event.last_heard);
     if (!state_.due || now_ < *state_.due) return;
     if (state_.role == Role::master) {
+      if (overslept()) return enter_backup(Cause::overslept);
       actions_.add(Action::send_advert);
       // From the time it was due, so that adverts do not drift; but those missed in a stall are not sent in a burst.
       *state_.due += config_.interval;
@@ -49,7 +80,7 @@ class Machine {
   }
 
   void on(const PriorityChanged& event) {
-    if (event.priority == state_.priority) return;
+    if (event.priority == state_.priority || state_.owner_gave_way) return;
     const Duration old_skew = skew(config_, state_);
     state_.priority = event.priority;
     if (state_.role == Role::backup && state_.due) *state_.due += skew(config_, state_) - old_skew;
@@ -98,6 +129,7 @@ class Machine {
 
  private:
   void hear_as_backup(const Heard& heard) {
+    if (state_.owner_gave_way && (heard.priority != owner_priority || heard.source != state_.rival_owner)) be_owner_again();
     if (heard.priority == 0) {
       // Only the master can leave. Another that stops (the loser of a split brain) says nothing about it; and repeating
       // the message must not put the takeover off.
@@ -109,6 +141,7 @@ class Machine {
     }
     const bool counts = keeps_backup(config_, state_, heard);
     follow(heard);
+    state_.fencing = false;
     if (!counts) return;  // to be preempted: the timer runs on
     state_.wants_master = false;
     state_.due = heard.at + down_interval(config_, state_);
@@ -142,8 +175,42 @@ class Machine {
       actions_.add(Action::send_advert);
       next_advert();
     }
+    if (heard.priority == owner_priority && two_owners(heard)) return;
     actions_.add(Action::announce_again);
     actions_.add(Action::tell_lower_priority);
+  }
+
+  // Its address is the lower one, so it should give way when it hears us. If it does not by the second advert from now, and some time
+  // for it to be heard, somebody has to: better one master than two owners.
+  bool two_owners(const Heard& heard) {
+    const bool is_known = state_.rival_owner == heard.source && heard.at < state_.rival_until + 3 * config_.interval;
+    if (!is_known) {
+      state_.rival_owner = heard.source;
+      state_.rival_until = heard.at + 2 * config_.interval + std::max(config_.interval, heard.interval) * 6 / 5;
+      return false;
+    }
+    if (heard.at < state_.rival_until) return false;
+    state_.priority = owner_priority - 1;
+    enter_backup(Cause::rival_owner);
+    state_.owner_gave_way = true;
+    state_.rival_owner = heard.source;
+    follow(heard);
+    state_.due = heard.at + down_interval(config_, state_);
+    return true;
+  }
+
+  void be_owner_again() {
+    state_.owner_gave_way = false;
+    state_.rival_owner = {};
+    state_.priority = owner_priority;
+    actions_.add(Action::tell_priority);
+  }
+
+  // Our last advert left so long ago that the highest other router has taken over, if there is one.
+  bool overslept() const {
+    if (config_.timer_expired_backup == 0 || config_.preempt) return false;
+    const TimePoint last_sent = *state_.due - config_.interval;
+    return now_ - last_sent > master_down_interval(config_.version, config_.timer_expired_backup, config_.interval);
   }
 
   void follow(const Heard& heard) {
@@ -155,14 +222,23 @@ class Machine {
 
   // The down timer has run out.
   void ripe() {
-    if (config_.in_sync_group) {
-      state_.wants_master = true;
+    const bool beside_a_lower =
+        state_.heard_at && now_ - *state_.heard_at < down_interval(config_, state_) && state_.master_priority < state_.priority;
+    const Cause cause = state_.master_leaving ? Cause::master_left : beside_a_lower ? Cause::preempted : Cause::master_silent;
+    if (cause != Cause::master_silent || config_.fence_limit == 0s || state_.wants_master) return take_over(cause);
+    if (std::exchange(state_.fencing, true)) {  // it has not answered
+      state_.fencing = false;
       state_.due = now_ + down_interval(config_, state_);
       return;
     }
-    const bool beside_a_lower =
-        state_.heard_at && now_ - *state_.heard_at < down_interval(config_, state_) && state_.master_priority < state_.priority;
-    enter_master(state_.master_leaving ? Cause::master_left : beside_a_lower ? Cause::preempted : Cause::master_silent);
+    actions_.add(Action::fence);
+    state_.due = now_ + config_.fence_limit + 5s;
+  }
+
+  void take_over(Cause cause) {
+    if (!config_.in_sync_group) return enter_master(cause);
+    state_.wants_master = true;
+    state_.due = now_ + down_interval(config_, state_);
   }
 
   void begin(Cause cause, bool owner_at_once) {
@@ -183,6 +259,7 @@ class Machine {
     state_.preempt_at.reset();
     state_.wants_master = false;
     state_.master_leaving = false;
+    state_.fencing = false;
     state_.master = {};
     state_.master_priority = 0;
     state_.master_interval = config_.interval;
@@ -190,6 +267,7 @@ class Machine {
   }
 
   void enter_master(Cause cause) {
+    if (state_.owner_gave_way) be_owner_again();
     actions_.add(Action::send_advert);  // before the addresses: the sooner others hear it, the fewer try as well
     enter(Role::master, cause, Action::become_master);
     state_.master = config_.source;
@@ -238,6 +316,8 @@ std::string_view sentence(Cause cause) {
     case Cause::fault: return "it is in fault";
     case Cause::fault_cleared: return "its faults are cleared";
     case Cause::sync_group: return "its sync group changed";
+    case Cause::rival_owner: return "another router says it owns the addresses (priority 255) and does not give way";
+    case Cause::overslept: return "its adverts were late, and another has taken over by now";
     case Cause::address_lost: return "an address or route of it was removed by somebody else";
     case Cause::stopped: return "it was stopped";
     case Cause::resumed: return "its process was restarted and went on";
@@ -249,6 +329,7 @@ std::string_view name(Action action) {
   switch (action) {
     case Action::send_advert: return "send_advert";
     case Action::send_priority_zero: return "send_priority_zero";
+    case Action::fence: return "fence";
     case Action::become_master: return "become_master";
     case Action::become_backup: return "become_backup";
     case Action::become_fault: return "become_fault";
@@ -271,7 +352,8 @@ InstanceConfig config_of(const conf::VrrpInstance& instance, const IpAddress& so
                         .preempt_delay = instance.preempt_delay,
                         .lower_prio_no_advert = instance.lower_prio_no_advert,
                         .higher_prio_send_advert = instance.higher_prio_send_advert,
-                        .owner_ignores_adverts = instance.strict,
+                        .owner_ignores_adverts = instance.owner_ignores_adverts,
+                        .timer_expired_backup = instance.timer_expired_backup,
                         .in_sync_group = in_sync_group,
                         .source = source};
 }

@@ -42,6 +42,8 @@ enum class Cause : std::uint8_t {
   fault,
   fault_cleared,
   sync_group,
+  rival_owner,   // another router with priority 255 does not give way
+  overslept,     // timer_expired_backup: our adverts were so late that another has taken over
   address_lost,  // somebody removed a VIP, route or rule of ours
   stopped,
   resumed,  // the process was restarted, the role was not
@@ -57,9 +59,11 @@ struct InstanceConfig {
   Duration preempt_delay = 0s;
   bool lower_prio_no_advert = false;
   bool higher_prio_send_advert = false;
-  bool owner_ignores_adverts = false;  // vrrp_strict
-  bool in_sync_group = false;          // a timeout only makes it want to be master: see vrrp/sync.h
-  IpAddress source;                    // we send from: breaks ties
+  bool owner_ignores_adverts = false;
+  std::uint8_t timer_expired_backup = 0;  // priority of the highest other router; 0: off
+  Duration fence_limit = 0s;              // 0: none; else how long the fence may take that must succeed before a takeover by silence
+  bool in_sync_group = false;             // a timeout only makes it want to be master: see vrrp/sync.h
+  IpAddress source;                       // we send from: breaks ties
 };
 InstanceConfig config_of(const conf::VrrpInstance& instance, const IpAddress& source, bool in_sync_group);
 
@@ -85,6 +89,12 @@ struct State {
   std::optional<TimePoint> preempt_at;  // preempt_delay runs until then
   bool master_leaving = false;          // it sent priority 0
   bool wants_master = false;            // ripe member of a sync group
+  // Two owners (priority 255). The other one's address, how long it may go on before we give way, and whether we have: then our
+  // priority is 254 until it is gone.
+  IpAddress rival_owner;
+  TimePoint rival_until;
+  bool owner_gave_way = false;
+  bool fencing = false;  // the master is silent, and the fence runs
 };
 
 // ---- Events -----------------------------------------------------------------------------------------------------------
@@ -92,6 +102,14 @@ struct State {
 struct Start {};  // links, addresses and trackers are known; delays are over
 struct AdvertHeard {
   Heard heard;
+};
+// By a heartbeat link, where we send from `own`: it says that the master is alive, and nothing about the instance's own link.
+struct HeartbeatHeard {
+  Heard heard;
+  IpAddress own;
+};
+struct FenceDone {
+  bool success = false;
 };
 struct Timeout {
   std::optional<Heard> last_heard;
@@ -107,13 +125,15 @@ struct GroupMaster {};  // the sync group pulls
 struct GroupBackup {};
 struct Stop {};
 
-using Event = std::variant<Start, AdvertHeard, Timeout, PriorityChanged, FaultsChanged, AddressLost, GroupMaster, GroupBackup, Stop>;
+using Event = std::variant<Start, AdvertHeard, HeartbeatHeard, FenceDone, Timeout, PriorityChanged, FaultsChanged, AddressLost, GroupMaster,
+                           GroupBackup, Stop>;
 
 // ---- What to do -------------------------------------------------------------------------------------------------------
 
 enum class Action : std::uint8_t {
   send_advert,  // with State::priority
   send_priority_zero,
+  fence,          // run the fence; its end is to be given as FenceDone
   become_master,  // firewall, VIPs, routes, GARPs, notify
   become_backup,  // VIPs and the rest away when it was master, notify
   become_fault,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/mailer.h"
 #include "base/notify_fifo.h"
 #include "base/number_files.h"
 #include "vrrp/claims.h"
@@ -27,7 +28,7 @@ class EitherTransport final : public Transport {
   EitherTransport(const Ports& ports, RawTransport& raw, XdpTransport* xdp) : ports_(ports), raw_(raw), xdp_(xdp) {}
 
   TransportKind kind_for(const Tuning& tuning) const override {
-    if (xdp_ == nullptr || !ports_.carries_xdp || !can_watch(tuning.expected)) return TransportKind::raw;
+    if (tuning.raw_only || xdp_ == nullptr || !ports_.carries_xdp || !can_watch(tuning.expected)) return TransportKind::raw;
     const auto* link = ports_.netlink.table().link(tuning.index);
     if (link == nullptr || !xdp_hears(*link)) return TransportKind::raw;
     return carries_xdp(tuning.index) ? TransportKind::xdp : TransportKind::raw;
@@ -100,6 +101,7 @@ class Engine::Impl {
     for (const auto& bfd : model.bfd_instances) {
       if (bfd.for_vrrp) planned_bfds_.insert(bfd.name);
     }
+    planned_mail_ = conf::mail_settings(model.global);
     return {};
   }
 
@@ -118,6 +120,7 @@ class Engine::Impl {
   void commit() {
     const bool fresh = !std::exchange(resumed_, false);
     fifos_.become(std::move(planned_fifos_), fresh);
+    mailer_.configure(std::move(planned_mail_));
     for (const auto& problem : files_.define(std::move(planned_files_), fresh)) log::warning("{}", problem);
     for (const auto& remark : processes_.define(std::move(planned_processes_))) log::warning("{}", remark);
     Observed observed{.files = files_.numbers(), .processes = processes_.up(), .bfds = {}};
@@ -146,6 +149,9 @@ class Engine::Impl {
                                                    .now = [] { return Clock::now(); },
                                                    .set_gate = ports_.set_gate,
                                                    .forget_gate = ports_.forget_gate,
+                                                   .sync_daemon = ports_.sync_daemon,
+                                                   .mail = [this](const Alert& alert) { mailer_.send(alert.subject, alert.body); },
+                                                   .accept_filter = &accept_filter_,
                                                    .tell_fifos = [this](const std::string& line) { fifos_.write(line); }});
     router_->on_change([this] {
       if (on_change_) on_change_();
@@ -197,6 +203,9 @@ class Engine::Impl {
   EngineOptions options_;
   LoopRunner runner_;
   NotifyFifos fifos_{loop_, [](const std::string& problem) { log::warning("{}", problem); }};
+  AcceptFilter accept_filter_;
+  Mailer mailer_;
+  MailSettings planned_mail_;
   RawTransport raw_;
   std::unique_ptr<XdpTransport> xdp_;  // none without watches
   EitherTransport transport_;

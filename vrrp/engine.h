@@ -24,6 +24,7 @@
 #include "conf/model.h"
 #include "netlink/netlink.h"
 #include "vrrp/election.h"
+#include "vrrp/findings.h"
 #include "vrrp/transport.h"
 
 namespace xd::datapath {
@@ -44,6 +45,8 @@ struct Ports {
   std::function<Status(const IpAddress& address, bool ours)> set_gate;
   // The address is no VIP of VRRP any more (removed by a reload, or orderly stop).
   std::function<Status(const IpAddress& address)> forget_gate;
+  // lvs_sync_daemon that follows an instance: its settings, the instance's VRID and role. Nothing to run: no settings. Empty: no IPVS.
+  std::function<void(const std::optional<conf::LvsSyncDaemon>& settings, std::uint8_t vrid, Role role)> sync_daemon = {};
 };
 
 // How the daemon was started (command line), as far as it matters here.
@@ -102,6 +105,7 @@ struct InstanceStatus {
   std::uint64_t released_master = 0;
   std::uint64_t rival_adverts = 0;  // of others that acted as master while we were: two masters
   IpAddress rival;                  // the last of them; unset: none in the last three intervals
+  std::vector<Finding> findings;    // what looks like a split brain, while it goes on
   std::vector<Rejects> rejects;     // only those above 0
 };
 

@@ -17,8 +17,12 @@ Tuning Instance::tuning() {
                 .source = election.source,
                 .expected = expected_of(conf),
                 .election = election,
+                .raw_only = !heartbeats.empty(),
                 .ah_key = conf.authentication.data,
-                .ah_sequence = &ah_sequence};
+                .ah_sequence = &ah_sequence,
+                .hmac_keys = &hmac_keys,
+                .hmac_policy = policy_of(conf.auth_hmac),
+                .hmac_replay = &hmac_replay};
 }
 
 void Instance::queue_advert(Sender& sender) {
@@ -38,32 +42,52 @@ void Instance::queue_priority_zero(Sender& sender) {
 }
 
 void Instance::queue(Sender& sender, std::vector<Packet>& packets) {
-  // One number for all peers: whichever of them goes on from it is above what the others have seen.
-  if (has_ah()) ++ah_sequence;
+  // One number for all peers of a link: whichever of them goes on from it is above what the others have seen.
+  if (has_ah()) {
+    ++ah_sequence;
+    for (auto& way : heartbeats) ++way->ah_sequence;
+  }
   for (Packet& packet : packets) {
     if (conf.family == AF_INET) {
       if (++ip_id_ == 0) ++ip_id_;  // 0 asks the kernel to choose
       if (has_ah()) {
-        seal_ah_packet(packet.bytes, ip_id_, ah_sequence, conf.authentication.data);
+        seal_ah_packet(packet.bytes, ip_id_, *packet.ah_sequence, conf.authentication.data);
       } else {
         set_ipv4_id(packet.bytes, ip_id_);
       }
     }
-    sender.queue_packet(id, index, packet.to, packet.bytes);
+    if (sends_hmac()) seal(packet);
+    sender.queue_packet(id, packet.index, packet.to, packet.bytes);
   }
 }
 
-std::vector<Instance::Packet> Instance::build(std::uint8_t priority) const {
+// Each packet has a number of its own: two peers that are one host, or hear each other, shall not take one for a replay.
+void Instance::seal(Packet& packet) {
+  const std::string* key = hmac_keys.find(conf.auth_hmac.active_key);
+  if (key == nullptr) return;  // a seal of zeros, which nobody believes
+  hmac_sequence = next_hmac_sequence(hmac_sequence, realtime_now());
+  seal_hmac_packet(packet.bytes, packet.carrier, conf.auth_hmac.active_key, *key, hmac_sequence);
+}
+
+std::vector<Instance::Packet> Instance::build(std::uint8_t priority) {
   const Advert advert = advert_of(conf, priority);
   std::vector<Packet> packets;
-  const auto add = [&](const IpAddress& to, std::uint8_t ttl) {
-    const Carrier carrier{.source = election.source, .destination = to, .ttl = ttl};
-    packets.push_back({to, conf.family == AF_INET6 ? build_ipv6_packet(advert, carrier)
-                           : has_ah()              ? build_ah_packet(advert, carrier)
-                                                   : build_ipv4_packet(advert, carrier, 0)});
+  const auto add = [&](int link, const IpAddress& source, const IpAddress& to, std::uint8_t ttl, std::uint32_t& sequence) {
+    const Carrier carrier{.source = source, .destination = to, .ttl = ttl};
+    packets.push_back({to,
+                       conf.family == AF_INET6 ? build_ipv6_packet(advert, carrier)
+                       : has_ah()              ? build_ah_packet(advert, carrier)
+                                               : build_ipv4_packet(advert, carrier, 0),
+                       carrier, link, &sequence});
+    if (sends_hmac()) append_hmac_trailer(packets.back().bytes, conf.family);
   };
-  if (conf.unicast_peers.empty()) add(multicast_group, 255);
-  for (const conf::UnicastPeer& peer : conf.unicast_peers) add(peer.address, conf.unicast_ttl);
+  if (conf.unicast_peers.empty()) add(index, election.source, multicast_group, 255, ah_sequence);
+  for (const conf::UnicastPeer& peer : conf.unicast_peers) add(index, election.source, peer.address, conf.unicast_ttl, ah_sequence);
+  for (auto& way : heartbeats) {
+    if (!way->usable()) continue;
+    if (way->conf.peers.empty()) add(way->index, way->source, multicast_group, 255, way->ah_sequence);
+    for (const IpAddress& peer : way->conf.peers) add(way->index, way->source, peer, 255, way->ah_sequence);
+  }
   return packets;
 }
 

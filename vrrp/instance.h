@@ -15,7 +15,9 @@
 #include "vrrp/addresses.h"
 #include "vrrp/advert.h"
 #include "vrrp/election.h"
+#include "vrrp/findings.h"
 #include "vrrp/garp.h"
+#include "vrrp/heartbeat.h"
 #include "vrrp/notify.h"
 #include "vrrp/transport.h"
 
@@ -30,8 +32,11 @@ struct Instance {
   const std::uint32_t id;  // never used twice in a run
   conf::VrrpInstance conf;
   InstanceConfig election;
-  IpAddress multicast_group;      // of its family
-  std::uint32_t ah_sequence = 0;  // of the authentication header: the last one sent or believed
+  IpAddress multicast_group;        // of its family
+  std::uint32_t ah_sequence = 0;    // of the authentication header: the last one sent or believed
+  HmacKeys hmac_keys;               // of auth_hmac
+  HmacReplay hmac_replay;           // adverts believed
+  std::uint64_t hmac_sequence = 0;  // the last one sent
   State state;
   Notify notify;
   VirtualAddresses addresses;
@@ -68,6 +73,10 @@ struct Instance {
   std::optional<TimePoint> farewell_at;
   TimePoint yielded_at;
   Remarks last_remarks;
+  Findings findings;
+  std::vector<std::unique_ptr<HeartbeatWay>> heartbeats;
+  std::optional<Command> fence;
+  std::unique_ptr<Runner::Run> fencing;  // the fence, while it runs
   int last_send_error = 0;
   std::array<TimePoint, reject_count> reject_told{};
 
@@ -84,9 +93,14 @@ struct Instance {
   struct Packet {
     IpAddress to;
     std::vector<std::uint8_t> bytes;
+    Carrier carrier;
+    int index;
+    std::uint32_t* ah_sequence;
   };
   void queue(Sender& sender, std::vector<Packet>& packets);
-  std::vector<Packet> build(std::uint8_t priority) const;
+  std::vector<Packet> build(std::uint8_t priority);
+  bool sends_hmac() const { return conf.auth_hmac && conf.auth_hmac.mode != conf::AuthHmac::Mode::receive_only; }
+  void seal(Packet& packet);
   bool has_ah() const { return conf.authentication.type == conf::AuthType::ah; }
 
   std::vector<Packet> packets_;

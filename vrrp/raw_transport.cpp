@@ -26,12 +26,6 @@ constexpr std::size_t batch = 32;
 constexpr std::size_t packet_bytes = 2048;
 constexpr std::size_t vrid_at = 1;
 
-Duration realtime_now() {
-  timespec ts{};
-  ::clock_gettime(CLOCK_REALTIME, &ts);
-  return std::chrono::seconds{ts.tv_sec} + std::chrono::nanoseconds{ts.tv_nsec};
-}
-
 // What a raw socket delivers. IPv4: the packet from its IP header on. IPv6: the message alone; what its header had is in `carrier`.
 struct Datagram {
   std::span<const std::uint8_t> bytes;
@@ -120,7 +114,7 @@ class RawTransport::RawEar final : public Ear {
     const auto verdict = acceptable(advert, carrier, tuning_.expected, tuning_.source);
     if (const auto* unacceptable = std::get_if<Rejection>(&verdict)) return reject(carrier.source, *unacceptable);
     if (tuning_.has_ah()) {
-      if (sequence <= *tuning_.ah_sequence) return reject(carrier.source, {Reject::ah_replay, sequence});
+      if (!ah_is_newer(sequence, *tuning_.ah_sequence)) return reject(carrier.source, {Reject::ah_replay, sequence});
       *tuning_.ah_sequence = sequence;
     }
     ++tally_.received;
@@ -131,6 +125,7 @@ class RawTransport::RawEar final : public Ear {
  private:
   // The carrier's source is filled in also for what is rejected.
   std::optional<Rejection> read(const Datagram& datagram, Received& out, std::uint32_t& sequence) const {
+    if (tuning_.expected.hmac) return read_hmac(datagram, out);
     if (tuning_.expected.family == AF_INET6) {
       auto parsed = parse(datagram.bytes, datagram.carrier);
       if (const auto* rejection = std::get_if<Rejection>(&parsed)) return *rejection;
@@ -149,6 +144,24 @@ class RawTransport::RawEar final : public Ear {
     auto parsed = parse_ipv4_packet(datagram.bytes);
     if (const auto* rejection = std::get_if<Rejection>(&parsed)) return *rejection;
     out = std::get<Received>(std::move(parsed));
+    return std::nullopt;
+  }
+
+  std::optional<Rejection> read_hmac(const Datagram& datagram, Received& out) const {
+    auto payload = datagram.bytes;
+    if (tuning_.expected.family == AF_INET) {
+      const auto ip = ipv4_payload(datagram.bytes);
+      if (const auto* rejection = std::get_if<Rejection>(&ip)) return *rejection;
+      payload = std::get<Ipv4Payload>(ip).payload;
+      out.carrier = std::get<Ipv4Payload>(ip).carrier;
+    }
+    const auto opened =
+        open_hmac(payload, out.carrier.source, *tuning_.hmac_keys, tuning_.hmac_policy, *tuning_.hmac_replay, realtime_now());
+    if (const auto* rejection = std::get_if<Rejection>(&opened)) return *rejection;
+    const auto& [message, trailer] = std::get<Opened>(opened);
+    auto parsed = parse(message, out.carrier, trailer);
+    if (const auto* rejection = std::get_if<Rejection>(&parsed)) return *rejection;
+    out.advert = std::get<Advert>(std::move(parsed));
     return std::nullopt;
   }
 

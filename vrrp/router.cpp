@@ -37,6 +37,14 @@ Notification notification_of(Role role) {
   return role == Role::master ? Notification::master : role == Role::backup ? Notification::backup : Notification::fault;
 }
 
+// What on the way could keep adverts from arriving.
+std::string filterable(const Instance& instance) {
+  return instance.conf.unicast_peers.empty() ? "multicast (" + instance.multicast_group.str() + ")" : "unicast adverts";
+}
+
+// Trouble that was not seen for this long has ended.
+Duration still_going_on(const Instance& instance) { return std::max<Duration>(4 * instance.election.interval, 5s); }
+
 std::vector<const State*> states_of(const std::vector<Instance*>& members) {
   std::vector<const State*> out;
   for (const Instance* member : members) out.push_back(&member->state);
@@ -80,6 +88,7 @@ class Router::Ears final : public Listener {
     Turn turn(router_);
     if (remarks.any() && remarks != instance_.last_remarks) tell(heard, remarks);
     instance_.last_remarks = remarks;
+    note(heard, remarks);
     router_.give(instance_, AdvertHeard{heard});
     const State& state = instance_.state;
     if (state.role == Role::master && heard.priority != priority_released && heard.source != state.master)
@@ -87,6 +96,8 @@ class Router::Ears final : public Listener {
   }
 
   void on_rejected(const IpAddress& source, const Rejection& rejection) override {
+    if (is_telling(rejection.reason))
+      instance_.findings.note(Trouble::refused, source.str(), std::string(sentence(rejection.reason)), router_.ports_.now());
     // Anybody on the link can send these: one line a minute for each reason.
     TimePoint& told = instance_.reject_told[static_cast<std::size_t>(rejection.reason)];
     const TimePoint now = router_.ports_.now();
@@ -102,6 +113,28 @@ class Router::Ears final : public Listener {
   }
 
  private:
+  // Refusals of what a misconfigured peer sends; the rest is noise, or an attack.
+  static bool is_telling(Reject reason) {
+    switch (reason) {
+      case Reject::ttl:
+      case Reject::checksum:
+      case Reject::own_source:
+      case Reject::too_short:
+      case Reject::length:
+      case Reject::type: return false;
+      default: return true;
+    }
+  }
+
+  void note(const Heard& heard, const Remarks& remarks) {
+    const TimePoint now = router_.ports_.now();
+    if (remarks.addresses_differ) instance_.findings.note(Trouble::other_addresses, heard.source.str(), {}, now);
+    if (remarks.interval_differs)
+      instance_.findings.note(Trouble::other_interval, heard.source.str(),
+                              fmt::format("{:g} s, ours every {:g} s", to_seconds(heard.interval), to_seconds(instance_.election.interval)),
+                              now);
+  }
+
   void tell(const Heard& heard, const Remarks& remarks) const {
     const auto& name = instance_.conf.name;
     const auto from = heard.source.str();
@@ -116,12 +149,33 @@ class Router::Ears final : public Listener {
   Instance& instance_;
 };
 
+// What arrives by a heartbeat link.
+class Router::HeartbeatEars final : public Listener {
+ public:
+  HeartbeatEars(Router& router, Instance& instance, HeartbeatWay& way) : router_(router), instance_(instance), way_(way) {}
+  void on_advert(const Heard& heard, const Remarks&) override {
+    Turn turn(router_);
+    router_.hear_heartbeat(instance_, way_, heard);
+  }
+  void on_rejected(const IpAddress& source, const Rejection& rejection) override { instance_.listener->on_rejected(source, rejection); }
+  void on_master_down() override {}
+
+ private:
+  Router& router_;
+  Instance& instance_;
+  HeartbeatWay& way_;
+};
+
 struct Router::PlannedInstance {
   conf::VrrpInstance conf;
   Notify notify;
   std::optional<Remembered> remembered;
   std::uint64_t became_master = 0;
   std::uint32_t ah_sequence = 0;
+  HmacKeys hmac_keys;
+  std::vector<conf::HeartbeatPath> heartbeats = {};
+  std::optional<Command> fence = {};
+  Duration fence_limit = 0s;
 };
 
 struct Router::Plan {
@@ -192,7 +246,20 @@ Status Router::prepare(const conf::Model& model) {
   }
   for (const auto& conf : model.vrrp_instances) {
     if (const auto at = next(); at && *at <= ports_.now()) run();  // what runs goes on
-    plan->instances.push_back({conf, Notify(conf.notify, security, conf.name, warnings_), std::nullopt, 0, 0});
+    auto keys = HmacKeys::load(conf.auth_hmac);
+    if (!keys) return Error{"vrrp_instance " + conf.name + ": " + keys.error().message};
+    plan->instances.push_back({conf, Notify(conf.notify, security, conf.name, warnings_), std::nullopt, 0, 0, std::move(*keys)});
+    for (const auto& heartbeat : model.xdirector.heartbeats) {
+      if (heartbeat.instance == conf.name) plan->instances.back().heartbeats = heartbeat.paths;
+    }
+    for (const auto& fence : model.xdirector.fences) {
+      if (fence.instance != conf.name) continue;
+      auto command = resolve_script(fence.script.script, security);
+      // Taking over without it is what it was written to prevent.
+      if (!command) return Error{"fence of " + conf.name + ": " + command.error().message};
+      plan->instances.back().fence = std::move(*command);
+      plan->instances.back().fence_limit = fence.script.timeout;
+    }
   }
   for (const auto& conf : model.vrrp_sync_groups) {
     auto group = std::make_unique<Group>();
@@ -237,9 +304,14 @@ void Router::commit() {
   const auto plan = std::exchange(plan_, nullptr);
   const TimePoint now = ports_.now();
   const bool is_reload = committed_;
-  if (!committed_ && plan->global.vrrp_startup_delay > 0s) start_at_ = now + plan->global.vrrp_startup_delay;
+  if (!committed_) {
+    // The clock begins at boot.
+    const TimePoint at = std::max(now + plan->global.vrrp_startup_delay, TimePoint{plan->global.vrrp_delay_after_boot});
+    if (at > now) start_at_ = at;
+  }
   committed_ = true;
   global_ = plan->global;
+  if (ports_.accept_filter != nullptr) ports_.accept_filter->configure(global_.nftables);
   garp_.set_pace(plan->global.garp_interval, plan->global.gna_interval);
   for (auto& instance : instances_) instance->group = nullptr;
 
@@ -252,7 +324,7 @@ void Router::commit() {
     const auto same = by_wire_name.find({planned.conf.vrid, planned.conf.family, planned.conf.interface});
     fresh.push_back(same == by_wire_name.end());
     instances_.push_back(fresh.back() ? make_instance() : std::move(*same->second));
-    instances_.back()->multicast_group = multicast_group(plan->global, planned.conf.family);
+    instances_.back()->multicast_group = planned.conf.mcast_dst_ip.value_or(multicast_group(plan->global, planned.conf.family));
   }
   std::erase(old, nullptr);
   remove_instances(std::move(old));
@@ -270,6 +342,7 @@ void Router::commit() {
     Instance& instance = *instances_[i];
     keep_time(Which::masters);
     choose_source(instance);
+    look_at_heartbeats(instance);
     note_change(instance);
     if (fresh[i]) {
       listen(instance);
@@ -295,6 +368,7 @@ void Router::commit() {
     }
     instance.state.due = std::min(instance.state.due.value_or(now), now + instance.election.interval);
     schedule(instance);
+    filter(instance, true);
     const auto gained = instance.addresses.acquire(problems);
     log_problems(instance, problems);
     std::vector<GarpSchedule::Target> targets;
@@ -303,6 +377,8 @@ void Router::commit() {
     }
     garp_.add(instance.id, targets, instance.conf.garp, now);
   }
+  trim_filters();
+  follow_sync_daemon();
   // A group begins as one: at once only if every member owns its addresses.
   for (auto& group : groups_) {
     const auto initial = group_initial_state(states_of(group->members));
@@ -396,11 +472,30 @@ void Router::configure(Instance& instance, PlannedInstance planned) {
   const bool was_configured = !instance.conf.name.empty();
   instance.conf = std::move(planned.conf);
   instance.notify = std::move(planned.notify);
+  instance.hmac_keys = std::move(planned.hmac_keys);
+  std::vector<std::unique_ptr<HeartbeatWay>> ways;
+  for (auto& path : planned.heartbeats) {
+    const auto same =
+        std::find_if(instance.heartbeats.begin(), instance.heartbeats.end(), [&](const auto& w) { return w && w->conf == path; });
+    if (same != instance.heartbeats.end()) {
+      ways.push_back(std::move(*same));
+      continue;
+    }
+    ways.push_back(std::make_unique<HeartbeatWay>());
+    ways.back()->conf = std::move(path);
+    // Above what an earlier process sent.
+    ways.back()->ah_sequence = static_cast<std::uint32_t>(realtime_now() / 1s);
+    ways.back()->listener = std::make_unique<HeartbeatEars>(*this, instance, *ways.back());
+  }
+  instance.heartbeats = std::move(ways);
+  instance.fence = std::move(planned.fence);
+  instance.hmac_replay.keep(instance.conf.unicast_peers.size());
   if (!was_configured) {
     instance.became_master = planned.became_master;
     instance.ah_sequence = planned.ah_sequence;
   }
   instance.election = config_of(instance.conf, instance.election.source, instance.group != nullptr);
+  instance.election.fence_limit = planned.fence_limit;
   instance.track_interfaces = instance.conf.track_interfaces;
   instance.track_scripts = instance.conf.track_scripts;
   instance.track_files = instance.conf.track_files;
@@ -425,6 +520,7 @@ void Router::begin(Instance& instance) {
   std::vector<std::string> problems;
   if (instance.state.role == Role::master) {
     // Going on: the addresses are there; what is missing comes back. The network knows where they are.
+    filter(instance, true);
     instance.addresses.acquire(problems);
     auto refresh_only = instance.conf.garp;
     refresh_only.repeat = 0;
@@ -472,6 +568,7 @@ void Router::stop(bool release) {
   }
   for (const auto& group : groups_) notify(*group, Notification::stop);
   for (auto& instance : instances_) instance->ear.reset();
+  follow_sync_daemon(true);
 }
 
 // ---- Time -------------------------------------------------------------------------------------------------------------
@@ -626,6 +723,7 @@ void Router::note_rival(Instance& instance, const Heard& heard) {
   ++instance.rival_adverts;
   instance.rival = heard.source;
   instance.rival_heard = now;
+  instance.findings.note(Trouble::two_masters, heard.source.str(), filterable(instance), now);
   if (instance.rival_told != TimePoint{} && now - instance.rival_told < rival_told_again) return;
   instance.rival_told = now;
   log::info("({}) Received advert from {} with lower priority {}, ours {}", instance.conf.name, heard.source.str(), heard.priority,
@@ -633,8 +731,7 @@ void Router::note_rival(Instance& instance, const Heard& heard) {
   log::warning(
       "({}) two masters: {} sends adverts of virtual router {} on {} as well. If it goes on, it does not hear or believe ours: "
       "look for filtered {}, another password or interval there, or a foreign router with this virtual_router_id",
-      instance.conf.name, heard.source.str(), instance.conf.vrid, instance.conf.interface,
-      instance.conf.unicast_peers.empty() ? "multicast (" + instance.multicast_group.str() + ")" : "unicast adverts");
+      instance.conf.name, heard.source.str(), instance.conf.vrid, instance.conf.interface, filterable(instance));
 }
 
 // Whoever took over from us has announced the addresses by now. If nobody has, the other was master all along: a split has healed, and
@@ -658,8 +755,9 @@ void Router::hear_claim(const Claim& claim) {
   for (Instance* instance : with_address(claim.address)) {
     const TimePoint before = std::exchange(instance->claimed_at, now);
     // A new master's announcement can be read before its advert. Only who goes on beside us is worth a word.
-    const bool goes_on = before > instance->state.since && now - before > instance->election.interval;
+    const bool goes_on = before > instance->state.since && now - before > instance->election.interval / 2;
     if (instance->state.role != Role::master || !goes_on) continue;
+    instance->findings.note(Trouble::foreign_claim, claim.mac.str(), claim.address.str(), now);
     if (instance->claim_told != TimePoint{} && now - instance->claim_told < rival_told_again) continue;
     instance->claim_told = now;
     log::warning("({}) {} is announced by {} while we are master: another host has this address, or another master does not hear us",
@@ -707,6 +805,8 @@ void Router::note_change(Instance& instance) {
 }
 
 void Router::finish() {
+  const bool synchronises = global_.lvs_sync_daemon && !global_.lvs_sync_daemon->instance.empty();
+  bool roles_changed = false;
   do {
     while (settle_groups()) {
     }
@@ -717,11 +817,13 @@ void Router::finish() {
       if (todo.instance->group != nullptr) --todo.instance->group->todos;
       carry_out(todo);
       keep_time(Which::all);
+      roles_changed |= todo.action == Action::become_master || todo.action == Action::become_backup || todo.action == Action::become_fault;
       tell_settled_group(*todo.instance);
     }
     send_due_announcements();
   } while (!todo_.empty());
   flush();
+  if (synchronises && roles_changed) follow_sync_daemon();
   tell_groups();
   if (std::exchange(changed_, false) && on_change_) on_change_();
 }
@@ -787,6 +889,7 @@ void Router::carry_out(const Todo& todo) {
       if (!instance.conf.notify_priority_changes) break;
       notify(instance, instance.state.role == Role::master ? Notification::master_priority : Notification::backup_priority);
       break;
+    case Action::fence: start_fence(instance); break;
     case Action::send_advert:
     case Action::send_priority_zero: break;
   }
@@ -797,6 +900,7 @@ void Router::become_master(Instance& instance, Cause cause) {
   log::info("({}) Entering MASTER STATE", instance.conf.name);
   ++instance.became_master;
   std::vector<std::string> problems;
+  filter(instance, true);
   instance.addresses.acquire(problems);
   log_problems(instance, problems);
   const auto targets = instance.announced(ports_.netlink.table());
@@ -811,6 +915,7 @@ void Router::leave(Instance& instance, const Todo& todo) {
   if (todo.before == Role::master) ++instance.released_master;
   std::vector<std::string> problems;
   instance.addresses.release(problems);
+  filter(instance, false);
   log_problems(instance, problems);
 }
 
@@ -835,6 +940,44 @@ void Router::tell_group(Group& group) {
   notify(group, notification_of(role));
 }
 
+// An owner accepts whatever the line says (RFC 9568, 6.1).
+FilteredAddresses Router::filtered(const Instance& instance) const {
+  FilteredAddresses out;
+  if (instance.conf.accept || instance.conf.priority == priority_owner) return out;
+  for (const auto& entry : instance.addresses.entries()) {
+    const auto* link = ports_.netlink.table().link(entry.interface);
+    out.insert({entry.conf.prefix.address, entry.interface, link == nullptr ? 0 : link->index});
+  }
+  return out;
+}
+
+void Router::filter(const Instance& instance, bool on) {
+  const auto addresses = filtered(instance);
+  if (ports_.accept_filter == nullptr || addresses.empty()) return;
+  const auto status = on ? ports_.accept_filter->add(addresses) : ports_.accept_filter->remove(addresses);
+  if (!status) log::error("({}) {}", instance.conf.name, status.error().message);
+}
+
+// What a reload took out of the configuration.
+void Router::trim_filters() {
+  if (ports_.accept_filter == nullptr) return;
+  FilteredAddresses wanted;
+  for (const auto& instance : instances_) {
+    if (instance->state.role == Role::master) wanted.merge(filtered(*instance));
+  }
+  if (auto status = ports_.accept_filter->set(std::move(wanted)); !status) log::error("{}", status.error().message);
+}
+
+// The IPVS sync daemon sends what a master knows of connections, and else listens.
+void Router::follow_sync_daemon(bool end) {
+  const auto& daemon = global_.lvs_sync_daemon;
+  if (!ports_.sync_daemon) return;
+  const auto it =
+      std::find_if(instances_.begin(), instances_.end(), [&](const auto& i) { return daemon && i->conf.name == daemon->instance; });
+  if (end || it == instances_.end()) return ports_.sync_daemon(std::nullopt, 0, Role::init);
+  ports_.sync_daemon(daemon, (*it)->conf.vrid, (*it)->state.role);
+}
+
 void Router::log_problems(const Instance& instance, const std::vector<std::string>& problems) {
   for (const auto& problem : problems) log::error("({}) {}", instance.conf.name, problem);
 }
@@ -843,12 +986,14 @@ void Router::notify(Instance& instance, Notification what) {
   const auto& name = instance.conf.name;
   fire(instance.notify.commands(what, "INSTANCE", name, instance.state.priority), name);
   tell_fifos(what, "INSTANCE", name, instance.state.priority);
+  mail(instance.conf.smtp_alert, what, instance_alert(name, what));
 }
 
 void Router::notify(const Group& group, Notification what) {
   const auto& name = group.conf.name;
   fire(group.notify.commands(what, "GROUP", name, 0), name);
   tell_fifos(what, "GROUP", name, 0);
+  mail(group.conf.smtp_alert, what, group_alert(name, what));
 }
 
 void Router::tell_fifos(Notification what, std::string_view kind, const std::string& who, unsigned priority) {
@@ -865,6 +1010,11 @@ void Router::repeat_states() {
     if (instance->state.role != Role::init)
       tell_fifos(notification_of(instance->state.role), "INSTANCE", instance->conf.name, instance->state.priority);
   }
+}
+
+void Router::mail(bool wanted, Notification what, const std::optional<Alert>& alert) {
+  if (!wanted || !alert || !ports_.mail || (what == Notification::fault && global_.no_email_faults)) return;
+  ports_.mail(*alert);
 }
 
 void Router::fire(const std::vector<Command>& commands, const std::string& whose) {
@@ -897,6 +1047,7 @@ FaultSet Router::link_faults(const Instance& instance) const {
   FaultSet faults;
   const auto* link = ports_.netlink.table().link(instance.conf.interface);
   if (!instance.conf.dont_track_primary) faults = faults.with(Fault::interface_down, link == nullptr || !link->usable());
+  faults = faults.with(Fault::no_unicast_peer, instance.conf.unicast_fault_no_peer && instance.conf.unicast_peers.empty());
   faults = faults.with(Fault::no_source_address, instance.election.source.is_unset());
   if (instance.conf.track_src_ip) faults = faults.with(Fault::tracked_source_address, !source_is_there(instance));
   return faults.with(Fault::configuration, !instance.ear && link != nullptr && link->usable());
@@ -971,7 +1122,7 @@ void Router::reconsider(Instance& instance) {
   instance.waiting = evaluation.waiting;
   instance.waited |= evaluation.waiting;
   const FaultSet faults = (evaluation.faults | link_faults(instance)).with(Fault::sync_group, instance.state.faults.has(Fault::sync_group));
-  if (evaluation.priority != instance.state.priority) {
+  if (evaluation.priority != instance.state.priority && !instance.state.owner_gave_way) {
     log::info("({}) Changing effective priority from {} to {}", instance.conf.name, instance.state.priority, evaluation.priority);
     give(instance, PriorityChanged{evaluation.priority});
   }
@@ -1034,6 +1185,7 @@ void Router::on_link(const netlink::Link& link, bool gone) {
     if (told == link_told_.end() ? !up : told->second != up) log::info("Netlink reports {} {}", link.name, up ? "up" : "down");
     link_told_[link.name] = up;
   }
+  look_at_heartbeats(link.name);
   reconsider_all();
 }
 
@@ -1053,6 +1205,7 @@ void Router::on_address(const netlink::Address& address) {
     tune(*instance);
     reconsider(*instance);
   }
+  look_at_heartbeats(link->name);
 }
 
 void Router::on_address_gone(const netlink::AddressGone& gone) {
@@ -1077,6 +1230,70 @@ void Router::listen(Instance& instance) {
   auto ear = ports_.transport.listen(instance.tuning(), *instance.listener);
   if (!ear) return log::error("({}) {}", instance.conf.name, ear.error().message);
   instance.ear = std::move(*ear);
+}
+
+// Their links and addresses may have come or gone.
+void Router::look_at_heartbeats(Instance& instance) {
+  for (auto& way : instance.heartbeats) {
+    const bool changed = way->look(ports_.netlink.table(), instance.conf.family);
+    if (changed) {
+      instance.packets_changed();
+      way->ear.reset();
+    }
+    if (!way->usable()) continue;
+    if (way->ear) {
+      if (auto status = way->ear->tune(way->tuning(instance.tuning())); !status)
+        log::error("({}) {}", instance.conf.name, status.error().message);
+      continue;
+    }
+    auto ear = ports_.transport.listen(way->tuning(instance.tuning()), *way->listener);
+    if (ear) {
+      way->ear = std::move(*ear);
+    } else {
+      log::error("({}) heartbeat: {}", instance.conf.name, ear.error().message);
+    }
+  }
+}
+
+void Router::look_at_heartbeats(const std::string& interface) {
+  for (auto& instance : instances_) {
+    const auto by = [&](const auto& way) { return way->conf.interface == interface; };
+    if (std::any_of(instance->heartbeats.begin(), instance->heartbeats.end(), by)) look_at_heartbeats(*instance);
+  }
+}
+
+void Router::hear_heartbeat(Instance& instance, HeartbeatWay& way, const Heard& heard) {
+  const TimePoint now = ports_.now();
+  const State& state = instance.state;
+  const Duration patience =
+      master_down_interval(instance.election.version, state.priority, state.master_interval, instance.election.down_timer_adverts);
+  const TimePoint last = std::max(state.heard_at.value_or(state.since), state.since);
+  if (state.role == Role::backup && heard.priority != priority_released && now - last > patience)
+    instance.findings.note(Trouble::link_silent, heard.source.str(),
+                           fmt::format("by {}, and not by {}", way.conf.interface, instance.conf.interface), now);
+  give(instance, HeartbeatHeard{heard, way.source});
+}
+
+void Router::start_fence(Instance& instance) {
+  log::info("({}) The master is silent: running the fence {}", instance.conf.name, instance.fence ? instance.fence->str() : "");
+  const auto done = [this, &instance](const Runner::Outcome& outcome) {
+    Turn turn(*this);
+    const auto run = std::move(instance.fencing);
+    if (outcome.success) {
+      log::info("({}) The fence has succeeded", instance.conf.name);
+    } else {
+      log::error("({}) The fence {}: there is no takeover", instance.conf.name, outcome.words);
+    }
+    give(instance, FenceDone{outcome.success});
+  };
+  if (!instance.fence) return give(instance, FenceDone{true});  // a reload took it away
+  auto run = ports_.runner.check(*instance.fence, instance.election.fence_limit, done);
+  if (run) {
+    instance.fencing = std::move(*run);
+    return;
+  }
+  log::error("({}) The fence cannot be run: {}: there is no takeover", instance.conf.name, run.error().message);
+  give(instance, FenceDone{false});
 }
 
 void Router::follow(Instance& instance) {
@@ -1136,6 +1353,14 @@ Snapshot Router::changes(std::size_t most) {
   return out;
 }
 
+std::vector<Finding> Router::findings(const Instance& instance) const {
+  Findings all = instance.findings;
+  // A steady master wakes nobody: what is remarkable about it holds until it is another.
+  if (instance.state.role == Role::backup && !instance.state.master.is_unset() && instance.last_remarks.addresses_differ)
+    all.note(Trouble::other_addresses, instance.state.master.str(), {}, ports_.now());
+  return all.current(ports_.now(), still_going_on(instance));
+}
+
 std::vector<InstanceStatus> Router::status() const {
   std::vector<InstanceStatus> out;
   for (const auto& i : instances_) {
@@ -1160,6 +1385,7 @@ std::vector<InstanceStatus> Router::status() const {
     for (std::uint32_t bit = 1; bit != 0; bit <<= 1) {
       if ((i->state.faults.bits() & bit) != 0) s.faults.emplace_back(sentence(static_cast<Fault>(bit)));
     }
+    s.findings = findings(*i);
     if (i->waiting) s.faults.emplace_back("waits for the first result of its scripts");
     s.adverts_sent = i->adverts_sent;
     s.priority_zero_sent = i->priority_zero_sent;

@@ -19,6 +19,8 @@
 
 #include "conf/model.h"
 #include "netlink/netlink.h"
+#include "vrrp/accept_filter.h"
+#include "vrrp/alerts.h"
 #include "vrrp/claims.h"
 #include "vrrp/engine.h"
 #include "vrrp/garp.h"
@@ -37,6 +39,9 @@ struct RouterPorts {
   std::function<TimePoint()> now;
   VirtualAddresses::Gate set_gate;  // empty: no packet path
   std::function<Status(const IpAddress&)> forget_gate;
+  std::function<void(const std::optional<conf::LvsSyncDaemon>&, std::uint8_t, Role)> sync_daemon = {};
+  std::function<void(const Alert&)> mail = {};                   // empty: none is sent
+  AcceptFilter* accept_filter = nullptr;                    // none: no_accept has no effect
   std::function<void(const std::string& line)> tell_fifos;  // empty: there are none
 };
 
@@ -132,6 +137,7 @@ class Router {
   void repeat_states();
   void notify(Instance& instance, Notification what);
   void notify(const Group& group, Notification what);
+  void mail(bool wanted, Notification what, const std::optional<Alert>& alert);
   void fire(const std::vector<Command>& commands, const std::string& whose);
   void send_due_announcements();
   void flush();
@@ -140,7 +146,12 @@ class Router {
   void on_link(const netlink::Link& link, bool gone);
   void on_address(const netlink::Address& address);
   void on_address_gone(const netlink::AddressGone& gone);
+  class HeartbeatEars;
   void listen(Instance& instance);
+  void look_at_heartbeats(Instance& instance);
+  void look_at_heartbeats(const std::string& interface);
+  void hear_heartbeat(Instance& instance, HeartbeatWay& way, const Heard& heard);
+  void start_fence(Instance& instance);
   void tune(Instance& instance);
   void follow(Instance& instance);
   bool is_deaf(Instance& instance) const;
@@ -150,6 +161,7 @@ class Router {
   void note_rival(Instance& instance, const Heard& heard);
   void say_farewell(Instance& instance);
   bool is_vip(const IpAddress& address) const;
+  std::vector<Finding> findings(const Instance& instance) const;
   void choose_source(Instance& instance);
 
   std::unique_ptr<Instance> make_instance();
@@ -162,6 +174,10 @@ class Router {
   const std::vector<Instance*>& on_interface(const std::string& name) const;
   void note_change(Instance& instance);
   void forget_gates(const Instance& instance);
+  FilteredAddresses filtered(const Instance& instance) const;
+  void trim_filters();
+  void follow_sync_daemon(bool end = false);
+  void filter(const Instance& instance, bool on);
   void log_problems(const Instance& instance, const std::vector<std::string>& problems);
 
   RouterPorts ports_;

@@ -18,6 +18,7 @@
 #include "vrrp/advert.h"
 #include "vrrp/ah.h"
 #include "vrrp/election.h"
+#include "vrrp/hmac.h"
 
 namespace xd::vrrp {
 
@@ -31,9 +32,15 @@ struct Tuning {
   IpAddress source;       // we send from: adverts with it are our own, come back
   Expected expected;
   InstanceConfig election;  // the XDP watch decides with it which adverts are steady
+  bool raw_only = false;    // every advert is to be handed out, also where XDP would note it and say nothing
   // With authentication header (expected.auth_type 2): its key, and the last sequence number sent or believed, the instance's own.
   AhKey ah_key{};
   std::uint32_t* ah_sequence = nullptr;
+
+  // With auth_hmac (expected.hmac): its keys, what it asks for, and the numbers heard, the instance's own.
+  const HmacKeys* hmac_keys = nullptr;
+  HmacPolicy hmac_policy;
+  HmacReplay* hmac_replay = nullptr;
 
   bool has_ah() const { return expected.auth_type == 2; }
 };

@@ -35,7 +35,7 @@ __u32 sum_of(const std::vector<IpAddress>& addresses) {
 }  // namespace
 
 bool can_watch(const Expected& expected) {
-  return expected.family == AF_INET && expected.auth_type <= 1 && expected.ttl_limits.empty() &&
+  return expected.family == AF_INET && expected.auth_type <= 1 && !expected.hmac && expected.ttl_limits.empty() &&
          (!expected.check_unicast_source || expected.unicast_sources.size() <= XD_WATCH_SOURCES);
 }
 

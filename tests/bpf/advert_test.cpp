@@ -702,5 +702,67 @@ TEST_F(Agreement, OnFiftyThousandRandomMutations) {
     EXPECT_GT(seen_[reason], 20) << "hardly ever tried: " << reason;
 }
 
+// What does not belong to the instance at all, or is refused: the same count for each reason in both readings, and nothing else of the
+// watch moves. VLAN tags are among it: a watch of the untagged link is not concerned.
+TEST_F(Agreement, OnAMillionHostileAdvertsWhichChangeNothing) {
+  constexpr int rounds = 1000, each = 1000;
+  std::mt19937 random(20261122);
+  const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+  const auto confs = instances();
+  std::map<std::string, std::uint64_t> all;
+  for (int round = 0; round < rounds; ++round) {
+    SetUp();
+    use(confs[static_cast<std::size_t>(round) % confs.size()], round % 2 == 0 ? Role::backup : Role::master);
+    hear(150);  // the state that must stay
+    const xd_watch before = look();
+    std::map<std::string, std::uint64_t> refused;
+    for (int i = 0; i < each;) {
+      Advert a = advert(static_cast<std::uint8_t>(below(256)));
+      if (below(3) == 0) a.version = static_cast<int>(below(16));
+      if (below(3) == 0) a.interval = static_cast<int>(below(256)) * Duration{1s};
+      if (below(3) == 0) a.auth_type = static_cast<std::uint8_t>(below(4));
+      if (below(3) == 0) a.auth_data[below(8)] = static_cast<std::uint8_t>(random());
+      if (below(6) == 0) a.addresses.resize(below(256), other);
+      if (a.version == 2) a.checksum = ChecksumForm::message_only;
+      Carrier carrier = from(below(6) == 0 ? we : neighbour);
+      if (below(6) == 0) carrier.destination = below(2) == 0 ? we : group;
+      if (below(6) == 0) carrier.ttl = static_cast<std::uint8_t>(below(256));
+      Bytes frame = frame_of(a, carrier);
+      for (std::size_t n = below(4); n > 0; --n) frame[ip_at + below(frame.size() - ip_at)] = static_cast<std::uint8_t>(random());
+      if (below(10) == 0) frame.resize(message_at + below(frame.size() - message_at + 1));
+      const bool tagged = below(16) == 0;
+      const std::string verdict = by_codec(frame);
+      if (verdict.starts_with("believed")) continue;
+      if (tagged) {
+        const std::uint8_t tag[] = {0x81, 0x00, 0x00, 0x05};
+        frame.insert(frame.begin() + 12, std::begin(tag), std::end(tag));
+      }
+      run(frame);
+      ++i;
+      if (tagged) continue;
+      // Cut before its VRID, an advert belongs to no watch; the kernel counts it as such.
+      if (!verdict.empty() && !(verdict == "too_short" && frame.size() < message_at + 8)) ++refused[verdict];
+    }
+    const xd_watch after = look();
+    for (std::size_t i = 0; i < XD_REJECT_COUNT; ++i) {
+      const std::string reason(name(static_cast<Reject>(i)));
+      const auto counted = after.rejects[i] - before.rejects[i];
+      all[reason] += counted;
+      if (reason == "too_short") continue;  // where it is cut decides whether the kernel can tell whose it was
+      EXPECT_EQ(counted, refused[reason]) << reason << " in round " << round;
+    }
+    EXPECT_EQ(after.adverts, before.adverts);
+    EXPECT_EQ(std::memcmp(&after.seen, &before.seen, sizeof after.seen), 0);
+    EXPECT_EQ(std::memcmp(&after.ignored, &before.ignored, sizeof after.ignored), 0);
+    EXPECT_EQ(std::memcmp(&after.config, &before.config, sizeof after.config), 0);
+    for (const xd_event& event : events())
+      EXPECT_TRUE(event.type == XD_EVENT_REJECTED || event.heard.at == before.seen.at || event.heard.at == before.ignored.at);
+    if (HasFailure()) return;
+  }
+  for (const char* reason : {"too_short", "ttl", "version", "type", "length", "interval_zero", "checksum", "other_version", "auth_type",
+                             "auth_data", "other_interval", "other_destination", "own_source"})
+    EXPECT_GT(all[reason], 100u) << "hardly ever tried: " << reason;
+}
+
 }  // namespace
 }  // namespace xd::vrrp

@@ -99,7 +99,8 @@ std::string instances_text(const json& instances) {
                fmt::format("{}", number(instance, "vrid")), fmt::format("{}", number(instance, "version")), text(instance, "transport"),
                text(instance, "master"), joined(instance.value("addresses", json::array()))});
     for (const auto& fault : instance.value("faults", json::array())) table.remark(fault.get<std::string>());
-    if (const auto rival = text(instance, "rival"); !rival.empty()) table.remark("two masters: " + rival + " sends adverts as well");
+    for (const auto& finding : instance.value("findings", json::array()))
+      table.remark(fmt::format("{} for {}: {}", text(finding, "trouble"), since(finding, "seconds"), text(finding, "text")));
   }
   return table.str();
 }

@@ -16,6 +16,7 @@
 #include "daemon/dump_files.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
+#include "daemon/sync_daemon.h"
 #include "datapath/nexthop.h"
 #include "netlink/kernel_netlink.h"
 #include "plan/director.h"
@@ -104,7 +105,9 @@ class CheckersRole final : public RoleEngine {
 
   Status prepare(const conf::Model& model) override {
     auto prepared = engine_.prepare(model);
-    if (prepared) next_ = {plan::wanted_engines(model), model.global.lvs_flush};
+    if (prepared) next_ = {plan::wanted_engines(model), model.global.lvs_flush, model.global.lvs_sync_daemon};
+    // One that follows an instance is the vrrp process's.
+    if (prepared && next_.sync && !next_.sync->instance.empty()) next_.sync.reset();
     return prepared;
   }
 
@@ -117,6 +120,7 @@ class CheckersRole final : public RoleEngine {
     }
     director_->reread();
     engine_.commit();
+    sync_daemon_.run(next_.sync, 0, true, true);
   }
 
   void abort() override { engine_.abort(); }
@@ -143,6 +147,7 @@ class CheckersRole final : public RoleEngine {
 
   void stop(std::function<void()> done) override {
     engine_.stop();
+    sync_daemon_.run(std::nullopt, 0, false, false);
     if (!keep_services_) serve({});
     done_ = loop_.defer(std::move(done));
   }
@@ -151,7 +156,9 @@ class CheckersRole final : public RoleEngine {
   struct Next {
     plan::Wanted engines;
     bool flush = false;
+    std::optional<conf::LvsSyncDaemon> sync;
   };
+  SyncDaemon sync_daemon_;
 
   std::string dump() const;
 

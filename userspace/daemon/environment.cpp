@@ -24,7 +24,8 @@ void block_signals() {
 }
 
 Status apply_environment(const Options& options) {
-  ::umask(options.umask);
+  // A child has its parent's, which may come from the configuration.
+  if (!options.role || options.umask) ::umask(options.umask.value_or(default_umask));
   if (options.core_dump) {
     rlimit limit{};
     ::getrlimit(RLIMIT_CORE, &limit);

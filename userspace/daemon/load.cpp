@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "vrrp/hmac.h"
 
 namespace xd::daemon {
 
@@ -120,6 +121,7 @@ conf::Options compile_options(const Options& options) {
   out.script_problem = script_problem;
   out.script_hazard = script_hazard;
   out.account_problem = account_problem;
+  out.key_file_problem = vrrp::key_file_problem;
   return out;
 }
 

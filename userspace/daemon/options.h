@@ -13,6 +13,8 @@
 
 namespace xd::daemon {
 
+inline constexpr mode_t default_umask = 0177;
+
 struct Options {
   std::string config_file = "/etc/keepalived/keepalived.conf";   // -f, may be a glob
   std::string xdirector_file = "/etc/xdirector/xdirector.conf";  // read beside it when it exists
@@ -28,7 +30,7 @@ struct Options {
   std::optional<std::string> log_file;  // -g
   bool flush_log_file = false;
 
-  mode_t umask = 0177;                                  // -u
+  std::optional<mode_t> umask;                          // -u; else the configuration's
   bool keep_addresses = false;                          // -V
   bool keep_services = false;                           // -I
   bool respawn = true;                                  // off with -R

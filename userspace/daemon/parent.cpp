@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "daemon/dump_files.h"
 #include "daemon/environment.h"
 #include "daemon/load.h"
+#include "daemon/own_scripts.h"
 #include "daemon/pid_file.h"
 #include "ipc/socket.h"
 
@@ -461,10 +463,14 @@ int run_parent(const Options& options, const std::vector<std::string>& words) {
       log::error("{}", orphans.error().message);
       return 0;
     }
+    if (!options.umask) ::umask(static_cast<mode_t>(compiled.model.global.umask.value_or(default_umask)));
+    run_and_wait(compiled.model.global.startup_script, compiled.model.global, "startup_script");
     Loop loop;
     Parent parent(loop, options, words, readiness);
     parent.begin(std::move(compiled), std::move(*orphans));
-    return loop.run();
+    const int ended = loop.run();
+    if (const auto* global = parent.global()) run_and_wait(global->shutdown_script, *global, "shutdown_script");
+    return ended;
   }();
   (void)::rmdir(ipc::runtime_directory().c_str());  // stays while another daemon's or an orphan's sockets are in it
   log::info("Stopped xdirectord {}", XD_VERSION);

@@ -35,6 +35,9 @@ class Parent {
   // loop with the exit code.
   void begin(conf::Compiled compiled, Orphans orphans);
 
+  // Of the running configuration; none before the first was committed.
+  const conf::Global* global() const { return running_ ? &running_->compiled.model.global : nullptr; }
+
  private:
   // What is kept of a role between one process and its successor.
   struct Member {

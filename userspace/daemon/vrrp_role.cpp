@@ -15,6 +15,7 @@
 #include "daemon/dump_files.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
+#include "daemon/sync_daemon.h"
 #include "datapath/datapath.h"
 #include "datapath/watches.h"
 #include "netlink/kernel_netlink.h"
@@ -36,6 +37,10 @@ std::string_view name_of(vrrp::TransportKind kind) {
 }
 
 json describe(const vrrp::InstanceStatus& instance, TimePoint now) {
+  json findings = json::array();
+  for (const auto& f : instance.findings)
+    findings.push_back(
+        {{"trouble", vrrp::name(f.trouble)}, {"who", f.who}, {"seconds", to_seconds(now - f.since)}, {"count", f.count}, {"text", f.text}});
   json rejects = json::object();
   for (const auto& reject : instance.rejects) rejects[reject.reason] = reject.count;
   return {{"name", instance.name},
@@ -64,6 +69,7 @@ json describe(const vrrp::InstanceStatus& instance, TimePoint now) {
           {"rival", instance.rival.is_unset() ? "" : instance.rival.str()},
           {"became_master", instance.became_master},
           {"released_master", instance.released_master},
+          {"findings", findings},
           {"rejected", rejects}};
 }
 
@@ -166,7 +172,10 @@ class VrrpRole final : public RoleEngine {
 
  private:
   vrrp::Ports ports() {
-    vrrp::Ports out{*netlink_, nullptr, {}, {}, {}};
+    vrrp::Ports out{*netlink_, nullptr, {}, {}, {}, {}};
+    out.sync_daemon = [this](const std::optional<conf::LvsSyncDaemon>& settings, std::uint8_t vrid, vrrp::Role role) {
+      sync_daemon_.run(settings, vrid, role == vrrp::Role::master, role != vrrp::Role::master);
+    };
     if (!packet_path_.path) return out;
     out.watches = packet_path_.watches ? &*packet_path_.watches : nullptr;
     out.carries_xdp = datapath::Datapath::attached_to;
@@ -190,6 +199,7 @@ class VrrpRole final : public RoleEngine {
   std::unique_ptr<netlink::KernelNetlink> netlink_;
   Path packet_path_;
   netlink::Netlink::Subscription watch_;
+  SyncDaemon sync_daemon_;
   vrrp::Engine engine_;
   bool wants_bfd_ = false;
   BfdSubscriber bfd_;

@@ -219,4 +219,19 @@ Status Table::remove_destination(const lvs::ServiceKey& key, const Endpoint& ser
   });
 }
 
+Status Table::start_sync(const Sync& sync) {
+  auto msg = impl_->request(IPVS_CMD_NEW_DAEMON, NLM_F_ACK);
+  put_sync(msg.get(), sync);
+  if (const int code = impl_->transact(std::move(msg)); code != 0)
+    return Error::from_errno("start the IPVS sync daemon on " + sync.interface, code);
+  return {};
+}
+
+Status Table::stop_sync(SyncSide side) {
+  auto msg = impl_->request(IPVS_CMD_DEL_DAEMON, NLM_F_ACK);
+  put_sync_side(msg.get(), side);
+  if (const int code = impl_->transact(std::move(msg)); code != 0) return Error::from_errno("stop the IPVS sync daemon", code);
+  return {};
+}
+
 }  // namespace xd::ipvs

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "base/lvs.h"
 #include "base/result.h"
@@ -27,6 +29,18 @@ struct DestinationCounters {
 };
 
 using Counters = std::map<lvs::ServiceKey, std::map<Endpoint, DestinationCounters>>;
+
+// One side of the connection synchronisation. 0: the kernel's default.
+enum class SyncSide { master, backup };
+struct Sync {
+  SyncSide side = SyncSide::master;
+  std::string interface;
+  std::uint8_t id = 0;
+  std::uint16_t max_length = 0;
+  std::uint16_t port = 0;
+  std::uint8_t ttl = 0;
+  std::optional<IpAddress> group;
+};
 
 class Table {
  public:
@@ -48,6 +62,9 @@ class Table {
   Status add_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination);
   Status edit_destination(const lvs::ServiceKey& key, const Endpoint& server, const lvs::Destination& destination);
   Status remove_destination(const lvs::ServiceKey& key, const Endpoint& server);
+
+  Status start_sync(const Sync& sync);
+  Status stop_sync(SyncSide side);  // ESRCH: it does not run
 
  private:
   struct Impl;

@@ -198,4 +198,24 @@ std::optional<DestinationEntry> get_destination(nlattr* nested, int family) {
   return entry;
 }
 
+void put_sync(nl_msg* msg, const Sync& sync) {
+  nlattr* daemon = nla_nest_start(msg, IPVS_CMD_ATTR_DAEMON);
+  nla_put_u32(msg, IPVS_DAEMON_ATTR_STATE, sync.side == SyncSide::master ? IP_VS_STATE_MASTER : IP_VS_STATE_BACKUP);
+  nla_put_string(msg, IPVS_DAEMON_ATTR_MCAST_IFN, sync.interface.c_str());
+  nla_put_u32(msg, IPVS_DAEMON_ATTR_SYNC_ID, sync.id);
+  if (sync.max_length != 0) nla_put_u16(msg, IPVS_DAEMON_ATTR_SYNC_MAXLEN, sync.max_length);
+  if (sync.port != 0) nla_put_u16(msg, IPVS_DAEMON_ATTR_MCAST_PORT, sync.port);
+  if (sync.ttl != 0) nla_put_u8(msg, IPVS_DAEMON_ATTR_MCAST_TTL, sync.ttl);
+  if (sync.group)
+    nla_put(msg, sync.group->is_v4() ? IPVS_DAEMON_ATTR_MCAST_GROUP : IPVS_DAEMON_ATTR_MCAST_GROUP6, static_cast<int>(sync.group->size()),
+            sync.group->data());
+  nla_nest_end(msg, daemon);
+}
+
+void put_sync_side(nl_msg* msg, SyncSide side) {
+  nlattr* daemon = nla_nest_start(msg, IPVS_CMD_ATTR_DAEMON);
+  nla_put_u32(msg, IPVS_DAEMON_ATTR_STATE, side == SyncSide::master ? IP_VS_STATE_MASTER : IP_VS_STATE_BACKUP);
+  nla_nest_end(msg, daemon);
+}
+
 }  // namespace xd::ipvs

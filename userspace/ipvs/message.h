@@ -19,6 +19,9 @@ void put_service(nl_msg* msg, const lvs::ServiceKey& key, const lvs::Service& se
 void put_destination_key(nl_msg* msg, const Endpoint& server);
 void put_destination(nl_msg* msg, const Endpoint& server, const lvs::Destination& destination);
 
+void put_sync(nl_msg* msg, const Sync& sync);
+void put_sync_side(nl_msg* msg, SyncSide side);
+
 // From the payload of an IPVS_CMD_ATTR_SERVICE attribute; nothing when the kernel speaks of something we have no type
 // for.
 std::optional<std::pair<lvs::ServiceKey, lvs::Service>> get_service(nlattr* service);

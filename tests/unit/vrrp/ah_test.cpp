@@ -77,6 +77,16 @@ TEST(AuthenticationHeader, anotherPasswordIsToldFromAnotherHeader) {
   EXPECT_NE(rejected(plain), Reject::ah_data) << "not sealed at all";
 }
 
+TEST(AuthenticationHeader, sequenceNumbersGrowAndBeginAnewAfterTheLast) {
+  EXPECT_TRUE(ah_is_newer(1, 0));
+  EXPECT_TRUE(ah_is_newer(0xffffffff, 0)) << "of somebody who has been at it for long";
+  EXPECT_FALSE(ah_is_newer(7, 7));
+  EXPECT_FALSE(ah_is_newer(6, 7));
+  EXPECT_TRUE(ah_is_newer(0, 0xffffffff));
+  EXPECT_FALSE(ah_is_newer(0xfffffffe, 0xffffffff));
+  EXPECT_FALSE(ah_is_newer(0x80000000, 0xffffffff));
+}
+
 TEST(AuthenticationHeader, anyTruncationIsRefused) {
   const auto good = sealed();
   for (std::size_t size = 0; size < good.size(); ++size) {

@@ -349,6 +349,74 @@ TEST_F(Election, OfTwoOwnersTheOneWithTheLowerAddressYields) {
   EXPECT_EQ(state.role, Role::backup);
 }
 
+TEST_F(Election, AnOwnerGivesWayToAnotherThatDoesNotHearIt) {
+  config.initial_state = conf::WantedState::master;
+  start(255);
+  take();
+  now += 500ms;
+  hear(255, lower_address);
+  EXPECT_EQ(take().front(), Action::send_advert) << "it should give way when it hears this";
+  for (int i = 0; i < 3; ++i) {
+    now += 1s;
+    give(Timeout{});
+    hear(255, lower_address);
+    EXPECT_EQ(state.role, Role::master) << i;
+  }
+  now += 1s;
+  hear(255, lower_address);
+  EXPECT_EQ(state.role, Role::backup);
+  EXPECT_EQ(state.priority, 254);
+  EXPECT_EQ(state.cause, Cause::rival_owner);
+  give(PriorityChanged{255});
+  EXPECT_EQ(state.priority, 254) << "what the trackers say does not bring it back";
+  hear(255, lower_address);
+  EXPECT_EQ(due_in(), master_down_interval(2, 254, 1s));
+}
+
+TEST_F(Election, AnOwnerThatGaveWayIsOneAgainWhenTheOtherIsGone) {
+  const auto give_way = [&] {
+    config.initial_state = conf::WantedState::master;
+    start(255);
+    hear(255, lower_address);
+    now += 3500ms;
+    hear(255, lower_address);
+    ASSERT_EQ(state.priority, 254);
+  };
+  give_way();
+  hear(100, lower_address);
+  EXPECT_EQ(state.priority, 255) << "it says another priority";
+  give_way();
+  hear(255, higher_address);
+  EXPECT_EQ(state.priority, 255) << "another one";
+  give_way();
+  time_out();
+  EXPECT_EQ(state.role, Role::master);
+  EXPECT_EQ(state.priority, 255) << "it fell silent";
+  EXPECT_EQ(state.master_priority, 255);
+}
+
+TEST_F(Election, ARivalOwnerThatWasHeardLongAgoIsANewOne) {
+  config.initial_state = conf::WantedState::master;
+  start(255);
+  hear(255, lower_address);
+  now += 60s;
+  hear(255, lower_address);
+  EXPECT_EQ(state.role, Role::master);
+}
+
+TEST_F(Election, TimerExpiredBackupYieldsSilentlyAfterAStallInWhichAnotherTookOver) {
+  config.preempt = false;
+  config.timer_expired_backup = 200;
+  start_as_master(100);
+  now = *state.due - 1s + master_down_interval(2, 200, 1s);
+  give(Timeout{});
+  EXPECT_EQ(take(), Do{Action::send_advert}) << "nobody can have taken over yet";
+  now = *state.due - 1s + master_down_interval(2, 200, 1s) + 1ns;
+  give(Timeout{});
+  EXPECT_EQ(take(), Do{Action::become_backup}) << "and no priority 0, which would end the other's reign";
+  EXPECT_EQ(state.cause, Cause::overslept);
+}
+
 TEST_F(Election, AMastersNewPriorityShowsInItsNextAdvertNotEarlier) {
   start_as_master();
   const TimePoint due = *state.due;
@@ -498,6 +566,104 @@ TEST_F(Election, WhatWasInFaultBeginsAnew) {
 }
 
 // ---- Anything at any time
+
+// ---- Heartbeats and fences
+
+TEST_F(Election, AHeartbeatKeepsABackupWhileTheLinkItselfIsSilent) {
+  start(100);
+  hear(150);
+  take();
+  for (int i = 0; i < 20; ++i) {
+    now += 1s;
+    give(HeartbeatHeard{{higher_address, 150, 1s, now}, we});
+    give(Timeout{});
+  }
+  EXPECT_EQ(take(), Do{});
+  EXPECT_EQ(state.role, Role::backup);
+  time_out();
+  EXPECT_EQ(state.role, Role::master) << "all links are silent";
+}
+
+TEST_F(Election, AHeartbeatOfALowerMasterDoesNotKeepAHigherBackup) {
+  start(100);
+  const auto due = state.due;
+  give(HeartbeatHeard{{higher_address, 90, 1s, now}, we});
+  EXPECT_EQ(state.due, due);
+}
+
+TEST_F(Election, TwoMastersThatHearEachOtherByAHeartbeatOnlyBecomeOne) {
+  start_as_master(100);
+  give(HeartbeatHeard{{lower_address, 90, 1s, now}, we});
+  EXPECT_EQ(state.role, Role::master);
+  give(HeartbeatHeard{{lower_address, 150, 1s, now}, we});
+  EXPECT_EQ(state.role, Role::backup);
+  EXPECT_EQ(due_in(), master_down_interval(2, 100, 1s));
+}
+
+TEST_F(Election, AMasterThatLeavesByAHeartbeatIsReplacedAfterTheSkew) {
+  start(100);
+  hear(150);
+  give(HeartbeatHeard{{higher_address, 0, 1s, now}, we});
+  EXPECT_EQ(due_in(), skew_time(2, 100, 1s));
+}
+
+TEST_F(Election, ASilentMasterIsReplacedWhenTheFenceHasSucceeded) {
+  config.fence_limit = 10s;
+  start(100);
+  hear(150);
+  take();
+  time_out();
+  EXPECT_EQ(take(), Do{Action::fence});
+  EXPECT_EQ(state.role, Role::backup);
+  now += 3s;
+  give(FenceDone{true});
+  EXPECT_EQ(take(), (Do{Action::send_advert, Action::become_master}));
+  EXPECT_EQ(state.cause, Cause::master_silent);
+  give(FenceDone{true});
+  EXPECT_EQ(take(), Do{}) << "an answer nobody waits for";
+}
+
+TEST_F(Election, AfterAFenceThatFailsItIsTriedAgain) {
+  config.fence_limit = 10s;
+  start(100);
+  hear(150);
+  time_out();
+  take();
+  give(FenceDone{false});
+  EXPECT_EQ(due_in(), master_down_interval(2, 100, 1s));
+  time_out();
+  EXPECT_EQ(take(), Do{Action::fence});
+}
+
+TEST_F(Election, AMasterHeardWhileTheFenceRunsCallsTheTakeoverOff) {
+  config.fence_limit = 10s;
+  start(100);
+  hear(150);
+  time_out();
+  hear(150);
+  take();
+  give(FenceDone{true});
+  EXPECT_EQ(take(), Do{});
+  EXPECT_EQ(state.role, Role::backup);
+}
+
+TEST_F(Election, NoFenceForWhoLeavesOrIsLower) {
+  config.fence_limit = 10s;
+  start(100);
+  hear(150);
+  hear(0);
+  take();
+  time_out();
+  EXPECT_EQ(state.cause, Cause::master_left);
+  start(100);
+  for (int i = 0; i < 4; ++i) {
+    hear(90);
+    now += 1s;
+  }
+  take();
+  time_out();
+  EXPECT_EQ(state.cause, Cause::preempted);
+}
 
 TEST_F(Election, NoEventInAnyRoleBreaksTheState) {
   const std::vector<Event> events{Start{},

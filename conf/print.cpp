@@ -49,9 +49,8 @@ void print_nftables_ipvs(Writer& w, const NftablesIpvs& n) {
 }
 
 void print_timed_script(Writer& w, std::string_view keyword, const TimedScript& s) {
-  if (!s.script) return;
   w.script(std::string(keyword), s.script);
-  w.line("{}_timeout {}", keyword, time_of(s.timeout));
+  if (s.timeout != TimedScript{}.timeout) w.line("{}_timeout {}", keyword, time_of(s.timeout));
 }
 
 void print_lvs_sync_daemon(Writer& w, const LvsSyncDaemon& d) {

@@ -16,8 +16,8 @@ namespace {
 const std::vector<const Rule*>& rules_by_row() {
   static const std::vector<const Rule*> built = [] {
     std::vector<const Rule*> rows(keywords().size(), nullptr);
-    for (const auto& rules : {judged_rules(), global_rules(), vrrp_rules(), track_rules(), lvs_rules(), checker_rules(), daemon_rules(),
-                              server_group_rules(), xdirector_rules(), protocol_rules()}) {
+    for (const auto& rules : {judged_rules(), global_rules(), vrrp_rules(), address_rules(), route_rules(), link_rules(), track_rules(), lvs_rules(),
+                              checker_rules(), daemon_rules(), server_group_rules(), xdirector_rules(), protocol_rules()}) {
       for (const Rule& rule : rules) {
         for (std::size_t i = 0; i < rows.size(); ++i) {
           if (keywords()[i].block == rule.block && keywords()[i].name == rule.keyword) rows[i] = &rule;
@@ -124,6 +124,7 @@ std::vector<std::string_view> split_choices(std::string_view form) {
 }  // namespace
 
 bool is_obeyed(const Keyword& keyword) {
+  if (keyword.argument.kind == Arg::option) return true;  // those of a line that are not, say so where they stand
   const Rule* rule = rules_by_row()[row_of(keyword)];
   return rule && rule->effect == Rule::Effect::obeyed;
 }
@@ -231,7 +232,7 @@ void Builder::check_account(std::span<const Token> words, std::string_view keywo
 }
 
 bool Builder::interface_exists(const Token& name, std::string_view user) {
-  if (!options.interface_exists || options.interface_exists(std::string(name.text))) return true;
+  if (model.global.dynamic_interfaces || !options.interface_exists || options.interface_exists(std::string(name.text))) return true;
   fail(name, fmt::format("interface {} of {} does not exist", name.text, user));
   return false;
 }

@@ -65,6 +65,9 @@ std::span<const Rule> xdirector_rules();
 std::span<const Rule> server_group_rules();
 std::span<const Rule> judged_rules();
 std::span<const Rule> protocol_rules();
+std::span<const Rule> address_rules();
+std::span<const Rule> route_rules();
+std::span<const Rule> link_rules();
 
 // Whether the daemon acts on a keyword.
 bool is_obeyed(const Keyword& keyword);

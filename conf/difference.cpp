@@ -64,6 +64,7 @@ std::string effect_of(const VrrpInstance& a, const VrrpInstance& b) {
   if (a.priority != b.priority) also("the election may choose another master");
   if (a.addresses != b.addresses) also("the advert lists other addresses: other routers complain until they have the change too");
   if (a.addresses != b.addresses || a.excluded_addresses != b.excluded_addresses) also("connections to addresses that go are cut");
+  if (a.routes != b.routes || a.rules != b.rules) also("of its routes and rules only those that differ are changed");
   return out;
 }
 
@@ -169,6 +170,14 @@ std::vector<Change> difference(const Model& running, const Model& wanted) {
   if (!(running.global == wanted.global)) {
     add_change(out, "global_defs", print(running.global), print(wanted.global), {});
   }
+  Model statics_before, statics_after;
+  for (const auto& [from, to] : {std::pair(&running, &statics_before), std::pair(&wanted, &statics_after)}) {
+    to->static_addresses = from->static_addresses;
+    to->static_routes = from->static_routes;
+    to->static_rules = from->static_rules;
+  }
+  if (!(statics_before == statics_after))
+    add_change(out, "static addresses, routes and rules", print(statics_before), print(statics_after), {});
   const auto print_one = [](const auto& t) { return print(t); };
   compare_named(out, "vrrp_script", running.vrrp_scripts, wanted.vrrp_scripts, by_name, print_one, no_effect, "", "");
   compare_named(out, "track_file", running.track_files, wanted.track_files, by_name, print_one, no_effect, "", "");

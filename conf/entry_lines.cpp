@@ -194,6 +194,7 @@ class Line {
   void wrong(const Token& at, std::string why, std::string expected = {}) {
     b_.warn(at, fmt::format("{}; the {} is ignored", why, what_), std::move(expected));
     at_ = words_.size();
+    is_wrong_ = true;
   }
 
   void of_family(const Token& at, int family) {
@@ -214,15 +215,27 @@ class Line {
     }
     if (o.family != 0 && family_ != 0 && o.family != family_)
       return wrong(name, fmt::format("{} is for {} only", name.text, o.family == AF_INET6 ? "IPv6" : "IPv4"));
-    if (o.may_lock && word() == "lock") {
+    const bool locked = o.may_lock && !done() && word() == "lock";
+    if (locked) {
       next();
       if (done()) return b_.lacks(name, fmt::format("{} lock needs a value", name.text));
     }
-    if (o.takes == Takes::nothing || o.takes == Takes::hops) return;
+    if (o.takes == Takes::nothing || o.takes == Takes::hops) return say(o.name);
     if ((word() == "inet" || word() == "inet6") && o.takes == Takes::address && at_ + 1 < words_.size()) next();
     const Token& value = here();
+    const std::size_t first = at_;
     if (!argument(o, value)) return wrong(value, fmt::format("{} '{}' is not valid", name.text, value.text));
-    if (!done()) next();
+    if (!done() && o.takes != Takes::encapsulation) next();
+    say(o.name, value.text, locked, words_.subspan(first, at_ - first));
+  }
+
+  void say(std::string_view option, std::string_view value = {}, bool locked = false, std::span<const Token> words = {}) {
+    said_.push_back({option, value, locked, words});
+  }
+  // What was said, when all of it is right.
+  std::optional<std::vector<Said>> said() && {
+    if (is_wrong_) return std::nullopt;
+    return std::move(said_);
   }
 
  private:
@@ -267,11 +280,27 @@ class Line {
       case Takes::preference: return w == "low" || w == "medium" || w == "high" || is_number(w, 3);
       case Takes::encapsulation:
         if (std::find(std::begin(encapsulations), std::end(encapsulations), w) == std::end(encapsulations)) return false;
-        at_ = words_.size();  // its own options end the line
-        return true;
+        next();
+        return encapsulation(w);
       case Takes::word:
       case Takes::nothing:
       case Takes::hops: return true;
+    }
+    return true;
+  }
+
+  // The options of a tunnel stand in the middle of the line and end with the first word that is none of them.
+  bool encapsulation(std::string_view kind) {
+    if (kind == "mpls" || kind == "ila") {
+      if (done()) return false;
+      next();
+      return true;
+    }
+    constexpr std::string_view options[] = {"id", "dst", "src", "tos", "tc", "ttl", "hoplimit", "flags"};
+    while (!done() && std::find(std::begin(options), std::end(options), word()) != std::end(options)) {
+      next();
+      if (done()) return false;
+      next();
     }
     return true;
   }
@@ -281,6 +310,8 @@ class Line {
   std::string_view what_;
   std::size_t at_ = 0;
   int family_ = 0;
+  bool is_wrong_ = false;
+  std::vector<Said> said_;
 };
 
 template <std::size_t size>
@@ -296,6 +327,7 @@ bool track_group(Builder& b, Line& line, bool is_static) {
   if (line.done()) {
     b.lacks(name, "track_group needs an argument");
   } else {
+    line.say("track_group", line.word());
     line.next();
   }
   return true;
@@ -303,8 +335,8 @@ bool track_group(Builder& b, Line& line, bool is_static) {
 
 }  // namespace
 
-void check_route_line(Builder& b, std::span<const Token> words, bool is_static) {
-  if (words.empty()) return;
+std::optional<std::vector<Said>> judge_route_line(Builder& b, std::span<const Token> words, bool is_static) {
+  if (words.empty()) return std::nullopt;
   Line line(b, words, "route");
   bool has_destination = false;
   while (!line.done()) {
@@ -326,34 +358,48 @@ void check_route_line(Builder& b, std::span<const Token> words, bool is_static) 
     const Token first = line.here();
     if (line.word() == "to") line.next();
     if (!line.done() &&
-        (std::find(std::begin(route_types), std::end(route_types), line.word()) != std::end(route_types) || is_number(line.word(), 11)))
+        (std::find(std::begin(route_types), std::end(route_types), line.word()) != std::end(route_types) || is_number(line.word(), 11))) {
+      line.say(said_type, line.word());
       line.next();
-    if (line.done()) return b.lacks(first, "a route needs a destination");
-    int family = AF_INET;
+    }
+    if (line.done()) {
+      b.lacks(first, "a route needs a destination");
+      return std::nullopt;
+    }
+    int family = line.family() == 0 ? AF_INET : line.family();
     const Token destination = line.here();
     if (destination.text == "default6") {
       family = AF_INET6;
     } else if (destination.text != "default" && !is_prefix(destination.text, family)) {
-      return line.wrong(destination, fmt::format("'{}' is neither an option nor a destination", destination.text));
+      line.wrong(destination, fmt::format("'{}' is neither an option nor a destination", destination.text));
+      return std::nullopt;
     }
+    line.say(said_destination, destination.text);
     line.next();
     line.of_family(destination, family);
     has_destination = true;
   }
-  if (!has_destination) b.warn(words.front(), "a route needs a destination; the route is ignored");
+  if (!has_destination) {
+    b.warn(words.front(), "a route needs a destination; the route is ignored");
+    return std::nullopt;
+  }
+  line.say(line.family() == AF_INET6 ? "inet6" : "inet");
+  return std::move(line).said();
 }
 
-void check_rule_line(Builder& b, std::span<const Token> words, bool is_static) {
-  if (words.empty()) return;
+std::optional<std::vector<Said>> judge_rule_line(Builder& b, std::span<const Token> words, bool is_static) {
+  if (words.empty()) return std::nullopt;
   Line line(b, words, "rule");
   const Token* action = nullptr;
   bool has_priority = false;
+  bool has_several_actions = false;
   const auto act = [&](const Token& at) {
     if (action) {
       Diagnostic d;
       d.message = fmt::format("a rule does one thing: {} after {}; the rule is ignored", at.text, action->text);
       d.notes.push_back({b.place(*action), "the first is here"});
       b.report(std::move(d), at);
+      has_several_actions = true;
     }
     action = &at;
   };
@@ -368,26 +414,42 @@ void check_rule_line(Builder& b, std::span<const Token> words, bool is_static) {
     }
     if (name.text == "type") {
       line.next();
-      if (line.done()) return b.lacks(name, "type needs an argument");
+      if (line.done()) {
+        b.lacks(name, "type needs an argument");
+        return std::nullopt;
+      }
       continue;
     }
     if (name.text == "goto") {
       act(name);
       line.next();
-      if (line.done()) return b.lacks(name, "goto needs the number of a rule");
-      if (!is_number(line.word(), u32)) return line.wrong(line.here(), fmt::format("goto '{}' is no number", line.word()));
+      if (line.done()) {
+        b.lacks(name, "goto needs the number of a rule");
+        return std::nullopt;
+      }
+      if (!is_number(line.word(), u32)) {
+        line.wrong(line.here(), fmt::format("goto '{}' is no number", line.word()));
+        return std::nullopt;
+      }
+      line.say("goto", line.word());
       line.next();
       continue;
     }
     if (name.text == "nop" || name.text == "blackhole" || name.text == "prohibit" || name.text == "unreachable") {
       act(name);
+      line.say(name.text);
       line.next();
       continue;
     }
-    return line.wrong(name, fmt::format("'{}' is no option of a rule", name.text));
+    line.wrong(name, fmt::format("'{}' is no option of a rule", name.text));
+    return std::nullopt;
   }
   if (!action) b.warn(words.front(), "a rule needs a table or another action; the rule is ignored");
-  if (!has_priority) b.warn(words.front(), "a rule without a priority gets one from the kernel", {}, "write priority <n>");
+  if (!has_priority)
+    b.warn(words.front(), fmt::format("a rule without a priority gets {}", default_rule_priority), {}, "write priority <n>");
+  if (!action || has_several_actions) return std::nullopt;
+  line.say(line.family() == AF_INET6 ? "inet6" : "inet");
+  return std::move(line).said();
 }
 
 }  // namespace xd::conf

@@ -15,6 +15,7 @@
 
 #include "base/ip.h"
 #include "base/lvs.h"
+#include "base/route.h"
 #include "base/mail_settings.h"
 #include "base/time.h"
 #include "conf/model_daemon.h"
@@ -130,6 +131,13 @@ struct Global {
   Duration vrrp_startup_delay = 0s;
   bool log_unknown_vrids = false;
   Duration vrrp_delay_after_boot = 0s;
+  std::string default_interface = "eth0";  // of static addresses
+  bool dynamic_interfaces = false;         // an interface need not exist yet
+  bool allow_if_changes = false;           // nor be of the same kind when it comes back
+  bool disable_local_igmp = false;
+  std::string vmac_prefix = "vrrp", vmac_addr_prefix = "vrrp";
+  std::uint32_t netlink_receive_bytes = 0;  // of the queue of the kernel's events; 0: ours to choose
+  bool netlink_receive_force = false;       // beyond the system's limit
   bool lvs_flush = false;
   bool rs_init_notifies = false;  // notify_up and notify_down also for what is so at start
   NftablesIpvs nftables_ipvs;
@@ -139,14 +147,55 @@ struct Global {
 // ---- VRRP
 // -------------------------------------------------------------------------------------------------------------
 
+// An address that is put on an interface: a VIP, or one of static_ipaddress.
 struct VirtualAddress {
   IpPrefix prefix;
-  std::string interface;  // empty: the instance's
+  std::string interface;  // empty: the instance's; for a static one default_interface
   std::string label;
   int scope = 0;                       // RT_SCOPE_*
   std::optional<IpAddress> broadcast;  // "brd"; set by '+' to the network's
+  std::optional<IpAddress> peer;       // of a point-to-point link; the prefix length is the peer's
   bool no_track = false;
+  bool home = false;                 // IPv6: of a mobile node
+  bool duplicate_detection = false;  // "-nodad"
+  bool mngtmpaddr = false;           // IPv6: temporary addresses are made from it
+  bool noprefixroute = false;
+  bool autojoin = false;                      // a multicast address: the group is joined
+  std::optional<std::uint32_t> preferred_lft;  // seconds; 0: never chosen as a source; none: forever
+  bool use_vmac = false;                       // on a link of its own that has the virtual MAC
+  std::string track_group;                     // of static ones: the instances that follow it
   bool operator==(const VirtualAddress&) const = default;
+};
+
+// Routes and policy rules that an instance has while it is master, or that are there all the time (static_routes, static_rules).
+struct VirtualRoute {
+  Route route;
+  bool no_track = false;
+  std::string track_group;
+  // A removal by others is noticed only of a route that names its interface, as in keepalived.
+  bool is_tracked() const { return !no_track && route.hops.empty() && !route.hop.interface.empty(); }
+  bool operator==(const VirtualRoute&) const = default;
+};
+
+struct VirtualRule {
+  PolicyRule rule;
+  bool no_track = false;
+  std::string track_group;
+  bool operator==(const VirtualRule&) const = default;
+};
+
+// What an instance sends from instead of its interface: a macvlan that has the virtual router's MAC (use_vmac), or an ipvlan.
+struct VirtualLink {
+  enum class Kind { none, macvlan, ipvlan };
+  enum class IpvlanMode { bridge, private_, vepa };
+
+  Kind kind = Kind::none;
+  std::string name;  // with the prefix and the VRID where none is given
+  MacAddress mac;    // macvlan
+  IpvlanMode mode = IpvlanMode::bridge;
+  std::optional<IpPrefix> address;  // ipvlan: its source address
+  std::uint32_t group = 0;          // of interfaces (ip link show group)
+  bool operator==(const VirtualLink&) const = default;
 };
 
 enum class AuthType { none, pass, ah };
@@ -240,6 +289,14 @@ struct VrrpInstance {
   bool check_unicast_src = false;                  // adverts of others than the peers are not believed
   std::vector<VirtualAddress> addresses;           // in the advert
   std::vector<VirtualAddress> excluded_addresses;  // not in the advert
+  std::vector<VirtualRoute> routes;                // while master
+  std::vector<VirtualRule> rules;
+  VirtualLink link;                // what it sends from; none: its interface
+  bool vmac_xmit_base = false;     // adverts leave from the interface all the same
+  bool use_vmac_addr = false;      // addresses on other interfaces get links with the virtual MAC there
+  Duration garp_extra_if = 0s;     // addresses are announced on `interface` as well, this often; 0: never
+  bool garp_extra_if_all = false;  // and on all links with the virtual MAC
+  bool linkbeat_use_polling = false;
   std::vector<Track> track_interfaces;
   std::vector<Track> track_scripts;    // names of VrrpScript
   std::vector<Track> track_files;      // names of TrackFile; weight and reverse multiply the number
@@ -579,6 +636,31 @@ struct Xdirector {
   bool operator==(const Xdirector&) const = default;
 };
 
+// ---- Links
+
+// Interfaces that share one clock of announcements.
+struct GarpGroup {
+  Duration garp_interval = 0s;
+  Duration gna_interval = 0s;
+  std::vector<std::string> interfaces;
+  bool operator==(const GarpGroup&) const = default;
+};
+
+// An interface whose link is asked for, because its driver does not tell.
+struct Linkbeat {
+  enum class Way { automatic, mii, ethtool, ioctl };
+  std::string interface;
+  Way way = Way::automatic;
+  bool operator==(const Linkbeat&) const = default;
+};
+
+// How long an interface must be down, or up, before that counts.
+struct LinkDelay {
+  std::string interface;
+  Duration down = 0s;
+  Duration up = 0s;
+  bool operator==(const LinkDelay&) const = default;
+};
 // What mails about VRRP and about servers are sent with.
 inline MailSettings mail_settings(const Global& global) {
   const Mail& mail = global.mail;
@@ -587,6 +669,13 @@ inline MailSettings mail_settings(const Global& global) {
 
 struct Model {
   Global global;
+  std::vector<VirtualAddress> static_addresses;
+  std::vector<VirtualRoute> static_routes;
+  std::vector<VirtualRule> static_rules;
+  std::vector<GarpGroup> garp_groups;
+  bool linkbeat_use_polling = false;  // of all interfaces
+  std::vector<Linkbeat> linkbeats;
+  std::vector<LinkDelay> link_delays;
   std::vector<VrrpInstance> vrrp_instances;  // in file order
   std::vector<VrrpScript> vrrp_scripts;
   std::vector<TrackFile> track_files;

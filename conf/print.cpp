@@ -1,5 +1,7 @@
 #include "conf/print.h"
 
+#include "conf/print_routes.h"
+
 #include <arpa/inet.h>
 #include <fmt/core.h>
 
@@ -74,6 +76,11 @@ void print_nftables(Writer& w, const Nftables& n) {
   w.flag("nftables_ifindex", n.ifindex);
 }
 
+void print_link_globals(Writer& w, const Global& g) {
+  if (g.dynamic_interfaces) w.line("dynamic_interfaces{}", g.allow_if_changes ? " allow_if_changes" : "");
+  if (g.default_interface != Global{}.default_interface) w.line("default_interface {}", word(g.default_interface));
+}
+
 void print_global(Writer& w, const Global& g) {
   w.open("global_defs");
   if (!g.router_id.empty()) w.line("router_id {}", word(g.router_id));
@@ -114,6 +121,7 @@ void print_global(Writer& w, const Global& g) {
   w.flag("rs_init_notifies", g.rs_init_notifies);
   print_nftables_ipvs(w, g.nftables_ipvs);
   print_daemon(w, g.daemon);
+  print_link_globals(w, g);
   w.close();
 }
 
@@ -121,14 +129,33 @@ void print_addresses(Writer& w, std::string_view keyword, const std::vector<Virt
   if (addresses.empty()) return;
   w.open("{}", keyword);
   for (const VirtualAddress& a : addresses) {
-    std::string line = fmt::format("{}/{}", a.prefix.address.str(), a.prefix.length);
+    std::string line = a.peer ? fmt::format("{} peer {}/{}", a.prefix.address.str(), a.peer->str(), a.prefix.length)
+                              : fmt::format("{}/{}", a.prefix.address.str(), a.prefix.length);
     if (!a.interface.empty()) line += " dev " + word(a.interface);
     if (a.scope != 0) line += fmt::format(" scope {}", a.scope);
     if (a.broadcast) line += " brd " + a.broadcast->str();
     if (!a.label.empty()) line += " label " + word(a.label);
+    if (a.home) line += " home";
+    if (a.duplicate_detection) line += " -nodad";
+    if (a.mngtmpaddr) line += " mngtmpaddr";
+    if (a.noprefixroute) line += " noprefixroute";
+    if (a.autojoin) line += " autojoin";
+    const bool is_host = a.prefix.address.is_v6() && a.prefix.length == 128;
+    if (a.preferred_lft && !(is_host && *a.preferred_lft == 0)) line += fmt::format(" preferred_lft {}", *a.preferred_lft);
+    if (!a.preferred_lft && is_host) line += " preferred_lft forever";
+    if (a.use_vmac) line += " use_vmac";
+    if (!a.track_group.empty()) line += " track_group " + word(a.track_group);
     if (a.no_track) line += " no_track";
     w.line("{}", line);
   }
+  w.close();
+}
+
+template <typename Entry>
+void print_lines(Writer& w, std::string_view keyword, const std::vector<Entry>& entries) {
+  if (entries.empty()) return;
+  w.open("{}", keyword);
+  for (const Entry& entry : entries) w.line("{}", line_of(entry));
   w.close();
 }
 
@@ -286,6 +313,8 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   w.flag("unicast_fault_no_peer", i.unicast_fault_no_peer);
   print_addresses(w, "virtual_ipaddress", i.addresses);
   print_addresses(w, "virtual_ipaddress_excluded", i.excluded_addresses);
+  print_lines(w, "virtual_routes", i.routes);
+  print_lines(w, "virtual_rules", i.rules);
   print_tracks(w, "track_interface", i.track_interfaces);
   print_tracks(w, "track_script", i.track_scripts);
   print_tracks(w, "track_file", i.track_files);
@@ -313,6 +342,12 @@ void print_group(Writer& w, const VrrpSyncGroup& g) {
   print_notify(w, g.notify);
   w.line("smtp_alert {}", yes_no(g.smtp_alert));
   w.close();
+}
+
+void print_statics(Writer& w, const Model& model) {
+  print_addresses(w, "static_ipaddress", model.static_addresses);
+  print_lines(w, "static_routes", model.static_routes);
+  print_lines(w, "static_rules", model.static_rules);
 }
 
 void print_real_server(Writer& w, const RealServer& r, std::uint16_t port) {
@@ -527,6 +562,7 @@ std::string print(const Model& model) {
   if (model.global.child_wait_time != Global{}.child_wait_time) w.line("child_wait_time {}", time_of(model.global.child_wait_time));
   print_daemon_at_top(w, model.global.daemon);
   print_global(w, model.global);
+  print_statics(w, model);
   for (const VrrpScript& s : model.vrrp_scripts) print_script(w, s);
   for (const TrackFile& f : model.track_files) print_track_file(w, f);
   for (const TrackProcess& p : model.track_processes) print_track_process(w, p);

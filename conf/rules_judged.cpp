@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "conf/builder.h"
-#include "conf/entry_lines.h"
 #include "conf/values.h"
 
 namespace xd::conf {
@@ -34,11 +33,6 @@ bool is_one_of(std::string_view word, const std::string_view (&words)[n]) {
 }
 
 // ---- global_defs
-
-void dynamic_interfaces(Builder& b, const Value& v) {
-  if (!v.args.empty() && v.word() != "allow_if_changes")
-    ignored(b, v.where(), v.keyword.name, "is no option of it", std::string(v.keyword.form));
-}
 
 void lvs_timeouts(Builder& b, const Value& v) {
   constexpr std::string_view names[] = {"tcp", "tcpfin", "udp"};
@@ -84,16 +78,6 @@ void vrf(Builder& b, const Value& v) {
     ignored(b, v.where(), v.keyword.name, "an instance with an interface joins the VRF of that interface");
 }
 
-void routes(Builder& b, const Value& v) {
-  for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s))
-    check_route_line(b, v.tree.words(*s), v.keyword.block == Block::root);
-}
-
-void rules_of(Builder& b, const Value& v) {
-  for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s))
-    check_rule_line(b, v.tree.words(*s), v.keyword.block == Block::root);
-}
-
 void misc_path(Builder& b, const Value& v) { b.command(v.args); }
 
 void hashed(Builder& b, const Value& v) {
@@ -102,7 +86,6 @@ void hashed(Builder& b, const Value& v) {
 }
 
 const Rule rules[] = {
-    {G, "dynamic_interfaces", dynamic_interfaces, nullptr, judged},
     {G, "lvs_timeouts", lvs_timeouts, nullptr, judged},
     {G, "lvs_flush_on_stop", lvs_flush_on_stop, nullptr, judged},
     {G, "lvs_flush_onstop", lvs_flush_on_stop, nullptr, judged},
@@ -112,10 +95,6 @@ const Rule rules[] = {
     {G, "notify_fifo_script", misc_path, nullptr, judged},
     {G, "vrrp_notify_fifo_script", misc_path, nullptr, judged},
 
-    {Block::root, "static_routes", routes, nullptr, judged},
-    {Block::root, "static_rules", rules_of, nullptr, judged},
-    {I, "virtual_routes", routes, nullptr, judged},
-    {I, "virtual_rules", rules_of, nullptr, judged},
     {I, "linkbeat_use_polling", deprecated, nullptr, judged},
     {I, "lvs_sync_daemon_interface", deprecated, nullptr, judged},
     {I, "garp_extra_if", garp_extra_if, nullptr, judged},

@@ -1,10 +1,10 @@
 // vrrp_instance, vrrp_script, vrrp_sync_group.
 #include <fmt/core.h>
-#include <net/if.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "conf/addresses.h"
 #include "conf/builder.h"
 #include "conf/track_lines.h"
 #include "conf/values.h"
@@ -20,24 +20,7 @@ constexpr Rule::Effect stored = Rule::Effect::stored;
 
 std::chrono::seconds seconds(const Value& v) { return std::chrono::seconds(v.number); }
 
-std::string_view family_name(int family) { return family == AF_INET6 ? "IPv6" : "IPv4"; }
-
 // ---- shared by several blocks
-
-// The first address of an instance decides its family; one of the other family has no place in it.
-bool belongs_to_family(Builder& b, const Token& at, const IpAddress& address) {
-  InstanceDraft& i = b.instance();
-  if (i.family == 0) {
-    i.family = address.family();
-    i.family_at = at;
-  }
-  if (i.family == address.family()) return true;
-  Diagnostic d;
-  d.message = fmt::format("{} is not an {} address as the others of {}; it is ignored", address.str(), family_name(i.family), i.out.name);
-  d.notes.push_back({b.place(i.family_at), "the family was decided here"});
-  b.report(std::move(d), at);
-  return false;
-}
 
 void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::vector<Track>& tracks, std::vector<Token>& places) {
   for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
@@ -70,130 +53,6 @@ void track_scripts(Builder& b, const Value& v, std::vector<Track>& tracks, std::
     tracks.push_back(std::move(t));
     weights.push_back(weight);
     places.push_back(name);
-  }
-}
-
-// ---- addresses
-
-bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> words, std::size_t& i) {
-  const Token& option = words[i];
-  const auto argument = [&]() -> const Token* {
-    if (i + 1 < words.size()) return &words[++i];
-    b.warn(option, fmt::format("{} of {} needs an argument", option.text, out.prefix.address.str()));
-    return nullptr;
-  };
-  if (option.text == "dev") {
-    const Token* name = argument();
-    if (!name) return true;
-    out.interface = name->text;
-    return b.interface_exists(*name, out.prefix.address.str());
-  }
-  if (option.text == "label") {
-    const Token* label = argument();
-    if (!label) return true;
-    if (label->text.size() >= IFNAMSIZ) {
-      b.warn(*label, fmt::format("label {} is longer than {} characters; the address is left out", label->text, IFNAMSIZ - 1));
-      return false;
-    }
-    out.label = label->text;
-    return true;
-  }
-  if (option.text == "scope") {
-    const Token* word = argument();
-    if (!word) return true;
-    if (const auto scope = parse_scope(word->text)) {
-      out.scope = *scope;
-    } else {
-      b.warn(*word, fmt::format("scope '{}' is unknown; it is ignored", word->text), "global, site, link, host, nowhere or 0-255");
-    }
-    return true;
-  }
-  if (option.text == "brd" || option.text == "broadcast") {
-    const Token* word = argument();
-    if (!word) return true;
-    const auto address = IpAddress::parse(word->text);
-    if (address && address->is_v4()) {
-      out.broadcast = *address;
-    } else if ((word->text == "+" || word->text == "-") && out.prefix.address.is_v4()) {
-      const std::uint32_t hosts = out.prefix.length >= 32 ? 0 : 0xffffffffu >> out.prefix.length;
-      const std::uint32_t host_order = ntohl(out.prefix.address.v4_bits());
-      out.broadcast = IpAddress::v4(htonl(word->text == "+" ? host_order | hosts : host_order & ~hosts));
-    } else {
-      b.warn(*word, fmt::format("broadcast '{}' is neither an IPv4 address nor + or -; it is ignored", word->text));
-    }
-    return true;
-  }
-  if (option.text == "no_track") {
-    out.no_track = true;
-    return true;
-  }
-  if (option.text == "peer" || option.text == "preferred_lft") {
-    const Token* word = argument();
-    if (!word) return true;
-    b.not_in_effect(option, fmt::format("{} of an address", option.text));
-    const Number n = parse_integer(word->text);
-    const auto peer = IpAddress::parse(word->text.substr(0, word->text.find('/')));
-    if (option.text == "peer" && !peer) {
-      b.warn(*word, fmt::format("peer '{}' is not an IP address; the address is left out", word->text));
-      return false;
-    }
-    if (option.text == "peer" && peer->family() != out.prefix.address.family()) {
-      b.warn(*word, fmt::format("peer {} is of another family; the address is left out", word->text));
-      return false;
-    }
-    if (option.text == "preferred_lft" && word->text != "forever" && (n.written != Written::good || n.value < 0 || n.value > UINT32_MAX))
-      b.warn(*word, fmt::format("preferred_lft '{}' is neither seconds nor forever; it is ignored", word->text));
-    return true;
-  }
-  if (option.text == "track_group") {
-    b.warn(option, "track_group is for addresses in static_ipaddress; it is ignored");
-    if (i + 1 < words.size()) ++i;
-    return true;
-  }
-  if (find_keyword(Block::address_entry, option.text)) {
-    b.not_in_effect(option, fmt::format("{} of an address", option.text));
-    return true;
-  }
-  std::vector<std::string_view> names;
-  for (const Keyword* k : keywords(Block::address_entry)) names.push_back(k->name);
-  const std::string_view close = nearest(option.text, names);
-  b.warn(option, fmt::format("unknown option '{}' of address {}; it is ignored", option.text, out.prefix.address.str()), {},
-         close.empty() ? "" : fmt::format("did you mean '{}'?", close));
-  return true;
-}
-
-void addresses(Builder& b, const Value& v, std::vector<VirtualAddress>& out) {
-  for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
-    const Token& word = v.tree.keyword(*s);
-    VirtualAddress address;
-    const auto slash = word.text.find('/');
-    const auto ip = IpAddress::parse(word.text.substr(0, slash));
-    if (!ip) {
-      b.warn(word, fmt::format("'{}' is not an IP address; the line is ignored", word.text),
-             "<address>[/<prefix length>] [dev <interface>] ...");
-      continue;
-    }
-    address.prefix = {*ip, static_cast<std::uint8_t>(ip->bits())};
-    if (slash != std::string_view::npos) {
-      const std::string_view digits = word.text.substr(slash + 1);
-      const Number length = parse_integer(digits);
-      if (length.written == Written::good && length.value >= 0 && length.value <= ip->bits()) {
-        address.prefix.length = static_cast<std::uint8_t>(length.value);
-      } else {
-        b.warn(word, fmt::format("prefix length {} of {} is outside 0-{}; {} is used", digits, ip->str(), ip->bits(), ip->bits()));
-      }
-    }
-    if (!belongs_to_family(b, word, *ip)) continue;
-    bool usable = true;
-    const auto words = v.tree.arguments(*s);
-    for (std::size_t i = 0; i < words.size(); ++i) usable = address_option(b, address, words, i) && usable;
-    if (!usable) continue;
-    if (std::any_of(out.begin(), out.end(),
-                    [&](const VirtualAddress& a) { return a.prefix == address.prefix && a.interface == address.interface; })) {
-      b.advise(word, fmt::format("{} is listed twice; once is enough", address.prefix.str()));
-      continue;
-    }
-    out.push_back(std::move(address));
   }
 }
 
@@ -391,19 +250,13 @@ const Rule rules[] = {
        b.instance().higher_prio_send_advert = v.on;
        b.instance().higher_prio_send_advert_at = v.where();
      }},
-    {I, "promote_secondaries", [](Builder& b, const Value&) { b.instance().out.promote_secondaries = true; }, nullptr, stored},
+    {I, "promote_secondaries", [](Builder& b, const Value&) { b.instance().out.promote_secondaries = true; }},
     {I, "dont_track_primary", [](Builder& b, const Value&) { b.instance().out.dont_track_primary = true; }},
     {I, "mcast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.mcast_src_ip); }},
     {I, "unicast_src_ip", [](Builder& b, const Value& v) { source_address(b, v, b.instance().out.unicast_src_ip); }},
     {I, "unicast_peer", unicast_peers},
     {I, "unicast_ttl", [](Builder& b, const Value& v) { b.instance().out.unicast_ttl = static_cast<std::uint8_t>(v.number); }},
     {I, "check_unicast_src", [](Builder& b, const Value&) { b.instance().out.check_unicast_src = true; }},
-    {I, "virtual_ipaddress",
-     [](Builder& b, const Value& v) {
-       b.instance().addresses_at = v.at();
-       addresses(b, v, b.instance().out.addresses);
-     }},
-    {I, "virtual_ipaddress_excluded", [](Builder& b, const Value& v) { addresses(b, v, b.instance().out.excluded_addresses); }},
     {I, "track_interface",
      [](Builder& b, const Value& v) {
        track_interfaces(b, v, b.instance().out.name, b.instance().out.track_interfaces, b.instance().interface_tracks_at);

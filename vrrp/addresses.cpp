@@ -1,5 +1,6 @@
 #include "vrrp/addresses.h"
 
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -55,6 +56,18 @@ std::vector<VirtualAddresses::Entry> VirtualAddresses::acquire(std::vector<std::
     gained.push_back(entry);
   }
   return gained;
+}
+
+bool VirtualAddresses::restore(const netlink::Link* on, std::vector<std::string>& problems) {
+  bool any = false;
+  for (auto& entry : entries_) {
+    if (!entry.held || (on != nullptr && entry.interface != on->name)) continue;
+    const auto* link = netlink_->table().link(entry.interface);
+    if (link == nullptr || netlink_->table().address(link->index, entry.conf.prefix) != nullptr) continue;
+    add(entry, problems);
+    any = true;
+  }
+  return any;
 }
 
 void VirtualAddresses::release(std::vector<std::string>& problems) {
@@ -130,6 +143,15 @@ netlink::Address VirtualAddresses::address_of(const Entry& entry) const {
   address.label = entry.conf.label;
   address.scope = entry.conf.scope;
   address.broadcast = entry.conf.broadcast;
+  address.peer = entry.conf.peer;
+  if (entry.conf.home) address.wishes.flags |= IFA_F_HOMEADDRESS;
+  if (entry.conf.mngtmpaddr) address.wishes.flags |= IFA_F_MANAGETEMPADDR;
+  if (entry.conf.noprefixroute) address.wishes.flags |= IFA_F_NOPREFIXROUTE;
+  if (entry.conf.autojoin) address.wishes.flags |= IFA_F_MCAUTOJOIN;
+  // An address that waits for duplicate address detection is not reachable for a second or two after a takeover, and the former
+  // master may still hold it: the election has decided already whose it is.
+  address.wishes.duplicate_detection = entry.conf.duplicate_detection;
+  address.wishes.preferred = entry.conf.preferred_lft;
   address.protocol = address_protocol;
   return address;
 }

@@ -27,8 +27,11 @@ class VirtualAddresses {
     bool held = false;      // we are to have it
     bool operator==(const Entry&) const = default;
     bool is_same_address(const Entry& other) const {
-      return interface == other.interface && conf.prefix == other.conf.prefix && conf.label == other.conf.label &&
-             conf.scope == other.conf.scope && conf.broadcast == other.conf.broadcast;
+      if (conf.prefix != other.conf.prefix || interface != other.interface) return false;
+      auto one = conf;
+      one.interface = other.conf.interface;
+      one.no_track = other.conf.no_track;
+      return one == other.conf;
     }
   };
 
@@ -45,6 +48,8 @@ class VirtualAddresses {
 
   // Adds what is not held yet and returns it. An address that is there already is taken over as it is.
   std::vector<Entry> acquire(std::vector<std::string>& problems);
+  // Adds what is held and missing all the same, on this interface, which may have been gone, or on all; true: there was something.
+  bool restore(const netlink::Link* on, std::vector<std::string>& problems);
   void release(std::vector<std::string>& problems);
   // Not ours at the start: what an earlier run left behind goes, except what another instance has by now.
   void remove_leftovers(const std::function<bool(const Entry&)>& held_by_another, std::vector<std::string>& problems);

@@ -19,6 +19,7 @@
 #include "vrrp/garp.h"
 #include "vrrp/heartbeat.h"
 #include "vrrp/notify.h"
+#include "vrrp/routes.h"
 #include "vrrp/transport.h"
 
 namespace xd::vrrp {
@@ -27,7 +28,7 @@ struct Group;
 
 struct Instance {
   Instance(std::uint32_t number, netlink::Netlink& netlink, VirtualAddresses::Gate gate)
-      : id(number), addresses(netlink, std::move(gate)) {}
+      : id(number), addresses(netlink, std::move(gate)), routes(netlink) {}
 
   const std::uint32_t id;  // never used twice in a run
   conf::VrrpInstance conf;
@@ -40,6 +41,7 @@ struct Instance {
   State state;
   Notify notify;
   VirtualAddresses addresses;
+  VirtualRoutes routes;
   Group* group = nullptr;                     // its sync group
   std::vector<conf::Track> track_interfaces;  // the group's included
   std::vector<conf::Track> track_scripts;

@@ -183,13 +183,15 @@ struct Router::Plan {
   std::vector<PlannedInstance> instances;
   std::vector<std::unique_ptr<Group>> groups;  // members not filled in yet
   std::vector<ScriptTracker::Definition> scripts;
+  conf::Model statics;  // nothing else of it
 };
 
 Router::Router(RouterPorts ports)
     : ports_(std::move(ports)), scripts_(ports_.runner, ports_.now, [this] {
         Turn turn(*this);
         reconsider_all();
-      }) {
+      }),
+      statics_(ports_.netlink) {
   subscription_ = ports_.netlink.subscribe([this](const netlink::Change& change) { on_netlink(change); });
 }
 
@@ -267,6 +269,10 @@ Status Router::prepare(const conf::Model& model) {
     group->notify = Notify(conf.notify, security, conf.name, warnings_);
     plan->groups.push_back(std::move(group));
   }
+  plan->statics.global = model.global;
+  plan->statics.static_addresses = model.static_addresses;
+  plan->statics.static_routes = model.static_routes;
+  plan->statics.static_rules = model.static_rules;
   plan_ = std::move(plan);
   return {};
 }
@@ -314,6 +320,8 @@ void Router::commit() {
   if (ports_.accept_filter != nullptr) ports_.accept_filter->configure(global_.nftables);
   garp_.set_pace(plan->global.garp_interval, plan->global.gna_interval);
   for (auto& instance : instances_) instance->group = nullptr;
+
+  statics_.become(plan->statics);
 
   // Matched by what is on the wire; a new name is no new instance.
   auto old = std::exchange(instances_, {});
@@ -370,6 +378,7 @@ void Router::commit() {
     schedule(instance);
     filter(instance, true);
     const auto gained = instance.addresses.acquire(problems);
+    instance.routes.acquire(problems);
     log_problems(instance, problems);
     std::vector<GarpSchedule::Target> targets;
     for (const auto& entry : gained) {
@@ -385,6 +394,10 @@ void Router::commit() {
     for (Instance* member : group->members) member->election.initial_state = initial;
   }
   link_told_.clear();
+  links_up_.clear();
+  for (const auto& [index, link] : ports_.netlink.table().links) {
+    if (link.up) links_up_.insert(index);
+  }
   scripts_.define(std::move(plan->scripts));
   scripts_.run();
   if (is_reload && plan->global.fifo_write_vrrp_states_on_reload) repeat_states();
@@ -512,6 +525,7 @@ void Router::configure(Instance& instance, PlannedInstance planned) {
   if (instance.conf.version == 2) instance.state.master_interval = instance.election.interval;
   instance.packets_changed();
   std::vector<std::string> problems;
+  instance.routes.define(instance.conf.routes, instance.conf.rules, problems);
   instance.addresses.define(instance.conf, problems);
   log_problems(instance, problems);
 }
@@ -522,6 +536,7 @@ void Router::begin(Instance& instance) {
     // Going on: the addresses are there; what is missing comes back. The network knows where they are.
     filter(instance, true);
     instance.addresses.acquire(problems);
+    instance.routes.acquire(problems);
     auto refresh_only = instance.conf.garp;
     refresh_only.repeat = 0;
     garp_.begin(instance.id, instance.announced(ports_.netlink.table()), refresh_only, ports_.now());
@@ -533,6 +548,7 @@ void Router::begin(Instance& instance) {
     };
     // An owner takes them at once: taking them off first would cut the host off for nothing.
     if (instance.conf.priority != priority_owner) {
+      instance.routes.remove_leftovers(problems);
       instance.addresses.remove_leftovers(held_by_another, problems);
     } else {
       instance.addresses.close_gates(problems);
@@ -561,6 +577,7 @@ void Router::stop(bool release) {
     }
     finish();
     for (const auto& instance : instances_) forget_gates(*instance);
+    statics_.release();
   }
   // Said when all addresses are gone, instances before groups.
   for (auto& instance : instances_) {
@@ -902,6 +919,7 @@ void Router::become_master(Instance& instance, Cause cause) {
   std::vector<std::string> problems;
   filter(instance, true);
   instance.addresses.acquire(problems);
+  instance.routes.acquire(problems);
   log_problems(instance, problems);
   const auto targets = instance.announced(ports_.netlink.table());
   garp_.begin(instance.id, targets, instance.conf.garp, ports_.now());
@@ -914,6 +932,7 @@ void Router::leave(Instance& instance, const Todo& todo) {
   garp_.cancel(instance.id);
   if (todo.before == Role::master) ++instance.released_master;
   std::vector<std::string> problems;
+  instance.routes.release(problems);
   instance.addresses.release(problems);
   filter(instance, false);
   log_problems(instance, problems);
@@ -1154,6 +1173,7 @@ void Router::start_if_ready(Instance& instance) {
 void Router::on_netlink(const netlink::Change& change) {
   if (!committed_ || stopped_) return;
   Turn turn(*this);
+  statics_.on_change(change);
   if (const auto* c = std::get_if<netlink::LinkChanged>(&change)) {
     on_link(c->link, false);
   } else if (const auto* g = std::get_if<netlink::LinkGone>(&change)) {
@@ -1162,6 +1182,8 @@ void Router::on_netlink(const netlink::Change& change) {
     on_address(a->address);
   } else if (const auto* d = std::get_if<netlink::AddressGone>(&change)) {
     on_address_gone(*d);
+  } else {
+    on_route_gone(change);
   }
 }
 
@@ -1186,6 +1208,11 @@ void Router::on_link(const netlink::Link& link, bool gone) {
     link_told_[link.name] = up;
   }
   look_at_heartbeats(link.name);
+  if (gone || !link.up) {
+    links_up_.erase(link.index);
+  } else if (links_up_.insert(link.index).second) {
+    restore(link);
+  }
   reconsider_all();
 }
 
@@ -1213,13 +1240,43 @@ void Router::on_address_gone(const netlink::AddressGone& gone) {
     if (!instance->addresses.lost(gone)) continue;
     const auto* link = ports_.netlink.table().link(gone.address.index);
     log::info("Netlink reflector reports IP {} removed from {}", gone.address.prefix.address.str(), link != nullptr ? link->name : "?");
-    if (instance->group == nullptr) {
-      give(*instance, AddressLost{});
-    } else {
-      for (Instance* member : instance->group->members) give(*member, AddressLost{});
-    }
+    lose(*instance);
   }
   on_address(gone.address);
+}
+
+void Router::on_route_gone(const netlink::Change& change) {
+  const auto* route = std::get_if<netlink::RouteGone>(&change);
+  const auto* rule = std::get_if<netlink::RuleGone>(&change);
+  if (route == nullptr && rule == nullptr) return;
+  for (auto& instance : instances_) {
+    if (route != nullptr && instance->routes.lost(*route)) {
+      log::info("({}) Netlink reports route to {} removed", instance->conf.name, route->route.destination.str());
+    } else if (rule != nullptr && instance->routes.lost(*rule)) {
+      log::info("({}) Netlink reports rule {} removed", instance->conf.name, rule->rule.priority);
+    } else {
+      continue;
+    }
+    lose(*instance);
+  }
+}
+
+// Somebody took away what belongs to a master: it and its group are elected anew.
+void Router::lose(Instance& instance) {
+  if (instance.group == nullptr) return give(instance, AddressLost{});
+  for (Instance* member : instance.group->members) give(*member, AddressLost{});
+}
+
+// What an interface took along when it went.
+void Router::restore(const netlink::Link& link) {
+  statics_.restore();
+  for (auto& instance : instances_) {
+    if (instance->state.role != Role::master) continue;
+    std::vector<std::string> problems;
+    instance->addresses.restore(&link, problems);
+    instance->routes.restore(problems);
+    log_problems(*instance, problems);
+  }
 }
 
 void Router::listen(Instance& instance) {

@@ -26,6 +26,7 @@
 #include "vrrp/garp.h"
 #include "vrrp/instance.h"
 #include "vrrp/scripts.h"
+#include "vrrp/statics.h"
 #include "vrrp/sync.h"
 #include "vrrp/transport.h"
 
@@ -147,6 +148,9 @@ class Router {
   void on_address(const netlink::Address& address);
   void on_address_gone(const netlink::AddressGone& gone);
   class HeartbeatEars;
+  void on_route_gone(const netlink::Change& change);
+  void lose(Instance& instance);
+  void restore(const netlink::Link& link);
   void listen(Instance& instance);
   void look_at_heartbeats(Instance& instance);
   void look_at_heartbeats(const std::string& interface);
@@ -192,11 +196,13 @@ class Router {
   std::vector<std::unique_ptr<Group>> groups_;
   ScriptTracker scripts_;
   Observed observed_;
+  StaticObjects statics_;
   GarpSchedule garp_;
   std::unique_ptr<Plan> plan_;
   std::vector<std::string> warnings_;
   netlink::Netlink::Subscription subscription_;
   std::function<void()> on_change_;
+  std::set<int> links_up_;
   std::map<std::string, bool> link_told_;  // interfaces in use: were they up when last told
   std::optional<TimePoint> start_at_;      // vrrp_startup_delay ends; empty: it is over
   bool committed_ = false;

@@ -41,6 +41,8 @@ class FakeNetlink final : public netlink::Netlink {
   }
   void somebody_adds(const std::string& link, const std::string& prefix) { enter(netlink::AddressChanged{address(link, prefix)}); }
   void somebody_removes(const std::string& link, const std::string& prefix) { enter(netlink::AddressGone{address(link, prefix)}); }
+  void somebody_removes(const RouteId& route) { enter(netlink::RouteGone{route, 0}); }
+  void somebody_removes(const RuleId& rule) { enter(netlink::RuleGone{rule}); }
   void set_neighbour(const std::string& link, const std::string& ip, const std::string& mac) {
     enter(netlink::NeighbourChanged{
         {table_.link(link)->index, *IpAddress::parse(ip), *MacAddress::parse(mac), netlink::NeighbourState::reachable}});
@@ -95,6 +97,33 @@ class FakeNetlink final : public netlink::Netlink {
     calls.push_back("remove " + what);
     if (table_.address(address.index, address.prefix) == nullptr) return Error::from_errno("remove " + what, EADDRNOTAVAIL);
     enter(netlink::AddressGone{address});
+    return {};
+  }
+  Status add_route(const Route& route, bool replace) override {
+    calls.push_back((replace ? "replace route " : "add route ") + describe(route));
+    if (refuse_additions_ != 0) return Error::from_errno(calls.back(), refuse_additions_);
+    const auto interfaces = interfaces_of(route);
+    const auto* link = interfaces.empty() ? nullptr : table_.link(interfaces.front());
+    if (!interfaces.empty() && link == nullptr) return Error::from_errno(calls.back(), ENODEV);
+    enter(netlink::RouteChanged{id_of(route), link != nullptr ? link->index : 0});
+    return {};
+  }
+  Status remove_route(const Route& route) override {
+    calls.push_back("remove route " + describe(route));
+    if (!table_.routes.contains(id_of(route))) return Error::from_errno(calls.back(), ESRCH);
+    enter(netlink::RouteGone{id_of(route), 0});
+    return {};
+  }
+  Status add_rule(const PolicyRule& rule) override {
+    calls.push_back("add " + describe(rule));
+    if (table_.rules.contains(id_of(rule))) return Error::from_errno(calls.back(), EEXIST);
+    enter(netlink::RuleChanged{id_of(rule)});
+    return {};
+  }
+  Status remove_rule(const PolicyRule& rule) override {
+    calls.push_back("remove " + describe(rule));
+    if (!table_.rules.contains(id_of(rule))) return Error::from_errno(calls.back(), ENOENT);
+    enter(netlink::RuleGone{id_of(rule)});
     return {};
   }
   Result<netlink::NextHop> next_hop(const IpAddress& to) override {

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "netlink/route_messages.h"
+
 namespace xd::netlink {
 
 namespace {
@@ -55,6 +57,9 @@ Status KernelNetlink::read(Table& into) {
     status = requests_.transact(dump_request(RTM_GETLINK), "read the interfaces", collect);
     if (status) status = requests_.transact(dump_request(RTM_GETADDR), "read the addresses", collect);
     if (status) status = requests_.transact(dump_request(RTM_GETNEIGH), "read the neighbours", collect);
+    if (status) status = requests_.transact(own_routes_request(AF_INET), "read the IPv4 routes", collect);
+    if (status) status = requests_.transact(own_routes_request(AF_INET6), "read the IPv6 routes", collect);
+    if (status) status = requests_.transact(own_rules_request(), "read the rules", collect);
     if (status) {
       into = std::move(table);
       return status;
@@ -87,7 +92,10 @@ void KernelNetlink::resync() {
 void KernelNetlink::enter(Change change) {
   // A routing daemon that loads a full table must not become a million calls: one telling covers them all.
   if (std::holds_alternative<RoutesChanged>(change) && !untold_.empty() && std::holds_alternative<RoutesChanged>(untold_.back())) return;
+  const bool is_route = std::holds_alternative<RouteChanged>(change) || std::holds_alternative<RouteGone>(change);
+  const bool is_rule = std::holds_alternative<RuleChanged>(change) || std::holds_alternative<RuleGone>(change);
   if (apply(table_, change)) untold_.push_back(std::move(change));
+  if (is_route || is_rule) enter(RoutesChanged{});
 }
 
 void KernelNetlink::tell() {
@@ -105,7 +113,11 @@ Status KernelNetlink::add_address(const Address& address) {
   auto status = requests_.transact(add_address_request(address), "add " + address.prefix.str() + " to " + interface_name(address.index));
   drain();
   // IPv6 tells of a new address only once it has been set up, a moment later.
-  if (status) enter(AddressChanged{address});
+  if (status) {
+    auto known = address;
+    known.wishes = {};
+    enter(AddressChanged{known});
+  }
   telling_ = loop_.defer([this] { tell(); });
   return status;
 }
@@ -118,6 +130,33 @@ Status KernelNetlink::remove_address(const Address& address) {
   return status;
 }
 
+Status KernelNetlink::change(const Message& request, const std::string& what) {
+  auto status = requests_.transact(request, what);
+  drain();
+  telling_ = loop_.defer([this] { tell(); });
+  return status;
+}
+
+Status KernelNetlink::add_route(const Route& route, bool replace) {
+  for (const auto& interface : interfaces_of(route)) {
+    if (index_of(interface) == 0) return Error::from_errno("add route " + describe(route) + ": " + interface, ENODEV);
+  }
+  return change(add_route_request(
+                    route, [this](const std::string& name) { return index_of(name); }, replace),
+                "add route " + describe(route));
+}
+
+Status KernelNetlink::remove_route(const Route& route) {
+  for (const auto& interface : interfaces_of(route)) {
+    if (index_of(interface) == 0) return Error::from_errno("remove route " + describe(route) + ": " + interface, ESRCH);
+  }
+  return change(remove_route_request(route, [this](const std::string& name) { return index_of(name); }), "remove route " + describe(route));
+}
+
+Status KernelNetlink::add_rule(const PolicyRule& rule) { return change(add_rule_request(rule), "add " + describe(rule)); }
+
+Status KernelNetlink::remove_rule(const PolicyRule& rule) { return change(remove_rule_request(rule), "remove " + describe(rule)); }
+
 Result<NextHop> KernelNetlink::next_hop(const IpAddress& to) {
   std::optional<NextHop> hop;
   const auto what = "look up the route to " + to.str();
@@ -129,6 +168,11 @@ Result<NextHop> KernelNetlink::next_hop(const IpAddress& to) {
 
 Status KernelNetlink::resolve(int index, const IpAddress& address) {
   return requests_.transact(resolve_request(index, address), "resolve " + address.str() + " on " + interface_name(index));
+}
+
+int KernelNetlink::index_of(const std::string& interface) const {
+  const Link* link = table_.link(interface);
+  return link != nullptr ? link->index : 0;
 }
 
 std::string KernelNetlink::interface_name(int index) const {

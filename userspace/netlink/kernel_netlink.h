@@ -19,6 +19,10 @@ class KernelNetlink final : public Netlink {
   Subscription subscribe(Observer observer) override;
   Status add_address(const Address& address) override;
   Status remove_address(const Address& address) override;
+  Status add_route(const Route& route, bool replace) override;
+  Status remove_route(const Route& route) override;
+  Status add_rule(const PolicyRule& rule) override;
+  Status remove_rule(const PolicyRule& rule) override;
   Result<NextHop> next_hop(const IpAddress& to) override;
   Status resolve(int index, const IpAddress& address) override;
 
@@ -28,6 +32,8 @@ class KernelNetlink final : public Netlink {
  private:
   KernelNetlink(Loop& loop, RequestSocket requests, EventSocket events);
   Status read(Table& into);
+  Status change(const Message& request, const std::string& what);
+  int index_of(const std::string& interface) const;
   void drain();
   void resync();
   void enter(Change change);

@@ -6,13 +6,11 @@
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <netlink/attr.h>
 
-#include <algorithm>
-#include <array>
-#include <cstring>
-#include <new>
 #include <string_view>
+
+#include "netlink/building.h"
+#include "netlink/route_messages.h"
 
 #ifndef IFA_PROTO  // linux/if_addr.h of 5.18
 #define IFA_PROTO 11
@@ -21,38 +19,6 @@
 namespace xd::netlink {
 
 namespace {
-
-template <int Max>
-using Attributes = std::array<nlattr*, Max + 1>;
-
-// The attributes behind a message's fixed part; none when the message is too short for that.
-template <typename Fixed, int Max>
-std::optional<Attributes<Max>> attributes(const nlmsghdr* header) {
-  Attributes<Max> out{};
-  // libnl takes the header without const, but only reads it.
-  if (nlmsg_parse(const_cast<nlmsghdr*>(header), sizeof(Fixed), out.data(), Max, nullptr) < 0) return std::nullopt;
-  return out;
-}
-
-template <typename Fixed>
-const Fixed& fixed(const nlmsghdr* header) {
-  return *static_cast<const Fixed*>(nlmsg_data(header));
-}
-
-std::optional<IpAddress> address_of(const nlattr* attribute, int family) {
-  if (attribute == nullptr) return std::nullopt;
-  if (family == AF_INET && nla_len(attribute) == sizeof(in_addr)) {
-    in_addr a;
-    std::memcpy(&a, nla_data(attribute), sizeof a);
-    return IpAddress::v4(a);
-  }
-  if (family == AF_INET6 && nla_len(attribute) == sizeof(in6_addr)) {
-    in6_addr a;
-    std::memcpy(&a, nla_data(attribute), sizeof a);
-    return IpAddress::v6(a);
-  }
-  return std::nullopt;
-}
 
 MacAddress mac_of(const nlattr* attribute) {
   MacAddress mac;
@@ -120,6 +86,8 @@ std::optional<Address> parse_address(const nlmsghdr* header) {
   address.scope = info.ifa_scope;
   if (a[IFA_LABEL] != nullptr) address.label = nla_get_string(a[IFA_LABEL]);
   address.broadcast = address_of(a[IFA_BROADCAST], info.ifa_family);
+  const auto far = address_of(a[IFA_ADDRESS], info.ifa_family);
+  if (a[IFA_LOCAL] != nullptr && far && *far != *ip) address.peer = far;
   address.secondary = info.ifa_family == AF_INET && (info.ifa_flags & IFA_F_SECONDARY) != 0;
   // Not in IFA_MAX of older headers, so it is looked for by hand.
   if (const nlattr* protocol = nlmsg_find_attr(const_cast<nlmsghdr*>(header), sizeof(ifaddrmsg), IFA_PROTO)) {
@@ -154,24 +122,6 @@ std::optional<Change> as_change(std::optional<Value> value) {
 
 // ---- building ---------------------------------------------------------------------------------------------------------
 
-// Requests are small and libnl allocates a page for each: an append that does not fit is a mistake in this file.
-Message request(int type, int flags) {
-  Message message(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags));
-  if (!message) throw std::bad_alloc();
-  return message;
-}
-
-template <typename Fixed>
-void append(const Message& message, const Fixed& part) {
-  if (nlmsg_append(message.get(), const_cast<Fixed*>(&part), sizeof part, NLMSG_ALIGNTO) < 0) throw std::bad_alloc();
-}
-
-void put(const Message& message, int type, const void* data, std::size_t length) {
-  if (nla_put(message.get(), type, static_cast<int>(length), data) < 0) throw std::bad_alloc();
-}
-
-void put(const Message& message, int type, const IpAddress& address) { put(message, type, address.data(), address.size()); }
-
 Message address_request(int type, int flags, const Address& address) {
   auto message = request(type, flags | NLM_F_ACK);
   ifaddrmsg info{};
@@ -181,7 +131,7 @@ Message address_request(int type, int flags, const Address& address) {
   info.ifa_index = static_cast<unsigned>(address.index);
   append(message, info);
   put(message, IFA_LOCAL, address.prefix.address);
-  put(message, IFA_ADDRESS, address.prefix.address);
+  put(message, IFA_ADDRESS, address.peer.value_or(address.prefix.address));
   return message;
 }
 
@@ -196,9 +146,9 @@ std::optional<Change> parse_change(const nlmsghdr* header) {
     case RTM_NEWNEIGH: return as_change<NeighbourChanged>(parse_neighbour(header));
     case RTM_DELNEIGH: return as_change<NeighbourGone>(parse_neighbour(header));
     case RTM_NEWROUTE:
-    case RTM_DELROUTE:
+    case RTM_DELROUTE: return parse_own_route(header).value_or(RoutesChanged{});
     case RTM_NEWRULE:
-    case RTM_DELRULE: return Change(RoutesChanged{});
+    case RTM_DELRULE: return parse_own_rule(header).value_or(RoutesChanged{});
     default: return std::nullopt;
   }
 }
@@ -243,28 +193,23 @@ Message dump_request(int type) {
 
 Message add_address_request(const Address& address) {
   auto message = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address);
-  if (address.prefix.address.is_v4()) {
-    if (!address.label.empty()) put(message, IFA_LABEL, address.label.c_str(), address.label.size() + 1);
-    if (address.broadcast) put(message, IFA_BROADCAST, *address.broadcast);
-  } else {
-    // A VIP that waits for duplicate address detection is not reachable for a second or two after a takeover, and the former
-    // master may still hold it: the election has decided already whose it is.
-    const std::uint32_t flags = IFA_F_NODAD;
-    put(message, IFA_FLAGS, &flags, sizeof flags);
-    if (address.prefix.length == 128) {
-      // Deprecated from the start, so that the host never picks a VIP as the source of its own connections.
-      const ifa_cacheinfo lifetime{.ifa_prefered = 0, .ifa_valid = 0xffffffff, .cstamp = 0, .tstamp = 0};
-      put(message, IFA_CACHEINFO, &lifetime, sizeof lifetime);
-    }
+  if (address.prefix.address.is_v4() && !address.label.empty()) put(message, IFA_LABEL, address.label);
+  if (address.prefix.address.is_v4() && address.broadcast) put(message, IFA_BROADCAST, *address.broadcast);
+  std::uint32_t flags = address.wishes.flags;
+  if (address.prefix.address.is_v6() && !address.wishes.duplicate_detection) flags |= IFA_F_NODAD;
+  if (flags != 0) put(message, IFA_FLAGS, flags);
+  if (address.wishes.preferred) {
+    const ifa_cacheinfo lifetime{.ifa_prefered = *address.wishes.preferred, .ifa_valid = 0xffffffff, .cstamp = 0, .tstamp = 0};
+    put(message, IFA_CACHEINFO, &lifetime, sizeof lifetime);
   }
-  if (address.protocol != 0) put(message, IFA_PROTO, &address.protocol, sizeof address.protocol);
+  if (address.protocol != 0) put(message, IFA_PROTO, address.protocol);
   return message;
 }
 
 Message remove_address_request(const Address& address) {
   auto message = address_request(RTM_DELADDR, 0, address);
   if (address.prefix.address.is_v4() && !address.label.empty()) {
-    put(message, IFA_LABEL, address.label.c_str(), address.label.size() + 1);
+    put(message, IFA_LABEL, address.label);
   }
   return message;
 }

@@ -33,8 +33,18 @@ auto find_address(auto& addresses, int index, const IpPrefix& prefix) {
 struct Applier {
   Table& table;
 
-  bool operator()(LinkChanged& c) const { return put(table.links, c.link.index, c.link); }
-  bool operator()(LinkGone& c) const { return take(table.links, c.link.index, c.link); }
+  bool operator()(LinkChanged& c) const {
+    if (!c.link.up) forget_routes(c.link.index);
+    return put(table.links, c.link.index, c.link);
+  }
+  bool operator()(LinkGone& c) const {
+    forget_routes(c.link.index);
+    return take(table.links, c.link.index, c.link);
+  }
+  // The kernel takes the IPv4 routes of an interface that goes down away without a word.
+  void forget_routes(int index) const {
+    std::erase_if(table.routes, [index](const auto& entry) { return entry.second == index && entry.first.family == AF_INET; });
+  }
   bool operator()(AddressChanged& c) const {
     const auto it = find_address(table.addresses, c.address.index, c.address.prefix);
     if (it == table.addresses.end()) {
@@ -56,6 +66,10 @@ struct Applier {
     return put(table.neighbours, std::pair(c.neighbour.index, c.neighbour.address), c.neighbour);
   }
   bool operator()(NeighbourGone& c) const { return take(table.neighbours, std::pair(c.neighbour.index, c.neighbour.address), c.neighbour); }
+  bool operator()(RouteChanged& c) const { return put(table.routes, c.route, c.index); }
+  bool operator()(RouteGone& c) const { return take(table.routes, c.route, c.index); }
+  bool operator()(RuleChanged& c) const { return table.rules.insert(c.rule).second; }
+  bool operator()(RuleGone& c) const { return table.rules.erase(c.rule) > 0; }
   bool operator()(RoutesChanged&) const { return true; }
 };
 
@@ -85,6 +99,12 @@ bool apply(Table& table, Change& change) { return std::visit(Applier{table}, cha
 
 std::vector<Change> difference(const Table& before, const Table& after) {
   std::vector<Change> out;
+  for (const auto& rule : before.rules) {
+    if (!after.rules.contains(rule)) out.emplace_back(RuleGone{rule});
+  }
+  for (const auto& [route, index] : before.routes) {
+    if (!after.routes.contains(route)) out.emplace_back(RouteGone{route, index});
+  }
   for (const auto& [key, neighbour] : before.neighbours) {
     if (!after.neighbours.contains(key)) out.emplace_back(NeighbourGone{neighbour});
   }
@@ -105,6 +125,13 @@ std::vector<Change> difference(const Table& before, const Table& after) {
   for (const auto& [key, neighbour] : after.neighbours) {
     const Neighbour* old = before.neighbour(key.first, key.second);
     if (old == nullptr || *old != neighbour) out.emplace_back(NeighbourChanged{neighbour});
+  }
+  for (const auto& [route, index] : after.routes) {
+    const auto old = before.routes.find(route);
+    if (old == before.routes.end() || old->second != index) out.emplace_back(RouteChanged{route, index});
+  }
+  for (const auto& rule : after.rules) {
+    if (!before.rules.contains(rule)) out.emplace_back(RuleChanged{rule});
   }
   return out;
 }

@@ -6,7 +6,7 @@
 // Threads: one, the loop's. Observers are called from the loop, never from inside one of the calls below, one change at a time
 // and after the table has taken it; an observer may subscribe, unsubscribe and make changes. The table shows the present, which
 // may be newer than the change being told: who must know whether an address is still missing looks it up.
-// What add_address() and remove_address() do is in the table when they return, and is told as a change too.
+// What the calls below do is in the table when they return, and is told as a change too.
 // When the kernel's event queue overflows (ENOBUFS) the table is read anew and only true differences are told: an overflow
 // never looks like a link that went down.
 #pragma once
@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ struct Table {
   std::map<int, Link> links;                                  // by index
   std::vector<Address> addresses;                             // in the kernel's order: primary before secondary
   std::map<std::pair<int, IpAddress>, Neighbour> neighbours;  // by interface index and address
+  std::map<RouteId, int> routes;                              // of protocol keepalived, with their interface
+  std::set<RuleId> rules;                                     // of protocol keepalived
 
   const Link* link(std::string_view name) const;
   const Link* link(int index) const;
@@ -57,6 +60,11 @@ class Netlink {
   virtual Status add_address(const Address& address) = 0;
   // EADDRNOTAVAIL when it has not.
   virtual Status remove_address(const Address& address) = 0;
+  // What has protocol keepalived is in the table when they return. `replace`: it takes the place of the route with the same id.
+  virtual Status add_route(const Route& route, bool replace) = 0;
+  virtual Status remove_route(const Route& route) = 0;
+  virtual Status add_rule(const PolicyRule& rule) = 0;
+  virtual Status remove_rule(const PolicyRule& rule) = 0;
   // Asks the kernel now; ENETUNREACH and EHOSTUNREACH when there is no route.
   virtual Result<NextHop> next_hop(const IpAddress& to) = 0;
   // Asks the kernel to resolve (or confirm) a neighbour; the answer arrives as a change.

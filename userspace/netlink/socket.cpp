@@ -56,6 +56,9 @@ Status as_status(const nlmsghdr* header, const std::string& what) {
 Result<RequestSocket> RequestSocket::open() {
   auto fd = open_socket(0);
   if (!fd) return std::move(fd).error();
+  // A dump is filtered as it is asked for, and not read whole for the few entries that are ours. Older kernels do not know it.
+  const int on = 1;
+  ::setsockopt(fd->get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
   const timeval limit{.tv_sec = 3, .tv_usec = 0};
   ::setsockopt(fd->get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   return RequestSocket(std::move(*fd));

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/ip.h"
+#include "base/route.h"
 
 namespace xd::netlink {
 
@@ -37,8 +38,17 @@ struct Address {
   std::string label;  // IPv4 only; the kernel's default is the interface name; empty: that
   int scope = 0;      // RT_SCOPE_*
   std::optional<IpAddress> broadcast;
-  std::uint8_t protocol = 0;  // IFA_PROTO, who added it; kernels before 5.18 do not keep it (0)
-  bool secondary = false;     // IFA_F_SECONDARY: set by the kernel, ignored when adding
+  std::uint8_t protocol = 0;      // IFA_PROTO, who added it; kernels before 5.18 do not keep it (0)
+  std::optional<IpAddress> peer;  // of a point-to-point link: the prefix length is its own
+  bool secondary = false;         // IFA_F_SECONDARY: set by the kernel, ignored when adding
+  // What adding it asks for beside; the table does not keep it.
+  struct Wishes {
+    std::uint32_t flags = 0;                 // IFA_F_HOMEADDRESS, _MANAGETEMPADDR, _NOPREFIXROUTE, _MCAUTOJOIN
+    bool duplicate_detection = false;        // IPv6: without it the address can be used at once
+    std::optional<std::uint32_t> preferred;  // seconds; 0: never a source address by itself; none: forever
+    bool operator==(const Wishes&) const = default;
+  };
+  Wishes wishes;
   bool operator==(const Address&) const = default;
 };
 
@@ -83,7 +93,23 @@ struct NeighbourChanged {
 struct NeighbourGone {
   Neighbour neighbour;
 };
+// Only routes and rules with protocol keepalived, the others are many. Each comes with RoutesChanged behind it.
+struct RouteChanged {
+  RouteId route;
+  int index = 0;
+};  // its interface; 0: none, or several
+struct RouteGone {
+  RouteId route;
+  int index = 0;
+};
+struct RuleChanged {
+  RuleId rule;
+};
+struct RuleGone {
+  RuleId rule;
+};
 struct RoutesChanged {};  // some route or rule of IPv4 or IPv6: look up again what matters
-using Change = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, NeighbourChanged, NeighbourGone, RoutesChanged>;
+using Change = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, NeighbourChanged, NeighbourGone, RouteChanged, RouteGone,
+                            RuleChanged, RuleGone, RoutesChanged>;
 
 }  // namespace xd::netlink

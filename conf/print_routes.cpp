@@ -9,8 +9,6 @@ namespace xd::conf {
 
 namespace {
 
-std::string network(const std::optional<IpPrefix>& prefix) { return prefix && prefix->length > 0 ? prefix->str() : "all"; }
-
 std::string realms(std::uint32_t both) {
   return both >> 16 != 0 ? fmt::format(" realms {}/{}", both >> 16, both & 0xffff) : fmt::format(" realms {}", both);
 }
@@ -110,8 +108,8 @@ std::string line_of(const VirtualRule& v) {
   const PolicyRule& r = v.rule;
   std::string out = r.family == AF_INET6 ? "inet6 " : "";
   if (r.inverted) out += "not ";
-  out += "from " + network(r.from);
-  if (r.to) out += " to " + network(r.to);
+  out += "from " + (r.from ? r.from->str() : "all");
+  if (r.to) out += " to " + r.to->str();
   if (r.tos != 0) out += fmt::format(" tos {:#x}", r.tos);
   if (r.mark) out += r.mask ? fmt::format(" fwmark {}/{}", *r.mark, *r.mask) : fmt::format(" fwmark {}", *r.mark);
   if (!r.in_interface.empty()) out += " iif " + r.in_interface;

@@ -3,6 +3,7 @@
 #include <netdb.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "conf/builder.h"
 #include "conf/entry_lines.h"
@@ -207,7 +208,7 @@ VirtualRoute route_of(Builder& b, const std::vector<Said>& line) {
     }
   }
   // An old-style second gateway stands beside the first.
-  if (!r.hops.empty() && r.hop.via && !r.hops.front().via) r.hops.front() = r.hop;
+  if (!r.hops.empty() && r.hop.via && !r.hops.front().via) r.hops.front() = std::exchange(r.hop, {});
   if (protocol && out.no_track) r.protocol = *protocol;
   return out;
 }
@@ -225,10 +226,9 @@ VirtualRule rule_of(const std::vector<Said>& line) {
   std::optional<std::uint8_t> protocol;
   for (const Said& said : line) {
     const std::string_view o = said.option;
-    if (o == "from") {
-      r.from = prefix_of(said.value, r.family);
-    } else if (o == "to") {
-      r.to = prefix_of(said.value, r.family);
+    if (o == "from" || o == "to") {
+      const IpPrefix network = prefix_of(said.value, r.family);
+      if (network.length > 0) (o == "from" ? r.from : r.to) = network;
     } else if (o == "table" || o == "lookup") {
       r.table = named(NameTable::tables, said.value);
     } else if (o == "not") {

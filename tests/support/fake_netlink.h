@@ -32,6 +32,7 @@ class FakeNetlink final : public netlink::Netlink {
     link.running = running;
     enter(netlink::LinkChanged{link});
   }
+  void change(const netlink::Link& link) { enter(netlink::LinkChanged{link}); }
   void remove_link(const std::string& name) {
     const netlink::Link link = *table_.link(name);
     for (const auto& address : std::vector(table_.addresses)) {

@@ -92,7 +92,7 @@ struct InstanceDraft {
   Token auth_hmac_at;
   std::optional<Duration> hmac_window;
   std::optional<bool> owner_ignores_adverts;
-  bool has_vmac = false;
+  bool mac_lacks_vrid = false;  // use_vmac names five octets
   Token vmac_only_at;  // a keyword that makes sense with use_vmac only
   bool has_auth_pass = false;
   bool unicast_given = false;
@@ -249,6 +249,7 @@ class Builder {
   std::vector<HeartbeatDraft> heartbeats;
   std::vector<FenceDraft> fences;
   Token sync_daemon_at;
+  bool vmac_addr_prefix_given = false;
   bool garp_delay_given = false, garp_repeat_given = false, garp_lower_given = false;
   // Real servers and virtual servers that take smtp_alert from global_defs, and checkers that take log_all_failures
   // from there.
@@ -336,6 +337,8 @@ class Builder {
 
 // finish(), by subject.
 void finish_vrrp(Builder& b);
+// Names of links that instances make, once the instances are complete.
+void finish_links(Builder& b);
 // The things that instances track, before finish_vrrp; and with each instance and group.
 void finish_track_definitions(Builder& b);
 void finish_tracks(Builder& b, InstanceDraft& instance);

@@ -251,8 +251,6 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
   i.down_timer_adverts = i.strict ? 3 : d.down_timer_adverts.value_or(b.down_timer_adverts.value_or(3));
   i.smtp_alert = d.smtp_alert.value_or(b.smtp_alert_vrrp.value_or(b.smtp_alert.value_or(false)));
   i.notify_priority_changes = d.notify_priority_changes.value_or(b.notify_priority_changes);
-  if (d.vmac_only_at.length && !d.has_vmac)
-    b.warn(d.vmac_only_at, fmt::format("{}: {} has no effect without use_vmac", i.name, d.vmac_only_at.text));
   apply_priority(b, d);
   apply_advert_interval(b, d);
   apply_authentication(b, d);
@@ -408,6 +406,7 @@ void finish_vrrp(Builder& b) {
   }
   b.instances = std::move(usable);
   check_duplicates(b);
+  finish_links(b);
   finish_groups(b);
   for (InstanceDraft& d : b.instances) b.model.vrrp_instances.push_back(std::move(d.out));
 }

@@ -163,6 +163,7 @@ struct VirtualAddress {
   bool autojoin = false;                      // a multicast address: the group is joined
   std::optional<std::uint32_t> preferred_lft;  // seconds; 0: never chosen as a source; none: forever
   bool use_vmac = false;                       // on a link of its own that has the virtual MAC
+  std::string link;                            // that link; empty: none
   std::string track_group;                     // of static ones: the instances that follow it
   bool operator==(const VirtualAddress&) const = default;
 };
@@ -308,6 +309,16 @@ struct VrrpInstance {
   bool notify_priority_changes = false;  // to the FIFOs
   bool smtp_alert = false;
   bool debug = false;
+  // What adverts and announcements come from with use_vmac: that of the RFC (RFC 9568, 7.3), unless another is written.
+  MacAddress virtual_mac() const {
+    if (link.kind == VirtualLink::Kind::macvlan) return link.mac;
+    return rfc_mac(family, vrid);
+  }
+  static MacAddress rfc_mac(int of_family, std::uint8_t of_vrid) {
+    return MacAddress{{0, 0, 0x5e, 0, static_cast<std::uint8_t>(of_family == AF_INET ? 1 : 2), of_vrid}};
+  }
+  // Whether adverts leave from `link`.
+  bool sends_from_link() const { return link.kind != VirtualLink::Kind::none && !vmac_xmit_base; }
   bool operator==(const VrrpInstance&) const = default;
 };
 

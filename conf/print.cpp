@@ -78,6 +78,11 @@ void print_nftables(Writer& w, const Nftables& n) {
 
 void print_link_globals(Writer& w, const Global& g) {
   if (g.dynamic_interfaces) w.line("dynamic_interfaces{}", g.allow_if_changes ? " allow_if_changes" : "");
+  if (g.vmac_prefix != Global{}.vmac_prefix) w.line("vmac_prefix {}", word(g.vmac_prefix));
+  if (g.vmac_addr_prefix != g.vmac_prefix) w.line("vmac_addr_prefix {}", word(g.vmac_addr_prefix));
+  w.flag("disable_local_igmp", g.disable_local_igmp);
+  if (g.netlink_receive_bytes > 0) w.line("vrrp_netlink_monitor_rcv_bufs {}", g.netlink_receive_bytes);
+  if (g.netlink_receive_force) w.line("vrrp_netlink_monitor_rcv_bufs_force true");
   if (g.default_interface != Global{}.default_interface) w.line("default_interface {}", word(g.default_interface));
 }
 
@@ -270,6 +275,21 @@ void print_hmac(Writer& w, const AuthHmac& h) {
   w.close();
 }
 
+void print_link(Writer& w, const VrrpInstance& i) {
+  const VirtualLink& link = i.link;
+  const std::string group = link.group != 0 ? fmt::format(" group {}", link.group) : "";
+  if (link.kind == VirtualLink::Kind::macvlan) {
+    w.line("use_vmac {}{}{}", word(link.name), link.mac == VrrpInstance::rfc_mac(i.family, i.vrid) ? "" : " " + link.mac.str(), group);
+  }
+  if (link.kind == VirtualLink::Kind::ipvlan) {
+    constexpr std::string_view modes[] = {"", " private", " vepa"};
+    const std::string address = link.address ? " " + link.address->str() : "";
+    w.line("use_ipvlan {}{}{}{}", word(link.name), address, modes[static_cast<int>(link.mode)], group);
+  }
+  w.flag("vmac_xmit_base", i.vmac_xmit_base);
+  w.flag("use_vmac_addr", i.use_vmac_addr);
+}
+
 void print_instance(Writer& w, const VrrpInstance& i) {
   w.open("vrrp_instance {}", word(i.name));
   w.line("state {}", i.initial_state == WantedState::master ? "MASTER" : "BACKUP");
@@ -311,6 +331,7 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   if (i.old_unicast_checksum != OldChecksum::automatic)
     w.line("old_unicast_checksum{}", i.old_unicast_checksum == OldChecksum::never ? " never" : "");
   w.flag("unicast_fault_no_peer", i.unicast_fault_no_peer);
+  print_link(w, i);
   print_addresses(w, "virtual_ipaddress", i.addresses);
   print_addresses(w, "virtual_ipaddress_excluded", i.excluded_addresses);
   print_lines(w, "virtual_routes", i.routes);

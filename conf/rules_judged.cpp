@@ -100,8 +100,6 @@ const Rule rules[] = {
     {I, "garp_extra_if", garp_extra_if, nullptr, judged},
     {I, "vmac_garp_intvl", garp_extra_if, nullptr, judged},
     {I, "vrf", vrf, nullptr, judged},
-    {I, "use_vmac", [](Builder& b, const Value&) { b.instance().has_vmac = true; }, nullptr, judged},
-    {I, "vmac_xmit_base", [](Builder& b, const Value& v) { b.instance().vmac_only_at = v.at(); }, nullptr, judged},
     {Block::garp_group, "interface",
      [](Builder& b, const Value& v) {
        if (b.options.interface_exists && !b.options.interface_exists(std::string(v.word())))

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "vrrp/virtual_links.h"
+
 namespace xd::vrrp {
 
 namespace {
@@ -18,7 +20,7 @@ std::vector<VirtualAddresses::Entry> entries_of(const conf::VrrpInstance& instan
   std::vector<VirtualAddresses::Entry> out;
   const auto take = [&](const std::vector<conf::VirtualAddress>& addresses, bool excluded) {
     for (const auto& address : addresses) {
-      out.push_back({address, address.interface.empty() ? instance.interface : address.interface, excluded, false});
+      out.push_back({address, holder_of(instance, address), excluded, false});
     }
   };
   take(instance.addresses, false);

@@ -152,6 +152,7 @@ class Engine::Impl {
                                                    .sync_daemon = ports_.sync_daemon,
                                                    .mail = [this](const Alert& alert) { mailer_.send(alert.subject, alert.body); },
                                                    .accept_filter = &accept_filter_,
+                                                   .settings = SettingsPort::of_kernel(),
                                                    .tell_fifos = [this](const std::string& line) { fifos_.write(line); }});
     router_->on_change([this] {
       if (on_change_) on_change_();

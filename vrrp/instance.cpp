@@ -11,7 +11,10 @@ std::vector<GarpSchedule::Target> Instance::announced(const netlink::Table& tabl
 }
 
 Tuning Instance::tuning() {
+  const bool hears_on_link = conf.link.kind == conf::VirtualLink::Kind::macvlan && link_index != 0;
   return Tuning{.index = index,
+                .link_index = hears_on_link ? link_index : 0,
+                .link = hears_on_link ? conf.link.name : std::string(),
                 .interface = conf.interface,
                 .group = conf.unicast_peers.empty() ? multicast_group : IpAddress(),
                 .source = election.source,
@@ -57,7 +60,8 @@ void Instance::queue(Sender& sender, std::vector<Packet>& packets) {
       }
     }
     if (sends_hmac()) seal(packet);
-    sender.queue_packet(id, packet.index, packet.to, packet.bytes);
+    const bool from_link = packet.index == index && conf.sends_from_link() && link_index != 0;
+    sender.queue_packet(id, from_link ? link_index : packet.index, packet.to, packet.bytes);
   }
 }
 
@@ -96,7 +100,9 @@ std::optional<IpAddress> choose_source(const conf::VrrpInstance& conf, const net
   const bool unicast = !conf.unicast_peers.empty();
   if (unicast && conf.unicast_src_ip) return conf.unicast_src_ip;
   if (!unicast && conf.mcast_src_ip) return conf.mcast_src_ip;
-  const auto* link = table.link(conf.interface);
+  const bool is_ipvlan = conf.link.kind == conf::VirtualLink::Kind::ipvlan;
+  if (is_ipvlan && conf.link.address) return conf.link.address->address;
+  const auto* link = table.link(is_ipvlan ? conf.link.name : conf.interface);
   if (link == nullptr) return std::nullopt;
   std::optional<IpAddress> own_vip;
   for (const auto& address : table.addresses) {

@@ -48,6 +48,7 @@ struct Instance {
   std::vector<conf::Track> track_files, track_processes, track_bfds;
   std::unique_ptr<Listener> listener;  // what the ear calls; lives longer than the ear
   std::unique_ptr<Ear> ear;            // none: the interface is missing, or listening failed
+  int link_index = 0;                  // of its link with the virtual MAC; 0: none
   int index = 0;                       // interface the ear is on
   bool waiting = false;                // for the first answer of a script: stays in INIT
   bool waited = false;

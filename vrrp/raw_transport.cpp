@@ -56,7 +56,7 @@ class RawTransport::Socket {
 
  private:
   Socket(Fd fd, const Tuning& tuning)
-      : fd_(std::move(fd)), interface_(tuning.interface), family_(tuning.expected.family), has_ah_(tuning.has_ah()) {}
+      : fd_(std::move(fd)), interface_(tuning.raw_interface()), family_(tuning.expected.family), has_ah_(tuning.has_ah()) {}
   Status join(const Tuning& tuning, const std::string& what);
   std::uint32_t drops() const;
   std::optional<std::uint8_t> vrid_in(std::span<const std::uint8_t> bytes) const;
@@ -178,14 +178,15 @@ class RawTransport::RawEar final : public Ear {
 };
 
 Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(Loop& loop, const Tuning& tuning, const Together& together) {
-  const std::string what = "listen for adverts on " + tuning.interface;
+  const std::string& interface = tuning.raw_interface();
+  const std::string what = "listen for adverts on " + interface;
   Fd fd(::socket(tuning.expected.family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, tuning.has_ah() ? ah_protocol : ip_protocol));
   if (!fd) return Error::from_errno(what + ": raw socket");
   std::shared_ptr<Socket> socket(new Socket(std::move(fd), tuning));
   const int s = socket->fd_.get();
   // Deaf until it has ears: between socket() and the binding below it would collect adverts of every interface.
   if (auto status = socket->set_filter(); !status) return std::move(status).error();
-  if (::setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, tuning.interface.c_str(), static_cast<socklen_t>(tuning.interface.size())) != 0) {
+  if (::setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(), static_cast<socklen_t>(interface.size())) != 0) {
     return Error::from_errno(what + ": SO_BINDTODEVICE");
   }
   const int on = 1;
@@ -208,7 +209,7 @@ Status RawTransport::Socket::join(const Tuning& tuning, const std::string& what)
     if (tuning.group.is_unset()) return {};
     ip_mreqn group{};
     group.imr_multiaddr = tuning.group.to_in_addr();
-    group.imr_ifindex = tuning.index;
+    group.imr_ifindex = tuning.raw_index();
     if (::setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group) == 0) return {};
   } else {
     ::setsockopt(s, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof off);
@@ -219,7 +220,7 @@ Status RawTransport::Socket::join(const Tuning& tuning, const std::string& what)
     if (tuning.group.is_unset()) return {};
     ipv6_mreq group{};
     group.ipv6mr_multiaddr = tuning.group.to_in6_addr();
-    group.ipv6mr_interface = static_cast<unsigned>(tuning.index);
+    group.ipv6mr_interface = static_cast<unsigned>(tuning.raw_index());
     if (::setsockopt(s, IPPROTO_IPV6, IPV6_JOIN_GROUP, &group, sizeof group) == 0) return {};
   }
   return Error::from_errno(what + ": join " + tuning.group.str());
@@ -342,7 +343,7 @@ Result<std::unique_ptr<Ear>> RawTransport::listen(const Tuning& tuning, Listener
 Result<std::unique_ptr<Ear>> RawTransport::join(const Tuning& tuning) { return add(tuning, nullptr); }
 
 RawTransport::Key RawTransport::key_of(const Tuning& tuning) {
-  return {tuning.index, tuning.expected.family, tuning.has_ah(), tuning.group};
+  return {tuning.raw_index(), tuning.expected.family, tuning.has_ah(), tuning.group};
 }
 
 Result<std::shared_ptr<RawTransport::Socket>> RawTransport::socket_for(const Tuning& tuning) {

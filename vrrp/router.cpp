@@ -45,6 +45,12 @@ std::string filterable(const Instance& instance) {
 // Trouble that was not seen for this long has ended.
 Duration still_going_on(const Instance& instance) { return std::max<Duration>(4 * instance.election.interval, 5s); }
 
+int link_index_of(const Instance& instance, const netlink::Table& table) {
+  if (instance.conf.link.kind == conf::VirtualLink::Kind::none) return 0;
+  const auto* link = table.link(instance.conf.link.name);
+  return link != nullptr ? link->index : 0;
+}
+
 std::vector<const State*> states_of(const std::vector<Instance*>& members) {
   std::vector<const State*> out;
   for (const Instance* member : members) out.push_back(&member->state);
@@ -191,7 +197,9 @@ Router::Router(RouterPorts ports)
         Turn turn(*this);
         reconsider_all();
       }),
-      statics_(ports_.netlink) {
+      statics_(ports_.netlink),
+      settings_(ports_.settings),
+      links_(ports_.netlink, settings_) {
   subscription_ = ports_.netlink.subscribe([this](const netlink::Change& change) { on_netlink(change); });
 }
 
@@ -201,11 +209,11 @@ Router::~Router() = default;
 
 namespace {
 
-Status check_instance(const conf::VrrpInstance& conf, const netlink::Table& table) {
+Status check_instance(const conf::VrrpInstance& conf, const netlink::Table& table, bool may_come_later) {
   const auto refuse = [&](const std::string& why) { return Error{"vrrp_instance " + conf.name + ": " + why}; };
   if (conf.vrid == 0) return refuse("it has no virtual_router_id");
   if (conf.interface.empty()) return refuse("it has no interface; xdirectord needs one for unicast as well");
-  if (table.link(conf.interface) == nullptr) return refuse("interface " + conf.interface + " does not exist");
+  if (!may_come_later && table.link(conf.interface) == nullptr) return refuse("interface " + conf.interface + " does not exist");
   return {};
 }
 
@@ -233,7 +241,7 @@ Status Router::prepare(const conf::Model& model) {
   plan_.reset();
   if (auto status = check_unique(model.vrrp_instances); !status) return status;
   for (const auto& conf : model.vrrp_instances) {
-    if (auto status = check_instance(conf, ports_.netlink.table()); !status) return status;
+    if (auto status = check_instance(conf, ports_.netlink.table(), model.global.dynamic_interfaces); !status) return status;
   }
 
   auto plan = std::make_unique<Plan>();
@@ -337,6 +345,11 @@ void Router::commit() {
   std::erase(old, nullptr);
   remove_instances(std::move(old));
 
+  VirtualLinks::ByName wanted_links;
+  for (const auto& planned : plan->instances) VirtualLinks::add_wanted(wanted_links, planned.conf);
+  std::vector<std::string> link_problems;
+  links_.want(std::move(wanted_links), link_problems);
+
   build_groups(*plan);
   // All leave what they no longer have before any takes what is new: an address may move from one to another.
   std::vector<std::optional<Remembered>> remembered;
@@ -393,6 +406,9 @@ void Router::commit() {
     const auto initial = group_initial_state(states_of(group->members));
     for (Instance* member : group->members) member->election.initial_state = initial;
   }
+  links_.remove_unwanted(link_problems);
+  log_problems(link_problems);
+  adapt_settings();
   link_told_.clear();
   links_up_.clear();
   for (const auto& [index, link] : ports_.netlink.table().links) {
@@ -578,6 +594,10 @@ void Router::stop(bool release) {
     finish();
     for (const auto& instance : instances_) forget_gates(*instance);
     statics_.release();
+    std::vector<std::string> problems;
+    links_.remove_all(problems);
+    log_problems(problems);
+    adapt_settings();
   }
   // Said when all addresses are gone, instances before groups.
   for (auto& instance : instances_) {
@@ -766,7 +786,8 @@ void Router::say_farewell(Instance& instance) {
 void Router::hear_claim(const Claim& claim) {
   if (with_address(claim.address).empty()) return;
   for (const auto& [index, link] : ports_.netlink.table().links) {
-    if (link.mac == claim.mac) return;  // our own, come back by another port
+    // Our own, come back by another port. A virtual MAC is the other routers' as well.
+    if (link.mac == claim.mac && link.kind != netlink::LinkKind::macvlan) return;
   }
   const TimePoint now = ports_.now();
   for (Instance* instance : with_address(claim.address)) {
@@ -997,6 +1018,23 @@ void Router::follow_sync_daemon(bool end) {
   ports_.sync_daemon(daemon, (*it)->conf.vrid, (*it)->state.role);
 }
 
+void Router::log_problems(const std::vector<std::string>& problems) {
+  for (const auto& problem : problems) log::error("{}", problem);
+}
+
+// What the kernel is to do differently on the interfaces of this configuration.
+void Router::adapt_settings() {
+  KernelSettings::Wanted wanted;
+  links_.add_settings(wanted);
+  if (global_.disable_local_igmp) wanted["net/ipv4/igmp_link_local_mcast_reports"] = "0";
+  for (const auto& instance : instances_) {
+    if (instance->conf.promote_secondaries) wanted["net/ipv4/conf/" + instance->conf.interface + "/promote_secondaries"] = "1";
+  }
+  std::vector<std::string> problems;
+  settings_.become(stopped_ ? KernelSettings::Wanted() : wanted, problems);
+  log_problems(problems);
+}
+
 void Router::log_problems(const Instance& instance, const std::vector<std::string>& problems) {
   for (const auto& problem : problems) log::error("({}) {}", instance.conf.name, problem);
 }
@@ -1065,7 +1103,13 @@ void Router::flush() {
 FaultSet Router::link_faults(const Instance& instance) const {
   FaultSet faults;
   const auto* link = ports_.netlink.table().link(instance.conf.interface);
-  if (!instance.conf.dont_track_primary) faults = faults.with(Fault::interface_down, link == nullptr || !link->usable());
+  bool is_down = link == nullptr || !link->usable();
+  if (instance.conf.link.kind != conf::VirtualLink::Kind::none) {
+    // Its own link is there as soon as it is up: the carrier is that of the interface below.
+    const auto* own = ports_.netlink.table().link(instance.conf.link.name);
+    is_down |= own == nullptr || !own->up;
+  }
+  if (!instance.conf.dont_track_primary) faults = faults.with(Fault::interface_down, is_down);
   faults = faults.with(Fault::no_unicast_peer, instance.conf.unicast_fault_no_peer && instance.conf.unicast_peers.empty());
   faults = faults.with(Fault::no_source_address, instance.election.source.is_unset());
   if (instance.conf.track_src_ip) faults = faults.with(Fault::tracked_source_address, !source_is_there(instance));
@@ -1188,6 +1232,11 @@ void Router::on_netlink(const netlink::Change& change) {
 }
 
 void Router::on_link(const netlink::Link& link, bool gone) {
+  if (!links_.empty() && (gone || !links_up_.contains(link.index))) {
+    std::vector<std::string> problems;
+    links_.make_missing(problems);
+    log_problems(problems);
+  }
   const bool up = !gone && link.usable();
   bool in_use = false;
   for (auto& instance : instances_) {
@@ -1197,6 +1246,7 @@ void Router::on_link(const netlink::Link& link, bool gone) {
     // A link of the same name with another index is another link; and a link may have been renamed.
     const auto* mine = ports_.netlink.table().link(instance->conf.interface);
     if (instance->ear && (mine == nullptr || mine->index != instance->index)) instance->ear.reset();
+    if (instance->ear && instance->link_index != link_index_of(*instance, ports_.netlink.table())) instance->ear.reset();
     if (!instance->ear && mine != nullptr && mine->usable()) {
       choose_source(*instance);
       tune(*instance);
@@ -1284,6 +1334,7 @@ void Router::listen(Instance& instance) {
   const auto* link = ports_.netlink.table().link(instance.conf.interface);
   if (link == nullptr) return;
   instance.index = link->index;
+  instance.link_index = link_index_of(instance, ports_.netlink.table());
   auto ear = ports_.transport.listen(instance.tuning(), *instance.listener);
   if (!ear) return log::error("({}) {}", instance.conf.name, ear.error().message);
   instance.ear = std::move(*ear);
@@ -1361,6 +1412,7 @@ void Router::follow(Instance& instance) {
 }
 
 void Router::tune(Instance& instance) {
+  instance.link_index = link_index_of(instance, ports_.netlink.table());
   if (!instance.ear || instance.ear->kind() != ports_.transport.kind_for(instance.tuning())) {
     listen(instance);
   } else if (auto status = instance.ear->tune(instance.tuning()); !status) {

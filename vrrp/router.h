@@ -26,9 +26,11 @@
 #include "vrrp/garp.h"
 #include "vrrp/instance.h"
 #include "vrrp/scripts.h"
+#include "vrrp/settings.h"
 #include "vrrp/statics.h"
 #include "vrrp/sync.h"
 #include "vrrp/transport.h"
+#include "vrrp/virtual_links.h"
 
 namespace xd::vrrp {
 
@@ -43,6 +45,7 @@ struct RouterPorts {
   std::function<void(const std::optional<conf::LvsSyncDaemon>&, std::uint8_t, Role)> sync_daemon = {};
   std::function<void(const Alert&)> mail = {};                   // empty: none is sent
   AcceptFilter* accept_filter = nullptr;                    // none: no_accept has no effect
+  SettingsPort settings = {};                               // empty: none is changed
   std::function<void(const std::string& line)> tell_fifos;  // empty: there are none
 };
 
@@ -150,6 +153,8 @@ class Router {
   class HeartbeatEars;
   void on_route_gone(const netlink::Change& change);
   void lose(Instance& instance);
+  void adapt_settings();
+  void log_problems(const std::vector<std::string>& problems);
   void restore(const netlink::Link& link);
   void listen(Instance& instance);
   void look_at_heartbeats(Instance& instance);
@@ -197,6 +202,8 @@ class Router {
   ScriptTracker scripts_;
   Observed observed_;
   StaticObjects statics_;
+  KernelSettings settings_;
+  VirtualLinks links_;
   GarpSchedule garp_;
   std::unique_ptr<Plan> plan_;
   std::vector<std::string> warnings_;

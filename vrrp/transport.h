@@ -27,6 +27,10 @@ enum class TransportKind { none, raw, xdp };
 // What one instance listens to.
 struct Tuning {
   int index = 0;          // interface
+  // The link with the virtual MAC that stands on it (use_vmac): what comes with that MAC as source, from another router with the same
+  // virtual MAC, a raw socket hears there and not on the interface below. 0: none.
+  int link_index = 0;
+  std::string link = {};  // its name
   std::string interface;  // its name, for messages
   IpAddress group;        // multicast group to join; unset: adverts come unicast
   IpAddress source;       // we send from: adverts with it are our own, come back
@@ -42,6 +46,8 @@ struct Tuning {
   HmacPolicy hmac_policy;
   HmacReplay* hmac_replay = nullptr;
 
+  int raw_index() const { return link_index != 0 ? link_index : index; }
+  const std::string& raw_interface() const { return link_index != 0 ? link : interface; }
   bool has_ah() const { return expected.auth_type == 2; }
 };
 

@@ -19,6 +19,12 @@ IpAddress source_of(const xd_heard& heard) {
   return IpAddress::v6(source);
 }
 
+// The program hears on the interface itself, also what a link with the virtual MAC takes away behind it: the group is joined there.
+Tuning on_interface(Tuning tuning) {
+  tuning.link_index = 0;
+  return tuning;
+}
+
 }  // namespace
 
 bool xdp_hears(const netlink::Link& link) {
@@ -44,7 +50,7 @@ class XdpTransport::XdpEar final : public Ear {
 
   Status tune(const Tuning& tuning) override {
     if (tuning.group != tuning_.group) {
-      auto membership = transport_.raw_.join(tuning);
+      auto membership = transport_.raw_.join(on_interface(tuning));
       if (!membership) return std::move(membership).error();
       membership_ = std::move(*membership);
     }
@@ -127,7 +133,7 @@ xd_watch_key XdpTransport::key_of(const Tuning& tuning) {
 }
 
 Result<std::unique_ptr<Ear>> XdpTransport::listen(const Tuning& tuning, Listener& listener) {
-  auto membership = raw_.join(tuning);
+  auto membership = raw_.join(on_interface(tuning));
   if (!membership) return std::move(membership).error();
   auto ear = std::make_unique<XdpEar>(*this, tuning, listener, std::move(*membership));
   // A watch that an earlier process left has heard somebody and stays as it is until the state is known.

@@ -33,7 +33,7 @@ class FakeNetlink final : public netlink::Netlink {
     enter(netlink::LinkChanged{link});
   }
   void change(const netlink::Link& link) { enter(netlink::LinkChanged{link}); }
-  void remove_link(const std::string& name) {
+  void remove_link(const std::string& name) {  // by somebody else
     const netlink::Link link = *table_.link(name);
     for (const auto& address : std::vector(table_.addresses)) {
       if (address.index == link.index) enter(netlink::AddressGone{address});
@@ -98,6 +98,28 @@ class FakeNetlink final : public netlink::Netlink {
     calls.push_back("remove " + what);
     if (table_.address(address.index, address.prefix) == nullptr) return Error::from_errno("remove " + what, EADDRNOTAVAIL);
     enter(netlink::AddressGone{address});
+    return {};
+  }
+  Status add_link(const netlink::NewLink& link) override {
+    calls.push_back("add link " + link.name + " " + link.mac.str() + " on " + table_.link(link.lower)->name);
+    netlink::Link made;
+    made.index = ++last_index_;
+    made.name = link.name;
+    made.kind = link.kind;
+    made.mac = link.mac;
+    made.lower = link.lower;
+    enter(netlink::LinkChanged{made});
+    return {};
+  }
+  Status remove_link(int index) override {
+    calls.push_back("remove link " + table_.link(index)->name);
+    remove_link(table_.link(index)->name);
+    return {};
+  }
+  Status set_up(int index) override {
+    netlink::Link link = *table_.link(index);
+    link.up = link.running = true;
+    enter(netlink::LinkChanged{link});
     return {};
   }
   Status add_route(const Route& route, bool replace) override {

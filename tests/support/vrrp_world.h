@@ -149,27 +149,38 @@ struct World {
   std::map<std::string, bool> gates;
   int gates_closed = 0;
   int changes = 0;
-  std::string fifo;  // what the FIFOs heard
+  std::string fifo;                             // what the FIFOs heard
+  std::map<std::string, std::string> settings;  // below /proc/sys, those that a test cares for
   std::unique_ptr<vrrp::Router> router = make_router();
 
   std::unique_ptr<vrrp::Router> make_router() {
-    auto made = std::make_unique<vrrp::Router>(vrrp::RouterPorts{.netlink = kernel,
-                                                                 .transport = wire,
-                                                                 .sender = sender,
-                                                                 .runner = scripts,
-                                                                 .now = [this] { return clock; },
-                                                                 .set_gate =
-                                                                     [this](const IpAddress& ip, bool ours) {
-                                                                       gates[ip.str()] = ours;
-                                                                       if (!ours) ++gates_closed;
-                                                                       return Status();
-                                                                     },
-                                                                 .forget_gate =
-                                                                     [this](const IpAddress& ip) {
-                                                                       gates.erase(ip.str());
-                                                                       return Status();
-                                                                     },
-                                                                 .tell_fifos = [this](const std::string& line) { fifo += line; }});
+    auto made = std::make_unique<vrrp::Router>(
+        vrrp::RouterPorts{.netlink = kernel,
+                          .transport = wire,
+                          .sender = sender,
+                          .runner = scripts,
+                          .now = [this] { return clock; },
+                          .set_gate =
+                              [this](const IpAddress& ip, bool ours) {
+                                gates[ip.str()] = ours;
+                                if (!ours) ++gates_closed;
+                                return Status();
+                              },
+                          .forget_gate =
+                              [this](const IpAddress& ip) {
+                                gates.erase(ip.str());
+                                return Status();
+                              },
+                          .settings = {.read = [this](const std::string& name) -> std::optional<std::string> {
+                                         if (!settings.contains(name)) return std::nullopt;
+                                         return settings.at(name);
+                                       },
+                                       .write =
+                                           [this](const std::string& name, const std::string& value) {
+                                             settings[name] = value;
+                                             return Status();
+                                           }},
+                          .tell_fifos = [this](const std::string& line) { fifo += line; }});
     made->on_change([this] { ++changes; });
     return made;
   }

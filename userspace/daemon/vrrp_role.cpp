@@ -109,6 +109,10 @@ class VrrpRole final : public RoleEngine {
 
   Status prepare(const conf::Model& model) override {
     wants_bfd_ = !model.bfd_instances.empty();
+    if (model.global.netlink_receive_bytes > 0) {
+      const auto status = netlink_->set_queue(model.global.netlink_receive_bytes, model.global.netlink_receive_force);
+      if (!status) log::warning("{}", status.error().message);
+    }
     return engine_.prepare(model);
   }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "netlink/link_messages.h"
 #include "netlink/route_messages.h"
 
 namespace xd::netlink {
@@ -136,6 +137,12 @@ Status KernelNetlink::change(const Message& request, const std::string& what) {
   telling_ = loop_.defer([this] { tell(); });
   return status;
 }
+
+Status KernelNetlink::add_link(const NewLink& link) { return change(add_link_request(link), "make the link " + link.name); }
+
+Status KernelNetlink::remove_link(int index) { return change(remove_link_request(index), "remove the link " + interface_name(index)); }
+
+Status KernelNetlink::set_up(int index) { return change(set_up_request(index), "set " + interface_name(index) + " up"); }
 
 Status KernelNetlink::add_route(const Route& route, bool replace) {
   for (const auto& interface : interfaces_of(route)) {

@@ -19,6 +19,9 @@ class KernelNetlink final : public Netlink {
   Subscription subscribe(Observer observer) override;
   Status add_address(const Address& address) override;
   Status remove_address(const Address& address) override;
+  Status add_link(const NewLink& link) override;
+  Status remove_link(int index) override;
+  Status set_up(int index) override;
   Status add_route(const Route& route, bool replace) override;
   Status remove_route(const Route& route) override;
   Status add_rule(const PolicyRule& rule) override;
@@ -26,6 +29,8 @@ class KernelNetlink final : public Netlink {
   Result<NextHop> next_hop(const IpAddress& to) override;
   Status resolve(int index, const IpAddress& address) override;
 
+  // Room for events that wait (EventSocket::set_queue).
+  Status set_queue(std::uint32_t bytes, bool force) { return events_.set_queue(bytes, force); }
   // How often the table was read anew after an overflow.
   std::uint64_t resyncs() const { return resyncs_; }
 

@@ -60,6 +60,9 @@ class Netlink {
   virtual Status add_address(const Address& address) = 0;
   // EADDRNOTAVAIL when it has not.
   virtual Status remove_address(const Address& address) = 0;
+  virtual Status add_link(const NewLink& link) = 0;  // it is down
+  virtual Status remove_link(int index) = 0;
+  virtual Status set_up(int index) = 0;
   // What has protocol keepalived is in the table when they return. `replace`: it takes the place of the route with the same id.
   virtual Status add_route(const Route& route, bool replace) = 0;
   virtual Status remove_route(const Route& route) = 0;

@@ -105,6 +105,11 @@ Result<EventSocket> EventSocket::open(std::initializer_list<int> groups) {
   return EventSocket(std::move(*fd));
 }
 
+Status EventSocket::set_queue(std::uint32_t bytes, bool force) {
+  if (::setsockopt(fd_.get(), SOL_SOCKET, force ? SO_RCVBUFFORCE : SO_RCVBUF, &bytes, sizeof bytes) == 0) return {};
+  return Error::from_errno("set the queue of netlink events to " + std::to_string(bytes) + " bytes");
+}
+
 bool EventSocket::drain(const Handler& handler) {
   bool complete = true;
   for (;;) {

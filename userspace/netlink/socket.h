@@ -43,6 +43,8 @@ class EventSocket {
   static Result<EventSocket> open(std::initializer_list<int> groups);
 
   int fd() const { return fd_.get(); }
+  // Room for notifications that wait; `force`: beyond the system's limit (net.core.rmem_max).
+  Status set_queue(std::uint32_t bytes, bool force);
   // Hands out what is queued. False when the kernel dropped notifications for lack of room (ENOBUFS): read everything anew.
   bool drain(const Handler& handler);
 

@@ -31,6 +31,18 @@ struct Link {
   bool operator==(const Link&) const = default;
 };
 
+// A link to be made on another one.
+struct NewLink {
+  enum class Ipvlan { bridge, private_, vepa };
+
+  std::string name;
+  LinkKind kind = LinkKind::macvlan;  // private; or ipvlan (L2)
+  int lower = 0;
+  MacAddress mac;  // macvlan
+  Ipvlan ipvlan = Ipvlan::bridge;
+  std::uint32_t group = 0;
+};
+
 // An address on an interface. Equality of `index` and `prefix` is identity in the kernel's eyes.
 struct Address {
   int index = 0;

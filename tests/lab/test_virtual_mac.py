@@ -1,0 +1,90 @@
+"""
+    r1 (200) ──┐
+               ├── lan ── client       one of r1 and r2 is Debian's keepalived, the other the daemon under test
+    r2 (100) ──┘
+
+use_vmac on both: adverts, announcements and answers to ARP come from 00:00:5e:00:01:VRID whoever is master, so the client's neighbour entry
+never changes. Nothing of it is left at the end.
+"""
+
+import pytest
+
+from lib.pairs import RouterPair, instance, peer, under_test
+from lib.wait import wait_for
+
+VIP = "192.0.2.10"
+VMAC = "00:00:5e:00:01:33"
+
+
+def links(node):
+    return node.run("ip -o -d link show type macvlan")
+
+
+def shown(node, device):
+    """The addresses of a device, which may not exist."""
+    return node.run(f"ip -o address show dev {device}", check=False).stdout
+
+
+@pytest.mark.parametrize("ours", ["master", "backup"])
+def test_the_virtual_mac_moves_between_the_daemons(lab, capture, ours):
+    pair = RouterPair(lab)
+    r1, r2 = pair.routers
+    wire = capture(pair.lan)
+    start = {r1: under_test, r2: peer} if ours == "master" else {r1: peer, r2: under_test}
+    daemons = {}
+    for router, priority in ((r1, 200), (r2, 100)):
+        daemons[router] = start[router](router, instance(priority=priority, version=3, advert=0.3, extra="use_vmac"))
+        if router is r1:
+            wire.wait_advert(source="192.0.2.1")
+    wait_for(lambda: VMAC in links(r1) and VMAC in links(r2), "both virtual links")
+    for node in (r1, r2):
+        assert "macvlan mode private" in links(node)
+
+    def is_answered_by(router):
+        pair.client.run("ip neigh flush dev eth0")
+        wait_for(lambda: "1 received" in pair.client.run(f"ping -c 1 -W 1 {VIP}", check=False).stdout, f"{router.name} to answer")
+        assert VMAC in pair.client.run(f"ip neigh show {VIP}")
+
+    pair.wait_holder("r1", VIP)
+    is_answered_by(r1)
+    daemons[r1].stop()
+    pair.wait_holder("r2", VIP)
+    is_answered_by(r2)
+    assert VMAC not in links(r1)
+    daemons[r1] = start[r1](r1, instance(priority=200, version=3, advert=0.3, extra="use_vmac"))
+    pair.wait_holder("r1", VIP)
+    is_answered_by(r1)
+    assert {frame.source_mac for frame in wire.garps(VIP)} == {VMAC}
+    assert {advert.source_mac for advert in wire.adverts()} == {VMAC}
+    assert wire.complaints(lab.directory) == []
+
+
+def test_a_reload_adds_and_removes_the_virtual_link(lab):
+    pair = RouterPair(lab, count=1)
+    r1 = pair.routers[0]
+    before = r1.run("cat /proc/sys/net/ipv4/conf/eth0/arp_ignore /proc/sys/net/ipv4/conf/eth0/arp_filter")
+    daemon = under_test(r1, instance(priority=150, version=3, advert=0.2))
+    pair.wait_holder("r1", VIP)
+    assert links(r1) == ""
+    daemon.reload(instance(priority=150, version=3, advert=0.2, extra="use_vmac"))
+    wait_for(lambda: VIP in shown(r1, "vrrp.51"), "the address on the virtual link")
+    assert VIP not in shown(r1, "eth0")
+    assert r1.run("cat /proc/sys/net/ipv4/conf/eth0/arp_ignore").strip() == "1"
+
+    # One that somebody deletes is made anew, with its address.
+    r1.run("ip link del vrrp.51")
+    wait_for(lambda: VIP in shown(r1, "vrrp.51"), "the virtual link to be back")
+
+    # One that a killed daemon leaves is taken over.
+    r1.kill_everything()
+    wait_for(lambda: VMAC in links(r1), "the link that is left")
+    index = r1.run("cat /sys/class/net/vrrp.51/ifindex")
+    daemon = under_test(r1, instance(priority=150, version=3, advert=0.2, extra="use_vmac"))
+    pair.wait_holder("r1", VIP)
+    assert r1.run("cat /sys/class/net/vrrp.51/ifindex") == index
+
+    daemon.reload(instance(priority=150, version=3, advert=0.2))
+    wait_for(lambda: links(r1) == "", "the virtual link to be gone")
+    wait_for(lambda: VIP in shown(r1, "eth0"), "the address on the interface")
+    daemon.stop()
+    assert r1.run("cat /proc/sys/net/ipv4/conf/eth0/arp_ignore /proc/sys/net/ipv4/conf/eth0/arp_filter") == before

@@ -71,6 +71,8 @@ void VirtualLinks::add_settings(KernelSettings::Wanted& settings) const {
     // The interface must not answer ARP for addresses that have a MAC of their own.
     settings["net/ipv4/conf/" + wanted.lower + "/arp_ignore"] = "1";
     settings["net/ipv4/conf/" + wanted.lower + "/arp_filter"] = "1";
+    // Nor ask with them: who is asked would learn the interface's own MAC for them.
+    settings["net/ipv4/conf/" + wanted.lower + "/arp_announce"] = "2";
     // A backup that reports its membership from the virtual MAC would draw the master's traffic to its own port. Nobody needs these
     // reports: switches flood link-local groups (RFC 4541, 2.1.2).
     settings["net/ipv4/igmp_link_local_mcast_reports"] = "0";

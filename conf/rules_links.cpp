@@ -125,6 +125,10 @@ void finish_link(Builder& b, InstanceDraft& d, std::set<std::string>& taken) {
     }
     if (link.mac.is_zero()) link.mac = VrrpInstance::rfc_mac(i.family, i.vrid);
   }
+  if (link.address && link.address->address.family() != i.family) {
+    b.warn(d.at, fmt::format("{}: the address of use_ipvlan is of another family than the instance's; it is ignored", i.name));
+    link.address.reset();
+  }
   if (link.kind == VirtualLink::Kind::ipvlan && i.family == AF_INET && !link.address) {
     b.warn(d.at, fmt::format("{}: use_ipvlan needs an address of its own over IPv4; the instance stays in fault", i.name), {},
            "write use_ipvlan <address>/<prefix length>");

@@ -79,16 +79,21 @@ def test_a_reload_adds_and_removes_the_virtual_link(lab):
     r1.run("ip link del vrrp.51")
     wait_for(lambda: VIP in shown(r1, "vrrp.51"), "the virtual link to be back")
 
+    # The end leaves nothing of it.
+    daemon.stop()
+    assert links(r1) == ""
+    assert r1.run("cat /proc/sys/net/ipv4/conf/eth0/arp_ignore /proc/sys/net/ipv4/conf/eth0/arp_filter") == before
+
     # One that a killed daemon leaves is taken over.
+    under_test(r1, instance(priority=150, version=3, advert=0.2, extra="use_vmac"))
+    pair.wait_holder("r1", VIP)
     r1.kill_everything()
     wait_for(lambda: VMAC in links(r1), "the link that is left")
     index = r1.run("cat /sys/class/net/vrrp.51/ifindex")
     daemon = under_test(r1, instance(priority=150, version=3, advert=0.2, extra="use_vmac"))
-    daemon.wait_log("Entering MASTER STATE")
+    daemon.wait_ready("parent", "vrrp")
     assert r1.run("cat /sys/class/net/vrrp.51/ifindex") == index
 
     daemon.reload(instance(priority=150, version=3, advert=0.2))
     wait_for(lambda: links(r1) == "", "the virtual link to be gone")
     wait_for(lambda: VIP in shown(r1, "eth0"), "the address on the interface")
-    daemon.stop()
-    assert r1.run("cat /proc/sys/net/ipv4/conf/eth0/arp_ignore /proc/sys/net/ipv4/conf/eth0/arp_filter") == before

@@ -103,7 +103,7 @@ class Engine::Impl {
   // ---- attempts ----
 
   void begin_attempt(CheckerRun& run) {
-    const ProbeRequest request{run.config, run.target, run.health.url};
+    const ProbeRequest request{run.config, run.target, run.health.url, run.command ? &*run.command : nullptr};
     run.probe = prober_->start(request, [this, &run](Outcome outcome) { attempt_ended(run, outcome); });
   }
 
@@ -131,6 +131,8 @@ class Engine::Impl {
     run.health = step.next;
     schedule(run, step.delay);
 
+    if (outcome.weight) weigh(run, *outcome.weight);
+
     const bool was_believed_up = before.up || !before.has_run;
     if (!outcome.good() && was_believed_up && config.schedule.log_all_failures) log::info("{}", attempt_failed(config, name, outcome));
     const auto* http = std::get_if<conf::HttpCheck>(&config.check);
@@ -145,6 +147,21 @@ class Engine::Impl {
   }
 
   // ---- servers and quorums ----
+
+  void weigh(CheckerRun& run, std::uint32_t weight) {
+    Server& server = *run.server;
+    auto& service = *server.service;
+    auto& destination = service.member(server).destination;
+    const std::uint32_t wanted = weight == Outcome::configured_weight ? server.config->weight : weight;
+    run.weight = wanted;
+    if (destination.weight == wanted) return;
+    log::info("{}", weight_changed(names_of(server), destination.weight, wanted, service.member(server).up));
+    destination.weight = wanted;
+    recount(service);
+    service.refill();
+    desired_[service.config->key] = service.table;
+    publish_soon();
+  }
 
   void reconsider(Server& server) {
     auto& service = *server.service;

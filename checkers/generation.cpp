@@ -1,6 +1,6 @@
 #include "checkers/generation.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <map>
 #include <random>
@@ -121,6 +121,10 @@ class Builder {
       run->config = &checker;
       run->target = target_of(service.config->key, config, checker.connection);
       run->identity = identity(checker, run->target);
+      if (const auto* misc = std::get_if<conf::MiscCheck>(&checker.check)) {
+        run->command = script(misc->script);
+        if (!run->command) continue;
+      }
       run->policy = policy_of(checker);
       run->health = initial_health(checker.schedule.alpha);
       if (std::holds_alternative<conf::HttpCheck>(checker.check) && run->policy.urls == 0) {
@@ -245,6 +249,8 @@ void Generation::inherit_running(const Generation& old, TimePoint now) {
         run.last_time = was.last_time;
         run.runs = was.runs;
         run.failures = was.failures;
+        run.weight = was.weight;
+        if (run.weight) service->member(*server).destination.weight = *run.weight;
         run.next = due_after_reload(run.config->schedule, was.next, now);
       });
     }
@@ -276,6 +282,18 @@ std::string identity(const conf::Checker& checker, const Endpoint& target) {
   if (!connection.bind_interface.empty()) text += " bind_if " + connection.bind_interface;
   if (connection.fwmark != 0) text += fmt::format(" fwmark {}", connection.fwmark);
   text += fmt::format(" connect_timeout {}", to_seconds(connection.connect_timeout));
+  if (const auto* smtp = std::get_if<conf::SmtpCheck>(&checker.check)) text += " helo_name " + smtp->helo_name;
+  if (const auto* dns = std::get_if<conf::DnsCheck>(&checker.check))
+    text += fmt::format(" type {} name {}", static_cast<int>(dns->type), dns->name);
+  if (const auto* misc = std::get_if<conf::MiscCheck>(&checker.check)) {
+    for (const auto& word : misc->script.words) text += " '" + word + "'";
+    text +=
+        fmt::format(" user {} {} timeout {} dynamic {}", misc->script.user, misc->script.group, to_seconds(misc->timeout), misc->dynamic);
+  }
+  if (const auto* udp = std::get_if<conf::UdpCheck>(&checker.check)) {
+    text += fmt::format(" payload {:02x} reply {} {:02x} {:02x} length {}-{}", fmt::join(udp->payload, ""), udp->require_reply,
+                        fmt::join(udp->reply, ""), fmt::join(udp->reply_mask, ""), udp->minimum_length, udp->maximum_length);
+  }
   if (const auto* http = std::get_if<conf::HttpCheck>(&checker.check)) {
     text += fmt::format(" http_protocol {} virtualhost '{}' fast_recovery {}", static_cast<int>(http->protocol), http->virtualhost,
                         http->fast_recovery);

@@ -34,6 +34,8 @@ struct CheckerRun {
   const conf::Checker* config = nullptr;
   Endpoint target;
   std::string identity;
+  std::optional<Command> command;       // of a MISC_CHECK
+  std::optional<std::uint32_t> weight;  // that it has set
   HealthPolicy policy;
   Health health;
 

@@ -1,6 +1,8 @@
 // Starts the probe that a checker's type asks for.
 #pragma once
 
+#include <random>
+
 #include "base/loop.h"
 #include "checkers/curl_loop.h"
 #include "checkers/probe.h"
@@ -15,6 +17,7 @@ class NetworkProber final : public Prober {
  private:
   Loop& loop_;
   CurlLoop curl_;
+  std::random_device random_;  // numbers of questions
 };
 
 }  // namespace xd::checkers

@@ -19,6 +19,8 @@ std::string_view sentence(OutcomeKind kind) {
     case OutcomeKind::bad_status: return "bad status";
     case OutcomeKind::digest_mismatch: return "digest mismatch";
     case OutcomeKind::body_too_large: return "body too large for a digest";
+    case OutcomeKind::wrong_answer: return "wrong answer";
+    case OutcomeKind::script_failed: return "program failed";
     case OutcomeKind::not_tried: return "not tried";
   }
   return "?";

@@ -1,6 +1,8 @@
 // How one attempt of a checker ended.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +22,8 @@ enum class OutcomeKind {
   bad_status,       // value: the HTTP status
   digest_mismatch,  // the body is another one than configured
   body_too_large,   // more bytes than a digest is computed over
+  wrong_answer,     // an answer of the protocol, but not the one that is good
+  script_failed,    // the program said no, ran too long, or could not be started
   not_tried,        // a local reason, which says nothing about the server: no socket, address to bind not ours
 };
 
@@ -30,6 +34,9 @@ struct Outcome {
   OutcomeKind kind = OutcomeKind::good;
   int value = 0;       // HTTP status of bad_status and good HTTP checks
   std::string detail;  // what the system or the library said, or what was found; may be empty
+  // Good, and the real server is to have this weight from now on (misc_dynamic).
+  std::optional<std::uint32_t> weight = std::nullopt;
+  static constexpr std::uint32_t configured_weight = UINT32_MAX;
 
   bool good() const { return kind == OutcomeKind::good; }
   std::string str() const;  // "bad status 503", "could not connect (Permission denied)"

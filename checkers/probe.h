@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/ip.h"
+#include "base/process.h"
 #include "checkers/outcome.h"
 #include "conf/model.h"
 
@@ -16,6 +17,7 @@ struct ProbeRequest {
   const conf::Checker* checker = nullptr;  // outlives the probe
   Endpoint target;                         // where to connect: connect_ip and connect_port already applied
   unsigned url = 0;                        // index into the URLs of an HTTP check
+  const Command* command = nullptr;        // of a MISC_CHECK: what to run, and as whom
 };
 
 // One attempt under way. Destroying it cancels the attempt; its callback is then not called.

@@ -16,8 +16,8 @@ bool set(const Fd& fd, int option, const T& value) {
 
 }  // namespace
 
-Result<Fd> open_socket(const conf::CheckConnection& connection, int family) {
-  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Result<Fd> open_socket(const conf::CheckConnection& connection, int family, int type, int protocol) {
+  Fd fd(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
   if (!fd) return Error::from_errno("open a socket");
   if (connection.fwmark != 0 && !set(fd, SO_MARK, connection.fwmark)) return Error::from_errno("set fwmark");
   const auto& interface = connection.bind_interface;

@@ -1,12 +1,24 @@
 #include "checkers/wording.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace xd::checkers {
 
 namespace {
 
 bool is_http(const conf::Checker& checker) { return std::holds_alternative<conf::HttpCheck>(checker.check); }
+
+bool is_tcp(const conf::Checker& checker) { return std::holds_alternative<conf::TcpCheck>(checker.check); }
+
+// What an attempt is called in front of "to <server> success".
+std::string what(const conf::Checker& checker) {
+  if (is_tcp(checker)) return "TCP connection";
+  if (std::holds_alternative<conf::UdpCheck>(checker.check)) return "UDP connection";
+  if (std::holds_alternative<conf::PingCheck>(checker.check)) return "ICMP connection";
+  if (const auto* misc = std::get_if<conf::MiscCheck>(&checker.check))
+    return fmt::format("Misc check [{}]", fmt::join(misc->script.words, " "));
+  return std::string(conf::keyword_of(checker));
+}
 
 // What keepalived calls the trouble of a web check.
 std::string web_trouble(OutcomeKind kind) {
@@ -39,12 +51,13 @@ std::string kind_of(const conf::Checker& checker) { return std::string(conf::key
 
 std::string attempt_failed(const conf::Checker& checker, const std::string& server, const Outcome& outcome) {
   if (is_http(checker)) return fmt::format("{} server {}: {}.", web_trouble(outcome.kind), server, outcome.str());
+  if (!is_tcp(checker)) return fmt::format("{} to {} failed: {}.", what(checker), server, outcome.str());
   if (outcome.kind == OutcomeKind::connect_timeout) return fmt::format("TCP connection to {} timeout.", server);
   return fmt::format("TCP connection to {} failed: {}.", server, outcome.str());
 }
 
 std::string attempt_postponed(const conf::Checker& checker, const Outcome& outcome) {
-  return fmt::format("{} socket: {}. Rescheduling.", is_http(checker) ? "WEB" : "TCP", outcome.detail);
+  return fmt::format("{} socket: {}. Rescheduling.", is_http(checker) ? "WEB" : is_tcp(checker) ? "TCP" : kind_of(checker), outcome.detail);
 }
 
 std::string url_passed(const conf::HttpUrl& url, const std::string& server) {
@@ -53,13 +66,14 @@ std::string url_passed(const conf::HttpUrl& url, const std::string& server) {
 
 std::string check_succeeded(const conf::Checker& checker, const std::string& server) {
   if (is_http(checker)) return fmt::format("Remote Web server {} succeed on service.", server);
-  return fmt::format("TCP connection to {} success.", server);
+  if (std::holds_alternative<conf::SmtpCheck>(checker.check)) return fmt::format("Remote SMTP server {} succeed on service.", server);
+  return fmt::format("{} to {} success.", what(checker), server);
 }
 
 std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries, const Outcome& outcome) {
-  const auto what = fmt::format("{} on service {} failed", is_http(checker) ? "HTTP_CHECK" : "TCP_CHECK", server);
-  if (retries == 0) return fmt::format("{}: {}.", what, outcome.str());
-  return fmt::format("{} after {} retries: {}.", what, retries, outcome.str());
+  const auto trouble = fmt::format("{} on service {} failed", is_http(checker) ? "HTTP_CHECK" : kind_of(checker), server);
+  if (retries == 0) return fmt::format("{}: {}.", trouble, outcome.str());
+  return fmt::format("{} after {} retries: {}.", trouble, retries, outcome.str());
 }
 
 std::string server_changed(const ServerNames& names, bool up, bool inhibit) {

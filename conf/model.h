@@ -545,7 +545,7 @@ struct Checker {
 std::string_view keyword_of(const Checker& checker);
 // Whether somebody runs it. A checker that nobody runs does not hold its real server down.
 inline bool is_run(const Checker& checker) {
-  return std::holds_alternative<TcpCheck>(checker.check) || std::holds_alternative<HttpCheck>(checker.check);
+  return !std::holds_alternative<FileCheck>(checker.check) && !std::holds_alternative<BfdCheck>(checker.check);
 }
 
 struct RealServer {

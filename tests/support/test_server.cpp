@@ -67,6 +67,13 @@ std::string Connection::read_request() {
   return text;
 }
 
+std::string Connection::read_line() {
+  std::string text;
+  char byte = 0;
+  while (!text.ends_with('\n') && ::recv(fd_, &byte, 1, 0) == 1) text += byte;
+  return text;
+}
+
 bool Connection::write(std::string_view text) {
   while (!text.empty()) {
     const auto n =

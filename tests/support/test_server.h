@@ -22,6 +22,8 @@ class Connection {
   Connection(int fd, SSL* tls) : fd_(fd), tls_(tls) {}
   // Up to the empty line that ends an HTTP request; shorter when the peer went away.
   std::string read_request();
+  // With its newline.
+  std::string read_line();
   // False when the peer went away.
   bool write(std::string_view text);
   // Until the peer closes, or the test ends.

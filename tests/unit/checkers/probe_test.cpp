@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "checkers/http_check.h"
 #include "checkers/network_prober.h"
@@ -365,6 +367,151 @@ TEST_F(AnswerTest, AHundredAttemptsRunSideBySideAndSomeAreCancelled) {
   const auto deadline = Clock::now() + 30s;
   while (good < 75 && Clock::now() < deadline) loop_.run_once(1s);
   EXPECT_EQ(good, 75);
+}
+
+// A server for datagrams on loopback that answers one as told.
+class DatagramServer {
+ public:
+  explicit DatagramServer(std::function<std::string(const std::string&)> answer) {
+    fd_.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage address{};
+    socklen_t length = Endpoint{*IpAddress::parse("127.0.0.1"), 0}.to_sockaddr(address);
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+    ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
+    endpoint = {*IpAddress::parse("127.0.0.1"), ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port)};
+    thread_ = std::thread([this, answer = std::move(answer)] {
+      char bytes[2048];
+      sockaddr_storage from{};
+      socklen_t size = sizeof from;
+      const ssize_t n = ::recvfrom(fd_.get(), bytes, sizeof bytes, 0, reinterpret_cast<sockaddr*>(&from), &size);
+      if (n < 0) return;
+      const std::string say = answer(std::string(bytes, static_cast<std::size_t>(n)));
+      if (!say.empty()) ::sendto(fd_.get(), say.data(), say.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+    });
+  }
+  ~DatagramServer() {
+    ::shutdown(fd_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  Endpoint endpoint;
+
+ private:
+  Fd fd_;
+  std::thread thread_;
+};
+
+class OtherProbes : public ProbeTest {
+ protected:
+  template <typename Check>
+  static conf::Checker of(Check check, Duration timeout = 5s) {
+    conf::Checker checker;
+    checker.check = std::move(check);
+    checker.connection.connect_timeout = timeout;
+    return checker;
+  }
+  Outcome run(const std::string& line, bool dynamic = false, Duration limit = 10s) {
+    conf::MiscCheck misc;
+    misc.dynamic = dynamic;
+    misc.timeout = limit;
+    const auto checker = of(misc);
+    const Command command{{"/bin/sh", "-c", line}, {}, {}};
+    std::optional<Outcome> outcome;
+    const auto probe = prober_.start({&checker, {}, 0, &command}, [&](Outcome o) { outcome = std::move(o); });
+    while (!outcome) {
+      if (!loop_.run_once(30s)) break;
+    }
+    return *outcome;
+  }
+};
+
+TEST_F(OtherProbes, udpTakesSilenceForGoodUnlessAReplyIsRequired) {
+  conf::UdpCheck udp;
+  DatagramServer silent([](const std::string&) { return ""; });
+  EXPECT_TRUE(attempt(of(udp, 200ms), silent.endpoint).good());
+  udp.require_reply = true;
+  DatagramServer deaf([](const std::string&) { return ""; });
+  EXPECT_EQ(attempt(of(udp, 200ms), deaf.endpoint).kind, OutcomeKind::read_timeout);
+  const Endpoint nobody{*IpAddress::parse("127.0.0.1"), 9};
+  EXPECT_EQ(attempt(of(udp), nobody).kind, OutcomeKind::refused) << "an ICMP error is an answer";
+}
+
+TEST_F(OtherProbes, udpComparesTheReply) {
+  conf::UdpCheck udp;
+  udp.require_reply = true;
+  udp.payload = {'a', 'b'};
+  udp.reply = {'A', 0x00};
+  udp.reply_mask = {0xff, 0x00};
+  DatagramServer good([](const std::string& heard) { return heard == "ab" ? "AxB" : "?"; });
+  EXPECT_TRUE(attempt(of(udp), good.endpoint).good());
+  DatagramServer other([](const std::string&) { return "Bx"; });
+  EXPECT_EQ(attempt(of(udp), other.endpoint).kind, OutcomeKind::wrong_answer);
+  udp.maximum_length = 2;
+  DatagramServer longer([](const std::string&) { return "Axx"; });
+  EXPECT_EQ(attempt(of(udp), longer.endpoint).str(), "wrong answer (3 bytes)");
+}
+
+TEST_F(OtherProbes, dnsBelievesAnAnswerToItsOwnQuestion) {
+  const conf::DnsCheck dns{conf::DnsType::aaaa, "www.example.org"};
+  std::string question;
+  const auto answered = [&](int code) {
+    return [&question, code](const std::string& heard) {
+      question = heard;
+      std::string answer = heard;
+      answer[2] = static_cast<char>(0x81);
+      answer[3] = static_cast<char>(code);
+      return answer;
+    };
+  };
+  {
+    DatagramServer good(answered(0));
+    EXPECT_TRUE(attempt(of(dns), good.endpoint).good());
+  }
+  EXPECT_EQ(question.substr(12), std::string("\3www\7example\3org\0\0\34\0\1", 21));
+  DatagramServer sick(answered(2));
+  EXPECT_EQ(attempt(of(dns), sick.endpoint).str(), "wrong answer (SERVFAIL)");
+  DatagramServer liar([](const std::string& heard) {
+    std::string answer = heard;
+    answer[0] = static_cast<char>(answer[0] ^ 1);
+    answer[2] = static_cast<char>(0x81);
+    return answer;
+  });
+  EXPECT_EQ(attempt(of(dns, 200ms), liar.endpoint).kind, OutcomeKind::read_timeout);
+}
+
+TEST_F(OtherProbes, pingHearsALivingHost) {
+  EXPECT_TRUE(attempt(of(conf::PingCheck{}), {*IpAddress::parse("127.0.0.1"), 0}).good());
+  EXPECT_TRUE(attempt(of(conf::PingCheck{}), {*IpAddress::parse("::1"), 0}).good());
+  EXPECT_FALSE(attempt(of(conf::PingCheck{}, 200ms), {*IpAddress::parse("192.0.2.1"), 0}).good());
+}
+
+TEST_F(OtherProbes, miscGoesByTheExitStatus) {
+  EXPECT_TRUE(run("exit 0").good());
+  EXPECT_FALSE(run("exit 0").weight.has_value());
+  EXPECT_EQ(run("exit 1").str(), "program failed (exited with status 1)");
+  EXPECT_EQ(run("exit 5").kind, OutcomeKind::script_failed);
+  EXPECT_EQ(run("sleep 60", false, 100ms).str(), "program failed (timed out)");
+  EXPECT_EQ(run("exit 0", true).weight, Outcome::configured_weight);
+  EXPECT_EQ(run("exit 1", true).kind, OutcomeKind::script_failed);
+  EXPECT_TRUE(run("exit 52", true).good());
+  EXPECT_EQ(run("exit 52", true).weight, 50u);
+  EXPECT_EQ(run("kill -9 $$", true).kind, OutcomeKind::script_failed);
+}
+
+TEST_F(OtherProbes, smtpSpeaksPolitely) {
+  const conf::SmtpCheck smtp{"checker.example"};
+  std::string heard;
+  TestServer good([&](Connection& c) {
+    c.write("220-welcome\r\n220 mail\r\n");
+    heard = c.read_line();
+    c.write("250 hello\r\n");
+    heard += c.read_line();
+    c.write("221 bye\r\n");
+  });
+  EXPECT_TRUE(attempt(of(smtp), good.endpoint()).good());
+  EXPECT_EQ(heard, "HELO checker.example\r\nQUIT\r\n");
+  TestServer busy([](Connection& c) { c.write("421 too busy\r\n"); });
+  EXPECT_EQ(attempt(of(smtp), busy.endpoint()).str(), "wrong answer (421 too busy)");
+  EXPECT_EQ(attempt(of(smtp), {*IpAddress::parse("127.0.0.1"), 9}).kind, OutcomeKind::refused);
 }
 
 }  // namespace

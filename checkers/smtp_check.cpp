@@ -1,0 +1,123 @@
+#include "checkers/smtp_check.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "checkers/socket.h"
+
+namespace xd::checkers {
+
+namespace {
+
+constexpr std::size_t longest_answer = 8192;
+
+class SmtpProbe final : public Probe {
+ public:
+  SmtpProbe(Loop& loop, const conf::SmtpCheck& check, const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done)
+      : loop_(loop),
+        helo_("HELO " + check.helo_name + "\r\n"),
+        patience_(connection.connect_timeout),
+        done_(std::move(done)),
+        limit_(loop, [this] {
+          finish({step_ == Step::connect ? OutcomeKind::connect_timeout : OutcomeKind::read_timeout, 0, "", {}});
+        }) {
+    begin(connection, target);
+  }
+
+ private:
+  enum class Step { connect, greeting, helo, quit };
+
+  void begin(const conf::CheckConnection& connection, const Endpoint& target) {
+    auto opened = open_socket(connection, target.address.family());
+    if (!opened) return finish_later({OutcomeKind::not_tried, 0, opened.error().message, {}});
+    socket_ = std::move(*opened);
+    sockaddr_storage address{};
+    const socklen_t length = target.to_sockaddr(address);
+    const int connected = ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), length);
+    if (connected != 0 && errno != EINPROGRESS) return finish_later(outcome_of_connect(errno));
+    limit_.arm_in(patience_);
+    event_ = loop_.io(socket_.get(), EPOLLOUT, [this](std::uint32_t) { ready(); });
+  }
+
+  void ready() {
+    if (step_ != Step::connect) return receive();
+    int code = 0;
+    socklen_t size = sizeof code;
+    ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &code, &size);
+    if (code != 0) return finish(outcome_of_connect(code));
+    step_ = Step::greeting;
+    limit_.arm_in(patience_);
+    loop_.set_io_events(event_, EPOLLIN);
+  }
+
+  void receive() {
+    std::array<char, 2048> piece;
+    const ssize_t length = ::recv(socket_.get(), piece.data(), piece.size(), 0);
+    if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (length <= 0)
+      return finish({heard_.empty() && step_ == Step::greeting ? OutcomeKind::no_answer : OutcomeKind::closed_early, 0, "", {}});
+    heard_.append(piece.data(), static_cast<std::size_t>(length));
+    if (heard_.size() > longest_answer) return finish({OutcomeKind::wrong_answer, 0, "an answer without end", {}});
+    if (const auto line = last_line()) answered(*line);
+  }
+
+  // "250-first", "250 last": the line that ends an answer, when it is complete.
+  std::optional<std::string> last_line() {
+    for (std::size_t at = 0;;) {
+      const auto end = heard_.find('\n', at);
+      if (end == std::string::npos) return std::nullopt;
+      std::string line = heard_.substr(at, end - at);
+      at = end + 1;
+      if (line.size() > 3 && line[3] == '-') continue;
+      heard_.erase(0, at);
+      while (!line.empty() && line.back() == '\r') line.pop_back();
+      return line;
+    }
+  }
+
+  void answered(const std::string& line) {
+    limit_.arm_in(patience_);
+    if (step_ == Step::quit) return finish({});
+    const bool greeting = step_ == Step::greeting;
+    if (!line.starts_with(greeting ? "220" : "250")) return finish({OutcomeKind::wrong_answer, 0, line.substr(0, 80), {}});
+    step_ = greeting ? Step::helo : Step::quit;
+    const std::string_view say = greeting ? std::string_view(helo_) : "QUIT\r\n";
+    if (::send(socket_.get(), say.data(), say.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(say.size()))
+      finish({OutcomeKind::closed_early, 0, "", {}});
+  }
+
+  void finish_later(Outcome outcome) {
+    event_ = loop_.defer([this, outcome = std::move(outcome)] { finish(outcome); });
+  }
+
+  void finish(Outcome outcome) {
+    limit_.disarm();
+    const auto done = std::move(done_);  // may destroy this object
+    event_.reset();
+    socket_.reset();
+    done(std::move(outcome));
+  }
+
+  Loop& loop_;
+  std::string helo_;
+  Duration patience_;
+  ProbeDone done_;
+  Step step_ = Step::connect;
+  std::string heard_;
+  Fd socket_;
+  Timer limit_;
+  Loop::Source event_;  // after socket_: gone before it is closed
+};
+
+}  // namespace
+
+std::unique_ptr<Probe> start_smtp_check(Loop& loop, const conf::SmtpCheck& check, const conf::CheckConnection& connection,
+                                        const Endpoint& target, ProbeDone done) {
+  return std::make_unique<SmtpProbe>(loop, check, connection, target, std::move(done));
+}
+
+}  // namespace xd::checkers

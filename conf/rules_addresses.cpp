@@ -125,7 +125,7 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
     if (i + 1 < words.size()) ++i;
     return true;
   }
-  if (option.text == "use_vmac" && place == Place::of_instance) {
+  if (option.text == "use_vmac" && place != Place::at_start) {
     out.use_vmac = true;
     return true;
   }

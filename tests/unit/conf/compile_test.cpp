@@ -283,12 +283,12 @@ TEST(Xdirector, BlockOfItsOwnOrFileOfItsOwn) {
 
 TEST(Diagnostics, AKeywordWithoutEffectIsReportedOnce) {
   const Compiled c = compiled(server("", " MISC_CHECK {\n misc_path /bin/true\n }\n") + "global_defs {\n smtp_server localhost\n}\n" +
-                              instance("use_vmac\n") + instance("use_vmac\n", "VI_2", 52));
+                              instance("smtp_alert\n") + instance("smtp_alert\n", "VI_2", 52));
   const std::string said = c.diagnostics.render();
   EXPECT_THAT(said, HasSubstr("accepted, not in effect yet: MISC_CHECK"));
   EXPECT_EQ(said.find("misc_path"), std::string::npos);
-  EXPECT_THAT(said, HasSubstr("yet: use_vmac"));
-  EXPECT_EQ(said.find("yet: use_vmac"), said.rfind("yet: use_vmac")) << said;
+  EXPECT_THAT(said, HasSubstr("yet: smtp_alert"));
+  EXPECT_EQ(said.find("yet: smtp_alert"), said.rfind("yet: smtp_alert")) << said;
   EXPECT_EQ(config_test_exit_code(c), 0);
 }
 

@@ -93,7 +93,7 @@ struct InstanceDraft {
   std::optional<Duration> hmac_window;
   std::optional<bool> owner_ignores_adverts;
   bool mac_lacks_vrid = false;  // use_vmac names five octets
-  Token vmac_only_at;  // a keyword that makes sense with use_vmac only
+  Token vmac_only_at;           // a keyword that makes sense with use_vmac only
   bool has_auth_pass = false;
   bool unicast_given = false;
   std::optional<int> version;

@@ -15,8 +15,8 @@
 
 #include "base/ip.h"
 #include "base/lvs.h"
-#include "base/route.h"
 #include "base/mail_settings.h"
+#include "base/route.h"
 #include "base/time.h"
 #include "conf/model_daemon.h"
 
@@ -160,7 +160,7 @@ struct VirtualAddress {
   bool duplicate_detection = false;  // "-nodad"
   bool mngtmpaddr = false;           // IPv6: temporary addresses are made from it
   bool noprefixroute = false;
-  bool autojoin = false;                      // a multicast address: the group is joined
+  bool autojoin = false;                       // a multicast address: the group is joined
   std::optional<std::uint32_t> preferred_lft;  // seconds; 0: never chosen as a source; none: forever
   bool use_vmac = false;                       // on a link of its own that has the virtual MAC
   std::string link;                            // that link; empty: none

@@ -98,7 +98,8 @@ void include_check(Builder& b, const Value& v) {
   IncludeCheck& out = b.model.global.daemon.include_check;
   if (v.args.empty()) out = {true, true, true, true};
   for (const Token& t : v.args) {
-    constexpr std::pair<std::string_view, bool IncludeCheck::*> kinds[] = {{"read", &IncludeCheck::read}, {"readable", &IncludeCheck::read},
+    constexpr std::pair<std::string_view, bool IncludeCheck::*> kinds[] = {{"read", &IncludeCheck::read},
+                                                                           {"readable", &IncludeCheck::read},
                                                                            {"match", &IncludeCheck::match},
                                                                            {"wildcard_match", &IncludeCheck::wildcard_match},
                                                                            {"brace_match", &IncludeCheck::brace_match}};

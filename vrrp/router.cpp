@@ -193,10 +193,12 @@ struct Router::Plan {
 };
 
 Router::Router(RouterPorts ports)
-    : ports_(std::move(ports)), scripts_(ports_.runner, ports_.now, [this] {
-        Turn turn(*this);
-        reconsider_all();
-      }),
+    : ports_(std::move(ports)),
+      scripts_(ports_.runner, ports_.now,
+               [this] {
+                 Turn turn(*this);
+                 reconsider_all();
+               }),
       statics_(ports_.netlink),
       settings_(ports_.settings),
       links_(ports_.netlink, settings_) {

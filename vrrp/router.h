@@ -43,7 +43,7 @@ struct RouterPorts {
   VirtualAddresses::Gate set_gate;  // empty: no packet path
   std::function<Status(const IpAddress&)> forget_gate;
   std::function<void(const std::optional<conf::LvsSyncDaemon>&, std::uint8_t, Role)> sync_daemon = {};
-  std::function<void(const Alert&)> mail = {};                   // empty: none is sent
+  std::function<void(const Alert&)> mail = {};              // empty: none is sent
   AcceptFilter* accept_filter = nullptr;                    // none: no_accept has no effect
   SettingsPort settings = {};                               // empty: none is changed
   std::function<void(const std::string& line)> tell_fifos;  // empty: there are none

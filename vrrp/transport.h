@@ -26,7 +26,7 @@ enum class TransportKind { none, raw, xdp };
 
 // What one instance listens to.
 struct Tuning {
-  int index = 0;          // interface
+  int index = 0;  // interface
   // The link with the virtual MAC that stands on it (use_vmac): what comes with that MAC as source, from another router with the same
   // virtual MAC, a raw socket hears there and not on the interface below. 0: none.
   int link_index = 0;

@@ -118,7 +118,8 @@ bool Parent::wanted(RoleName role, const conf::Model& model) const {
   if (options_.all_processes) return true;
   switch (role) {
     case RoleName::vrrp:
-      return !model.vrrp_instances.empty() || !model.static_addresses.empty() || !model.static_routes.empty() || !model.static_rules.empty();
+      return !model.vrrp_instances.empty() || !model.static_addresses.empty() || !model.static_routes.empty() ||
+             !model.static_rules.empty();
     case RoleName::checkers: return !model.virtual_servers.empty();
     case RoleName::bfd: return !model.bfd_instances.empty();
   }

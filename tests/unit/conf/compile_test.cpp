@@ -282,13 +282,13 @@ TEST(Xdirector, BlockOfItsOwnOrFileOfItsOwn) {
 }
 
 TEST(Diagnostics, AKeywordWithoutEffectIsReportedOnce) {
-  const Compiled c = compiled(server("", " MISC_CHECK {\n misc_path /bin/true\n }\n") + "global_defs {\n smtp_server localhost\n}\n" +
-                              instance("smtp_alert\n") + instance("smtp_alert\n", "VI_2", 52));
+  const Compiled c = compiled(server("", " BFD_CHECK {\n name peer\n }\n") + "bfd_instance peer {\n neighbor_ip 10.0.0.9\n}\n" +
+                              instance("kernel_rx_buf_size 65536\n") + instance("kernel_rx_buf_size 65536\n", "VI_2", 52));
   const std::string said = c.diagnostics.render();
-  EXPECT_THAT(said, HasSubstr("accepted, not in effect yet: MISC_CHECK"));
-  EXPECT_EQ(said.find("misc_path"), std::string::npos);
-  EXPECT_THAT(said, HasSubstr("yet: smtp_alert"));
-  EXPECT_EQ(said.find("yet: smtp_alert"), said.rfind("yet: smtp_alert")) << said;
+  EXPECT_THAT(said, HasSubstr("accepted, not in effect yet: BFD_CHECK"));
+  EXPECT_EQ(said.find("yet: name"), std::string::npos);
+  EXPECT_THAT(said, HasSubstr("yet: kernel_rx_buf_size"));
+  EXPECT_EQ(said.find("yet: kernel_rx_buf_size"), said.rfind("yet: kernel_rx_buf_size")) << said;
   EXPECT_EQ(config_test_exit_code(c), 0);
 }
 

@@ -41,8 +41,9 @@ void StaticObjects::on_change(const netlink::Change& change) {
 
 void StaticObjects::restore() {
   std::vector<std::string> problems;
-  const bool restored = addresses_.restore(nullptr, problems) | routes_.restore(problems);
-  if (restored) log::info("Restoring deleted static addresses, routes or rules");
+  const bool addresses = addresses_.restore(nullptr, problems);
+  const bool routes = routes_.restore(problems);
+  if (addresses || routes) log::info("Restoring deleted static addresses, routes or rules");
   log_problems(problems);
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "checkers/socket.h"
+#include "checkers/socket_probe.h"
 
 namespace xd::checkers {
 
@@ -15,40 +16,25 @@ namespace {
 
 constexpr std::size_t longest_answer = 8192;
 
-class SmtpProbe final : public Probe {
+class SmtpProbe final : public SocketProbe {
  public:
   SmtpProbe(Loop& loop, const conf::SmtpCheck& check, const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done)
-      : loop_(loop),
-        helo_("HELO " + check.helo_name + "\r\n"),
-        patience_(connection.connect_timeout),
-        done_(std::move(done)),
-        limit_(loop, [this] {
-          finish({step_ == Step::connect ? OutcomeKind::connect_timeout : OutcomeKind::read_timeout, 0, "", {}});
-        }) {
-    begin(connection, target);
+      : SocketProbe(loop, std::move(done)), helo_("HELO " + check.helo_name + "\r\n"), patience_(connection.connect_timeout) {
+    if (!begin(connection, target, SOCK_STREAM)) return;
+    limit_.arm_in(patience_);
+    event_ = loop_.io(socket_.get(), EPOLLOUT, [this](std::uint32_t) { ready(); });
   }
 
  private:
   enum class Step { connect, greeting, helo, quit };
 
-  void begin(const conf::CheckConnection& connection, const Endpoint& target) {
-    auto opened = open_socket(connection, target.address.family());
-    if (!opened) return finish_later({OutcomeKind::not_tried, 0, opened.error().message, {}});
-    socket_ = std::move(*opened);
-    sockaddr_storage address{};
-    const socklen_t length = target.to_sockaddr(address);
-    const int connected = ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), length);
-    if (connected != 0 && errno != EINPROGRESS) return finish_later(outcome_of_connect(errno));
-    limit_.arm_in(patience_);
-    event_ = loop_.io(socket_.get(), EPOLLOUT, [this](std::uint32_t) { ready(); });
+  Outcome silence() const override {
+    return {step_ == Step::connect ? OutcomeKind::connect_timeout : OutcomeKind::read_timeout, 0, "", {}};
   }
 
   void ready() {
     if (step_ != Step::connect) return receive();
-    int code = 0;
-    socklen_t size = sizeof code;
-    ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &code, &size);
-    if (code != 0) return finish(outcome_of_connect(code));
+    if (const int code = socket_error(socket_.get()); code != 0) return finish(outcome_of_connect(code));
     step_ = Step::greeting;
     limit_.arm_in(patience_);
     loop_.set_io_events(event_, EPOLLIN);
@@ -90,27 +76,10 @@ class SmtpProbe final : public Probe {
       finish({OutcomeKind::closed_early, 0, "", {}});
   }
 
-  void finish_later(Outcome outcome) {
-    event_ = loop_.defer([this, outcome = std::move(outcome)] { finish(outcome); });
-  }
-
-  void finish(Outcome outcome) {
-    limit_.disarm();
-    const auto done = std::move(done_);  // may destroy this object
-    event_.reset();
-    socket_.reset();
-    done(std::move(outcome));
-  }
-
-  Loop& loop_;
   std::string helo_;
   Duration patience_;
-  ProbeDone done_;
   Step step_ = Step::connect;
   std::string heard_;
-  Fd socket_;
-  Timer limit_;
-  Loop::Source event_;  // after socket_: gone before it is closed
 };
 
 }  // namespace

@@ -39,6 +39,13 @@ Result<Fd> open_socket(const conf::CheckConnection& connection, int family, int 
   return fd;
 }
 
+int socket_error(int socket) {
+  int code = 0;
+  socklen_t size = sizeof code;
+  ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &size);
+  return code;
+}
+
 Outcome outcome_of_connect(int code) {
   switch (code) {
     case 0: return {};

@@ -14,6 +14,9 @@ namespace xd::checkers {
 // local matter and says nothing about the server.
 Result<Fd> open_socket(const conf::CheckConnection& connection, int family, int type = SOCK_STREAM, int protocol = 0);
 
+// How connecting ended (SO_ERROR): an errno, 0: well.
+int socket_error(int socket);
+
 // The outcome for an errno of connect(2) or SO_ERROR. 0 is good.
 Outcome outcome_of_connect(int code);
 

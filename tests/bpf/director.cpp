@@ -162,6 +162,16 @@ void Director::establish(const std::string& from, std::uint16_t port, const std:
   EXPECT_EQ(run(Ethernet{} / Ipv4{.from = from, .to = to} / Tcp{.from = port, .to = to_port, .flags = "A"}).reason, "half_open");
 }
 
+void Director::sweep_until(const std::function<bool()>& is_so) {
+  const TimePoint limit = Clock::now() + 5s;
+  while (true) {
+    ASSERT_TRUE(datapath().sweep());
+    if (is_so()) return;
+    ASSERT_LT(Clock::now(), limit) << "swept for 5 s, and still it is not so";
+    usleep(1'000);
+  }
+}
+
 std::size_t Director::confirmed() const { return count_flows(false); }
 std::size_t Director::half_open() const { return count_flows(true); }
 

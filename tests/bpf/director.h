@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,8 @@ class Director : public testing::Test {
   // What is known of the interface that packets come in by; each test begins with XD_PORT_GENERIC.
   void put_port(std::uint32_t flags);
   void set_timeout(xd_state state, std::uint32_t jiffies);
+  // Sweeps again and again until it is so: what is due is decided in jiffies, which the caller cannot see pass.
+  void sweep_until(const std::function<bool()>& is_so);
 
   datapath::Datapath& datapath();
 };

@@ -249,8 +249,7 @@ TEST_F(Nat, ASecondVirtualAddressDoesNotTakeTheRepliesOfTheFirst) {
   }
   // Once the first is forgotten, the second may have the port.
   set_timeout(XD_STATE_ESTABLISHED, 0);
-  usleep(20'000);
-  ASSERT_TRUE(datapath().sweep());
+  sweep_until([&] { return confirmed() == 0; });
   set_timeout(XD_STATE_ESTABLISHED, 1'000'000);
   EXPECT_EQ(run(second("S")).reason, "new_flow");
 }

@@ -4,6 +4,10 @@
 //
 // Each call and each callback is one turn: events are given to elections, the adverts they ask for leave at once and together,
 // then come the slower actions (addresses, announcements, scripts), then sync groups' notifications.
+//
+// By subject: router.cpp a turn, router_configuration.cpp configurations, router_time.cpp what is due, router_hearing.cpp what arrives,
+// router_kernel.cpp links and addresses, router_trackers.cpp what is tracked, router_telling.cpp scripts, FIFOs and mails,
+// router_status.cpp what others see.
 #pragma once
 
 #include <cstdint>
@@ -106,6 +110,7 @@ class Router {
   struct Plan;
   struct PlannedInstance;
   class Ears;
+  class HeartbeatEars;
   class Turn;
   struct Todo {
     Instance* instance;
@@ -150,7 +155,6 @@ class Router {
   void on_link(const netlink::Link& link, bool gone);
   void on_address(const netlink::Address& address);
   void on_address_gone(const netlink::AddressGone& gone);
-  class HeartbeatEars;
   void on_route_gone(const netlink::Change& change);
   void lose(Instance& instance);
   void adapt_settings();
@@ -174,6 +178,8 @@ class Router {
   void choose_source(Instance& instance);
 
   std::unique_ptr<Instance> make_instance();
+  std::unique_ptr<Listener> ears_of(Instance& instance);
+  std::unique_ptr<Listener> ears_of(Instance& instance, HeartbeatWay& way);
   void configure(Instance& instance, PlannedInstance planned);
   void build_groups(Plan& plan);
   void begin(Instance& instance);

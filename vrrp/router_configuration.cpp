@@ -1,0 +1,414 @@
+// A configuration is prepared, becomes the running one, and ends.
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "base/log.h"
+#include "vrrp/router_parts.h"
+#include "vrrp/timing.h"
+
+namespace xd::vrrp {
+
+namespace {
+
+Status check_instance(const conf::VrrpInstance& conf, const netlink::Table& table, bool may_come_later) {
+  const auto refuse = [&](const std::string& why) { return Error{"vrrp_instance " + conf.name + ": " + why}; };
+  if (conf.vrid == 0) return refuse("it has no virtual_router_id");
+  if (conf.interface.empty()) return refuse("it has no interface; xdirectord needs one for unicast as well");
+  if (!may_come_later && table.link(conf.interface) == nullptr) return refuse("interface " + conf.interface + " does not exist");
+  return {};
+}
+
+IpAddress multicast_group(const conf::Global& global, int family) {
+  const IpAddress& configured = family == AF_INET ? global.vrrp_mcast_group4 : global.vrrp_mcast_group6;
+  return configured.is_unset() ? *IpAddress::parse(family == AF_INET ? "224.0.0.18" : "ff02::12") : configured;
+}
+
+// What an instance is called on the wire.
+using WireName = std::tuple<std::uint8_t, int, std::string>;
+
+Status check_unique(const std::vector<conf::VrrpInstance>& instances) {
+  std::set<WireName> seen;
+  for (const auto& conf : instances) {
+    if (seen.insert({conf.vrid, conf.family, conf.interface}).second) continue;
+    return Error{"vrrp_instance " + conf.name + ": virtual_router_id " + std::to_string(conf.vrid) + " is used twice on " + conf.interface};
+  }
+  return {};
+}
+
+}  // namespace
+
+Status Router::prepare(const conf::Model& model) {
+  warnings_.clear();
+  plan_.reset();
+  if (auto status = check_unique(model.vrrp_instances); !status) return status;
+  for (const auto& conf : model.vrrp_instances) {
+    if (auto status = check_instance(conf, ports_.netlink.table(), model.global.dynamic_interfaces); !status) return status;
+  }
+
+  auto plan = std::make_unique<Plan>();
+  plan->global = model.global;
+  const ScriptSecurity security{model.global.enable_script_security, model.global.script_user, model.global.script_group};
+  for (const auto& script : model.vrrp_scripts) {
+    if (auto command = resolve_script(script.script, security)) {
+      plan->scripts.push_back({script, std::move(*command)});
+    } else {
+      warnings_.push_back("vrrp_script " + script.name + " is not tracked: " + command.error().message);
+    }
+  }
+  for (const auto& conf : model.vrrp_instances) {
+    if (const auto at = next(); at && *at <= ports_.now()) run();  // what runs goes on
+    auto keys = HmacKeys::load(conf.auth_hmac);
+    if (!keys) return Error{"vrrp_instance " + conf.name + ": " + keys.error().message};
+    plan->instances.push_back({conf, Notify(conf.notify, security, conf.name, warnings_), std::nullopt, 0, 0, std::move(*keys)});
+    for (const auto& heartbeat : model.xdirector.heartbeats) {
+      if (heartbeat.instance == conf.name) plan->instances.back().heartbeats = heartbeat.paths;
+    }
+    for (const auto& fence : model.xdirector.fences) {
+      if (fence.instance != conf.name) continue;
+      auto command = resolve_script(fence.script.script, security);
+      // Taking over without it is what it was written to prevent.
+      if (!command) return Error{"fence of " + conf.name + ": " + command.error().message};
+      plan->instances.back().fence = std::move(*command);
+      plan->instances.back().fence_limit = fence.script.timeout;
+    }
+  }
+  for (const auto& conf : model.vrrp_sync_groups) {
+    auto group = std::make_unique<Group>();
+    group->conf = conf;
+    group->notify = Notify(conf.notify, security, conf.name, warnings_);
+    plan->groups.push_back(std::move(group));
+  }
+  plan->statics.global = model.global;
+  plan->statics.static_addresses = model.static_addresses;
+  plan->statics.static_routes = model.static_routes;
+  plan->statics.static_rules = model.static_rules;
+  plan_ = std::move(plan);
+  return {};
+}
+
+void Router::abort() { plan_.reset(); }
+
+void Router::resume(const Snapshot& snapshot, TimePoint alive_until) {
+  if (!plan_) return;
+  std::map<WireName, const InstanceSnapshot*> known;
+  for (const auto& s : snapshot.instances) known[{s.vrid, s.family, s.interface}] = &s;
+  for (auto& planned : plan_->instances) {
+    const auto& conf = planned.conf;
+    const auto place = known.find({conf.vrid, conf.family, conf.interface});
+    if (place == known.end()) continue;
+    const InstanceSnapshot* found = place->second;
+    planned.became_master = found->became_master;
+    // Adverts went on after the snapshot was taken, and peers believe only higher numbers. Version 2 sends one a second, more only
+    // in answer to others.
+    if (found->ah_sequence != 0) {
+      const auto seconds = (ports_.now() - found->ah_sequence_at) / 1s;
+      planned.ah_sequence = found->ah_sequence + static_cast<std::uint32_t>(1000 + 4 * seconds);
+    }
+    const Duration silence = ports_.now() - alive_until;
+    // The most impatient peer, priority 254, has taken over after this.
+    const Duration patience =
+        master_down_interval(conf.version, 254, wire_interval(conf.version, conf.advert_interval), conf.down_timer_adverts);
+    if (found->election.role == Role::master && silence > patience) continue;
+    if (found->election.role == Role::master || found->election.role == Role::backup) planned.remembered = found->election;
+  }
+}
+
+void Router::commit() {
+  if (!plan_) return;
+  Turn turn(*this);
+  const auto plan = std::exchange(plan_, nullptr);
+  const TimePoint now = ports_.now();
+  const bool is_reload = committed_;
+  if (!committed_) {
+    // The clock begins at boot.
+    const TimePoint at = std::max(now + plan->global.vrrp_startup_delay, TimePoint{plan->global.vrrp_delay_after_boot});
+    if (at > now) start_at_ = at;
+  }
+  committed_ = true;
+  global_ = plan->global;
+  if (ports_.accept_filter != nullptr) ports_.accept_filter->configure(global_.nftables);
+  garp_.set_pace(plan->global.garp_interval, plan->global.gna_interval);
+  for (auto& instance : instances_) instance->group = nullptr;
+
+  statics_.become(plan->statics);
+
+  // Matched by what is on the wire; a new name is no new instance.
+  auto old = std::exchange(instances_, {});
+  std::map<WireName, std::unique_ptr<Instance>*> by_wire_name;
+  for (auto& i : old) by_wire_name[{i->conf.vrid, i->conf.family, i->conf.interface}] = &i;
+  std::vector<bool> fresh;
+  for (auto& planned : plan->instances) {
+    const auto same = by_wire_name.find({planned.conf.vrid, planned.conf.family, planned.conf.interface});
+    fresh.push_back(same == by_wire_name.end());
+    instances_.push_back(fresh.back() ? make_instance() : std::move(*same->second));
+    instances_.back()->multicast_group = planned.conf.mcast_dst_ip.value_or(multicast_group(plan->global, planned.conf.family));
+  }
+  std::erase(old, nullptr);
+  remove_instances(std::move(old));
+
+  VirtualLinks::ByName wanted_links;
+  for (const auto& planned : plan->instances) VirtualLinks::add_wanted(wanted_links, planned.conf);
+  std::vector<std::string> link_problems;
+  links_.want(std::move(wanted_links), link_problems);
+
+  build_groups(*plan);
+  // All leave what they no longer have before any takes what is new: an address may move from one to another.
+  std::vector<std::optional<Remembered>> remembered;
+  for (std::size_t i = 0; i < plan->instances.size(); ++i) {
+    remembered.push_back(plan->instances[i].remembered);
+    configure(*instances_[i], std::move(plan->instances[i]));
+    keep_time(Which::masters);
+  }
+  build_index();
+  for (std::size_t i = 0; i < instances_.size(); ++i) {
+    Instance& instance = *instances_[i];
+    keep_time(Which::masters);
+    choose_source(instance);
+    look_at_heartbeats(instance);
+    note_change(instance);
+    if (fresh[i]) {
+      listen(instance);
+      if (remembered[i]) {
+        auto known = *remembered[i];
+        const auto seen = instance.ear ? instance.ear->last_heard() : std::nullopt;
+        if (seen && (!known.last_heard || seen->at > known.last_heard->at)) known.last_heard = seen;
+        instance.state = vrrp::resume(instance.election, known, now);
+        instance.started = true;
+      } else {
+        instance.state = initial_state(instance.election, instance.conf.priority);
+      }
+      follow(instance);
+      begin(instance);
+      continue;
+    }
+    tune(instance);
+    std::vector<std::string> problems;
+    if (instance.state.role != Role::master) {
+      instance.addresses.close_gates(problems);
+      log_problems(instance, problems);
+      continue;
+    }
+    instance.state.due = std::min(instance.state.due.value_or(now), now + instance.election.interval);
+    schedule(instance);
+    filter(instance, true);
+    const auto gained = instance.addresses.acquire(problems);
+    instance.routes.acquire(problems);
+    log_problems(instance, problems);
+    std::vector<GarpSchedule::Target> targets;
+    for (const auto& entry : gained) {
+      if (const auto* link = ports_.netlink.table().link(entry.interface)) targets.push_back({link->index, entry.conf.prefix.address});
+    }
+    garp_.add(instance.id, targets, instance.conf.garp, now);
+  }
+  trim_filters();
+  follow_sync_daemon();
+  // A group begins as one: at once only if every member owns its addresses.
+  for (auto& group : groups_) {
+    const auto initial = group_initial_state(states_of(group->members));
+    for (Instance* member : group->members) member->election.initial_state = initial;
+  }
+  links_.remove_unwanted(link_problems);
+  log_problems(link_problems);
+  adapt_settings();
+  link_told_.clear();
+  links_up_.clear();
+  for (const auto& [index, link] : ports_.netlink.table().links) {
+    if (link.up) links_up_.insert(index);
+  }
+  scripts_.define(std::move(plan->scripts));
+  scripts_.run();
+  if (is_reload && plan->global.fifo_write_vrrp_states_on_reload) repeat_states();
+  reconsider_all();
+  for (auto& group : groups_) {
+    // Those that go on have been told about by the process before.
+    const auto goes_on = [](const Instance* member) { return member->state.cause == Cause::resumed; };
+    const auto& members = group->members;
+    if (std::all_of(members.begin(), members.end(), goes_on)) group->told = group_role(states_of(members));
+  }
+  changed_ = true;
+}
+
+void Router::build_index() {
+  by_address_.clear();
+  by_interface_.clear();
+  by_id_.clear();
+  for (const auto& instance : instances_) {
+    by_id_[instance->id] = instance.get();
+    by_interface_[instance->conf.interface].push_back(instance.get());
+    for (const auto& entry : instance->addresses.entries()) {
+      auto& holders = by_address_[entry.conf.prefix.address];
+      if (holders.empty() || holders.back() != instance.get()) holders.push_back(instance.get());
+    }
+  }
+}
+
+const std::vector<Instance*>& Router::with_address(const IpAddress& address) const {
+  static const std::vector<Instance*> nobody;
+  const auto place = by_address_.find(address);
+  return place == by_address_.end() ? nobody : place->second;
+}
+
+const std::vector<Instance*>& Router::on_interface(const std::string& name) const {
+  static const std::vector<Instance*> nobody;
+  const auto place = by_interface_.find(name);
+  return place == by_interface_.end() ? nobody : place->second;
+}
+
+std::unique_ptr<Instance> Router::make_instance() {
+  auto instance = std::make_unique<Instance>(next_id_++, ports_.netlink, ports_.set_gate);
+  instance->listener = ears_of(*instance);
+  return instance;
+}
+
+void Router::remove_instances(std::vector<std::unique_ptr<Instance>> leaving) {
+  for (auto& instance : leaving) {
+    instance->deleted = true;
+    give(*instance, Stop{});
+  }
+  finish();  // while they are still there
+  for (const auto& instance : leaving) {
+    forget_gates(*instance);
+    unschedule(*instance);
+    InstanceSnapshot& gone = gone_.emplace_back();
+    gone.interface = instance->conf.interface;
+    gone.family = instance->conf.family;
+    gone.vrid = instance->conf.vrid;
+    gone.gone = true;
+    std::erase(to_report_, instance.get());
+  }
+}
+
+void Router::build_groups(Plan& plan) {
+  auto old = std::exchange(groups_, std::move(plan.groups));
+  std::map<std::string_view, Instance*> by_name;
+  for (std::size_t i = 0; i < instances_.size(); ++i) by_name.emplace(plan.instances[i].conf.name, instances_[i].get());
+  std::map<std::string_view, const Group*> old_by_name;
+  for (const auto& group : old) old_by_name.emplace(group->conf.name, group.get());
+  for (auto& group : groups_) {
+    for (const auto& name : group->conf.members) {
+      const auto at = by_name.find(name);
+      if (at == by_name.end()) continue;
+      Instance* member = at->second;
+      member->group = group.get();
+      group->members.push_back(member);
+    }
+    group->unsettled = true;
+    const auto before = old_by_name.find(group->conf.name);
+    if (before != old_by_name.end()) group->told = before->second->told;
+  }
+}
+
+void Router::configure(Instance& instance, PlannedInstance planned) {
+  const bool was_configured = !instance.conf.name.empty();
+  instance.conf = std::move(planned.conf);
+  instance.notify = std::move(planned.notify);
+  instance.hmac_keys = std::move(planned.hmac_keys);
+  std::vector<std::unique_ptr<HeartbeatWay>> ways;
+  for (auto& path : planned.heartbeats) {
+    const auto same =
+        std::find_if(instance.heartbeats.begin(), instance.heartbeats.end(), [&](const auto& w) { return w && w->conf == path; });
+    if (same != instance.heartbeats.end()) {
+      ways.push_back(std::move(*same));
+      continue;
+    }
+    ways.push_back(std::make_unique<HeartbeatWay>());
+    ways.back()->conf = std::move(path);
+    // Above what an earlier process sent.
+    ways.back()->ah_sequence = static_cast<std::uint32_t>(realtime_now() / 1s);
+    ways.back()->listener = ears_of(instance, *ways.back());
+  }
+  instance.heartbeats = std::move(ways);
+  instance.fence = std::move(planned.fence);
+  instance.hmac_replay.keep(instance.conf.unicast_peers.size());
+  if (!was_configured) {
+    instance.became_master = planned.became_master;
+    instance.ah_sequence = planned.ah_sequence;
+  }
+  instance.election = config_of(instance.conf, instance.election.source, instance.group != nullptr);
+  instance.election.fence_limit = planned.fence_limit;
+  instance.track_interfaces = instance.conf.track_interfaces;
+  instance.track_scripts = instance.conf.track_scripts;
+  instance.track_files = instance.conf.track_files;
+  instance.track_processes = instance.conf.track_processes;
+  instance.track_bfds = instance.conf.track_bfds;
+  if (instance.group != nullptr) {
+    auto tracks = member_tracks(instance.conf, instance.group->conf);
+    instance.track_interfaces = std::move(tracks.interfaces);
+    instance.track_scripts = std::move(tracks.scripts);
+    instance.track_files = std::move(tracks.files);
+    instance.track_processes = std::move(tracks.processes);
+    instance.track_bfds = std::move(tracks.bfds);
+  }
+  if (instance.conf.version == 2) instance.state.master_interval = instance.election.interval;
+  instance.packets_changed();
+  std::vector<std::string> problems;
+  instance.routes.define(instance.conf.routes, instance.conf.rules, problems);
+  instance.addresses.define(instance.conf, problems);
+  log_problems(instance, problems);
+}
+
+void Router::begin(Instance& instance) {
+  std::vector<std::string> problems;
+  if (instance.state.role == Role::master) {
+    // Going on: the addresses are there; what is missing comes back. The network knows where they are.
+    filter(instance, true);
+    instance.addresses.acquire(problems);
+    instance.routes.acquire(problems);
+    auto refresh_only = instance.conf.garp;
+    refresh_only.repeat = 0;
+    garp_.begin(instance.id, instance.announced(ports_.netlink.table()), refresh_only, ports_.now());
+  } else {
+    const auto held_by_another = [&](const VirtualAddresses::Entry& entry) {
+      const auto& all = with_address(entry.conf.prefix.address);
+      return std::any_of(all.begin(), all.end(),
+                         [&](const Instance* other) { return other != &instance && other->addresses.holds(entry); });
+    };
+    // An owner takes them at once: taking them off first would cut the host off for nothing.
+    if (instance.conf.priority != priority_owner) {
+      instance.routes.remove_leftovers(problems);
+      instance.addresses.remove_leftovers(held_by_another, problems);
+    } else {
+      instance.addresses.close_gates(problems);
+    }
+  }
+  log_problems(instance, problems);
+}
+
+void Router::forget_gates(const Instance& instance) {
+  if (!ports_.forget_gate) return;
+  for (const auto& entry : instance.addresses.entries()) {
+    if (auto status = ports_.forget_gate(entry.conf.prefix.address); !status)
+      log::warning("({}) {}", instance.conf.name, status.error().message);
+  }
+}
+
+void Router::stop(bool release) {
+  if (stopped_) return;
+  Turn turn(*this);
+  stopped_ = true;
+  scripts_.clear();
+  if (release) {
+    for (auto& instance : instances_) {
+      instance->group = nullptr;  // each goes by itself
+      give(*instance, Stop{});
+    }
+    finish();
+    for (const auto& instance : instances_) forget_gates(*instance);
+    statics_.release();
+    std::vector<std::string> problems;
+    links_.remove_all(problems);
+    log_problems(problems);
+    adapt_settings();
+  }
+  // Said when all addresses are gone, instances before groups.
+  for (auto& instance : instances_) {
+    if (instance->started) notify(*instance, Notification::stop);
+  }
+  for (const auto& group : groups_) notify(*group, Notification::stop);
+  for (auto& instance : instances_) instance->ear.reset();
+  follow_sync_daemon(true);
+}
+
+}  // namespace xd::vrrp

@@ -1,0 +1,122 @@
+// What instances track: links, scripts, files, processes, BFD sessions.
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "vrrp/router_parts.h"
+
+namespace xd::vrrp {
+
+FaultSet Router::link_faults(const Instance& instance) const {
+  FaultSet faults;
+  const auto* link = ports_.netlink.table().link(instance.conf.interface);
+  bool is_down = link == nullptr || !link->usable();
+  if (instance.conf.link.kind != conf::VirtualLink::Kind::none) {
+    // Its own link is there as soon as it is up: the carrier is that of the interface below.
+    const auto* own = ports_.netlink.table().link(instance.conf.link.name);
+    is_down |= own == nullptr || !own->up;
+  }
+  if (!instance.conf.dont_track_primary) faults = faults.with(Fault::interface_down, is_down);
+  faults = faults.with(Fault::no_unicast_peer, instance.conf.unicast_fault_no_peer && instance.conf.unicast_peers.empty());
+  faults = faults.with(Fault::no_source_address, instance.election.source.is_unset());
+  if (instance.conf.track_src_ip) faults = faults.with(Fault::tracked_source_address, !source_is_there(instance));
+  return faults.with(Fault::configuration, !instance.ear && link != nullptr && link->usable());
+}
+
+// The configured one: one that the kernel chooses has gone when the interface has no address left.
+bool Router::source_is_there(const Instance& instance) const {
+  const auto& configured = instance.conf.unicast_peers.empty() ? instance.conf.mcast_src_ip : instance.conf.unicast_src_ip;
+  if (!configured) return true;
+  const auto* link = ports_.netlink.table().link(instance.conf.interface);
+  const auto& addresses = ports_.netlink.table().addresses;
+  return link != nullptr && std::any_of(addresses.begin(), addresses.end(),
+                                        [&](const auto& a) { return a.index == link->index && a.prefix.address == *configured; });
+}
+
+void Router::reconsider_all() {
+  for (auto& instance : instances_) {
+    reconsider(*instance);
+    keep_time(Which::masters);
+  }
+}
+
+void Router::reconsider_who_tracks(std::vector<conf::Track> Instance::*list, const std::string& name) {
+  if (!committed_ || stopped_) return;
+  Turn turn(*this);
+  keep_time(Which::all);  // a mass of changes is told in one go
+  for (auto& instance : instances_) {
+    const auto& tracks = (*instance).*list;
+    if (std::any_of(tracks.begin(), tracks.end(), [&](const conf::Track& track) { return track.name == name; })) reconsider(*instance);
+  }
+}
+
+void Router::observe_file(const std::string& name, std::int64_t number) {
+  observed_.files[name] = number;
+  reconsider_who_tracks(&Instance::track_files, name);
+}
+
+void Router::observe_process(const std::string& name, bool up) {
+  observed_.processes[name] = up;
+  reconsider_who_tracks(&Instance::track_processes, name);
+}
+
+void Router::observe_bfd(const std::string& name, bool up) {
+  observed_.bfds[name] = up;
+  reconsider_who_tracks(&Instance::track_bfds, name);
+}
+
+void Router::reconsider(Instance& instance) {
+  tracked_.clear();
+  for (const auto& track : instance.track_interfaces) {
+    const auto* link = ports_.netlink.table().link(track.name);
+    tracked_.push_back({Fault::tracked_interface, track.weight, track.reverse, link != nullptr && link->usable(), {}});
+  }
+  for (const auto& track : instance.track_scripts) {
+    // One that cannot be run was dropped with a warning when the configuration was read: it is no fault.
+    if (!scripts_.known(track.name)) continue;
+    tracked_.push_back({Fault::tracked_script, track.weight, track.reverse, scripts_.up(track.name), {}});
+  }
+  for (const auto& track : instance.track_files) {
+    if (const auto file = observed_.files.find(track.name); file != observed_.files.end())
+      tracked_.push_back({Fault::tracked_file, track.weight, track.reverse, true, file->second});
+  }
+  for (const auto& track : instance.track_processes) {
+    if (const auto process = observed_.processes.find(track.name); process != observed_.processes.end())
+      tracked_.push_back({Fault::tracked_process, track.weight, track.reverse, process->second, {}});
+  }
+  for (const auto& track : instance.track_bfds) {
+    if (const auto session = observed_.bfds.find(track.name); session != observed_.bfds.end())
+      tracked_.push_back({Fault::tracked_bfd, track.weight, track.reverse, session->second, {}});
+  }
+  const Evaluation evaluation = evaluate(instance.conf.priority, tracked_);
+  instance.waiting = evaluation.waiting;
+  instance.waited |= evaluation.waiting;
+  const FaultSet faults = (evaluation.faults | link_faults(instance)).with(Fault::sync_group, instance.state.faults.has(Fault::sync_group));
+  if (evaluation.priority != instance.state.priority && !instance.state.owner_gave_way) {
+    log::info("({}) Changing effective priority from {} to {}", instance.conf.name, instance.state.priority, evaluation.priority);
+    give(instance, PriorityChanged{evaluation.priority});
+  }
+  if (faults != instance.state.faults) give(instance, FaultsChanged{faults});
+  start_if_ready(instance);
+}
+
+void Router::start_if_ready(Instance& instance) {
+  if (stopped_ || start_at_) return;
+  const auto ready = [](const Instance* i) { return !i->waiting; };
+  if (instance.group == nullptr) {
+    if (!ready(&instance) || std::exchange(instance.started, true)) return;
+    return give(instance, Start{});
+  }
+  // A group begins together.
+  const auto& members = instance.group->members;
+  if (!std::all_of(members.begin(), members.end(), ready)) return;
+  for (Instance* member : members) {
+    if (!std::exchange(member->started, true)) give(*member, Start{});
+  }
+  while (settle_groups()) {
+  }
+  // At its beginning, and only then, a group is told about before its members.
+  if (instance.group->told == Role::init) tell_group(*instance.group);
+}
+
+}  // namespace xd::vrrp

@@ -16,10 +16,10 @@ namespace xd::checkers {
 namespace {
 
 // DR and TUN leave the packet's port alone, and a firewall mark covers any port (ip_vs_add_dest): the table must say
-// so.
+// so. NAT may send all that has a mark to one port.
 Endpoint endpoint_in_table(const lvs::ServiceKey& key, Endpoint server, lvs::Forward forward) {
   if (key.fwmark != 0) {
-    server.port = 0;
+    if (forward != lvs::Forward::nat) server.port = 0;
   } else if (forward != lvs::Forward::nat || server.port == 0) {
     server.port = key.port;
   }
@@ -74,6 +74,7 @@ class Builder {
     table.persistence_seconds = config.persistence_seconds;
     table.persistence_mask = config.persistence_mask;
     table.one_packet = config.one_packet;
+    table.persistence_engine = config.persistence_engine;
     auto& pool = service->pool;
     pool.quorum = config.quorum;
     pool.hysteresis = config.hysteresis;
@@ -82,7 +83,7 @@ class Builder {
     for (const auto& real : config.real_servers) {
       Member member;
       member.endpoint = endpoint_in_table(config.key, real.endpoint, real.forward);
-      member.destination = {real.forward, real.weight, real.upper_threshold, real.lower_threshold};
+      member.destination = {real.forward, real.weight, real.upper_threshold, real.lower_threshold, real.tunnel};
       member.inhibit_on_failure = real.inhibit_on_failure;
       if (!seen.insert(member.endpoint).second) {
         generation_->warnings.push_back(fmt::format("VS {}: real server {} is duplicated - removing second rs", name_of(config.key),
@@ -100,6 +101,7 @@ class Builder {
       Member sorry;
       sorry.endpoint = endpoint_in_table(config.key, config.sorry_server->endpoint, config.sorry_server->forward);
       sorry.destination.forward = config.sorry_server->forward;
+      sorry.destination.tunnel = config.sorry_server->tunnel;
       sorry.inhibit_on_failure = config.sorry_server->inhibit;
       pool.sorry = sorry;
     }

@@ -62,6 +62,7 @@ std::span<const Rule> lvs_rules();
 std::span<const Rule> checker_rules();
 std::span<const Rule> daemon_rules();
 std::span<const Rule> xdirector_rules();
+std::span<const Rule> ipvs_rules();
 std::span<const Rule> server_group_rules();
 std::span<const Rule> judged_rules();
 std::span<const Rule> protocol_rules();
@@ -172,12 +173,18 @@ struct CheckerDraft {
   bool in_host = false;             // the last of them is being read
 };
 
+// lvs_method
+struct ForwardMethod {
+  lvs::Forward forward = lvs::Forward::nat;
+  lvs::Tunnel tunnel;
+};
+
 struct RealServerDraft {
   RealServer out;
   Token at;
   CheckDefaults own;
   std::optional<std::uint32_t> weight;
-  std::optional<lvs::Forward> forward;
+  std::optional<ForwardMethod> forward;
   std::optional<bool> inhibit, smtp_alert;
   std::string virtualhost;
   std::vector<CheckerDraft> checkers;
@@ -191,7 +198,7 @@ struct VirtualServerDraft {
   std::optional<std::uint32_t> weight;  // of real servers that follow
   bool inhibit = false;
   std::optional<bool> smtp_alert;
-  std::optional<lvs::Forward> sorry_forward;
+  std::optional<ForwardMethod> sorry_forward;
   bool sorry_inhibit = false;
   Token sorry_at, quorum_at, hysteresis_at;
   int mark_family = 0;

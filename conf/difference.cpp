@@ -71,13 +71,14 @@ std::string effect_of(const VrrpInstance& a, const VrrpInstance& b) {
 std::string effect_of(const VirtualServer& a, const VirtualServer& b) {
   std::string out;
   if (a.scheduler != b.scheduler || a.scheduler_flags != b.scheduler_flags) out = "connections stay, new ones are shared out anew";
-  if (a.persistence_seconds != b.persistence_seconds || a.persistence_mask != b.persistence_mask)
+  if (a.persistence_seconds != b.persistence_seconds || a.persistence_mask != b.persistence_mask ||
+      a.persistence_engine != b.persistence_engine)
     out += out.empty() ? "clients may come to another real server" : "; clients may come to another real server";
   return out;
 }
 
 std::string effect_of(const RealServer& a, const RealServer& b) {
-  if (a.forward != b.forward) return "its connections are cut: they cannot be forwarded another way";
+  if (a.forward != b.forward || a.tunnel != b.tunnel) return "its connections are cut: they cannot be forwarded another way";
   if (a.checkers != b.checkers) return "its checkers begin anew";
   return {};
 }

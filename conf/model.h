@@ -81,6 +81,16 @@ struct NftablesIpvs {
   bool operator==(const NftablesIpvs&) const = default;
 };
 
+// What goes from IPVS when the daemon stops: no: what is ours, one by one in keepalived; services: the same by service; all:
+// what others put there as well.
+enum class LvsFlushOnStop { no, services, all };
+
+// Seconds; 0: as the kernel has it.
+struct LvsTimeouts {
+  std::uint32_t tcp = 0, tcp_fin = 0, udp = 0;
+  bool operator==(const LvsTimeouts&) const = default;
+};
+
 // The table of no_accept's filters.
 struct Nftables {
   std::string table = "keepalived";
@@ -141,6 +151,8 @@ struct Global {
   bool lvs_flush = false;
   bool rs_init_notifies = false;  // notify_up and notify_down also for what is so at start
   NftablesIpvs nftables_ipvs;
+  LvsFlushOnStop lvs_flush_on_stop = LvsFlushOnStop::no;
+  LvsTimeouts lvs_timeouts;
   bool operator==(const Global&) const = default;
 };
 
@@ -559,6 +571,7 @@ struct RealServer {
   bool smtp_alert = true;
   std::string snmp_name;
   std::vector<Checker> checkers;  // all must be up
+  lvs::Tunnel tunnel{};
   bool operator==(const RealServer&) const = default;
 };
 
@@ -566,6 +579,7 @@ struct SorryServer {
   Endpoint endpoint;
   lvs::Forward forward = lvs::Forward::nat;
   bool inhibit = false;
+  lvs::Tunnel tunnel{};
   bool operator==(const SorryServer&) const = default;
 };
 
@@ -586,6 +600,8 @@ struct VirtualServer {
   lvs::Scheduler scheduler = lvs::Scheduler::wlc;
   std::uint32_t scheduler_flags = 0;  // lvs::SchedulerFlag
   lvs::Forward forward = lvs::Forward::nat;
+  lvs::Tunnel tunnel{};
+  std::string persistence_engine;
   std::uint32_t persistence_seconds = 0;
   std::uint32_t persistence_mask = 32;
   bool one_packet = false;

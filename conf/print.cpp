@@ -86,6 +86,14 @@ void print_link_globals(Writer& w, const Global& g) {
   if (g.default_interface != Global{}.default_interface) w.line("default_interface {}", word(g.default_interface));
 }
 
+void print_timeouts(Writer& w, const LvsTimeouts& t) {
+  std::string words;
+  if (t.tcp) words += fmt::format(" tcp {}", t.tcp);
+  if (t.tcp_fin) words += fmt::format(" tcpfin {}", t.tcp_fin);
+  if (t.udp) words += fmt::format(" udp {}", t.udp);
+  if (!words.empty()) w.line("lvs_timeouts{}", words);
+}
+
 void print_global(Writer& w, const Global& g) {
   w.open("global_defs");
   if (!g.router_id.empty()) w.line("router_id {}", word(g.router_id));
@@ -127,6 +135,9 @@ void print_global(Writer& w, const Global& g) {
   print_nftables_ipvs(w, g.nftables_ipvs);
   print_daemon(w, g.daemon);
   print_link_globals(w, g);
+  if (g.lvs_flush_on_stop != LvsFlushOnStop::no)
+    w.line("lvs_flush_on_stop{}", g.lvs_flush_on_stop == LvsFlushOnStop::services ? " VS" : "");
+  print_timeouts(w, g.lvs_timeouts);
   w.close();
 }
 
@@ -371,10 +382,15 @@ void print_statics(Writer& w, const Model& model) {
   print_lines(w, "static_rules", model.static_rules);
 }
 
+std::string method_words(lvs::Forward forward, const lvs::Tunnel& tunnel) {
+  const auto options = lvs::str(tunnel);
+  return fmt::format("{}{}{}", lvs::name(forward), options.empty() ? "" : " ", options);
+}
+
 void print_real_server(Writer& w, const RealServer& r, std::uint16_t port) {
   w.open("real_server {}{}", r.endpoint.address.str(), port == 0 ? "" : fmt::format(" {}", port));
   w.line("weight {}", r.weight);
-  w.line("lvs_method {}", lvs::name(r.forward));
+  w.line("lvs_method {}", method_words(r.forward, r.tunnel));
   if (r.upper_threshold) w.line("uthreshold {}", r.upper_threshold);
   if (r.lower_threshold) w.line("lthreshold {}", r.lower_threshold);
   w.line("inhibit_on_failure {}", yes_no(r.inhibit_on_failure));
@@ -422,13 +438,14 @@ void print_virtual_server(Writer& w, std::span<const VirtualServer> members) {
   w.flag("flag-1", v.scheduler_flags & lvs::sched_1);
   w.flag("flag-2", v.scheduler_flags & lvs::sched_2);
   w.flag("flag-3", v.scheduler_flags & lvs::sched_3);
-  w.line("lb_kind {}", lvs::name(v.forward));
+  w.line("lb_kind {}", method_words(v.forward, v.tunnel));
   const auto by_address = std::find_if(members.begin(), members.end(), [](const VirtualServer& m) { return m.key.fwmark == 0; });
   if (by_address != members.end()) w.line("protocol {}", protocol_word(by_address->key.protocol));
   if (v.persistence_seconds) w.line("persistence_timeout {}", v.persistence_seconds);
   const bool v6 = v.key.family() == AF_INET6;
   if (v.persistence_mask != (v6 ? 128u : 32u))
     w.line("persistence_granularity {}", v6 ? std::to_string(v.persistence_mask) : dotted_mask(v.persistence_mask));
+  if (!v.persistence_engine.empty()) w.line("persistence_engine {}", word(v.persistence_engine));
   w.flag("ops", v.one_packet);
   w.flag("ha_suspend", v.ha_suspend);
   w.flag("alpha", v.alpha);
@@ -446,7 +463,7 @@ void print_virtual_server(Writer& w, std::span<const VirtualServer> members) {
                          });
     const std::uint16_t port = follows ? std::uint16_t{0} : v.sorry_server->endpoint.port;
     w.line("sorry_server {}{}", v.sorry_server->endpoint.address.str(), port == 0 ? "" : fmt::format(" {}", port));
-    w.line("sorry_server_lvs_method {}", lvs::name(v.sorry_server->forward));
+    w.line("sorry_server_lvs_method {}", method_words(v.sorry_server->forward, v.sorry_server->tunnel));
     w.flag("sorry_server_inhibit", v.sorry_server->inhibit);
   }
   for (std::size_t i = 0; i < v.real_servers.size(); ++i)

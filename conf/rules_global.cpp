@@ -152,7 +152,6 @@ const Rule rules[] = {
      nullptr, stored},
     {G, "nftables_ipvs_start_fwmark",
      [](Builder& b, const Value& v) { b.model.global.nftables_ipvs.start_fwmark = static_cast<std::uint32_t>(v.number); }, nullptr, stored},
-    {G, "lvs_flush", [](Builder& b, const Value&) { b.model.global.lvs_flush = true; }},
 };
 
 }  // namespace

@@ -34,21 +34,6 @@ bool is_one_of(std::string_view word, const std::string_view (&words)[n]) {
 
 // ---- global_defs
 
-void lvs_timeouts(Builder& b, const Value& v) {
-  constexpr std::string_view names[] = {"tcp", "tcpfin", "udp"};
-  constexpr std::int64_t month = 2'678'400;  // seconds: the kernel takes no more
-  if (v.args.empty()) return b.warn(v.at(), "lvs_timeouts sets nothing", std::string(v.keyword.form));
-  for (std::size_t i = 0; i < v.args.size(); i += 2) {
-    if (!is_one_of(v.args[i].text, names)) return ignored(b, v.args[i], v.keyword.name, "is no timeout", std::string(v.keyword.form));
-    if (i + 1 >= v.args.size()) return ignored(b, v.args[i], v.keyword.name, "needs seconds behind it", std::string(v.keyword.form));
-    if (!number_within(b, v, v.args[i + 1], 0, month)) return;
-  }
-}
-
-void lvs_flush_on_stop(Builder& b, const Value& v) {
-  if (!v.args.empty() && v.word() != "VS") ignored(b, v.where(), v.keyword.name, "is neither VS nor nothing", std::string(v.keyword.form));
-}
-
 // "[all] <seconds>"
 void garp_extra_if(Builder& b, const Value& v) {
   const bool old_name = v.keyword.name.ends_with("vmac_garp_intvl");
@@ -80,15 +65,7 @@ void vrf(Builder& b, const Value& v) {
 
 void misc_path(Builder& b, const Value& v) { b.command(v.args); }
 
-void hashed(Builder& b, const Value& v) {
-  if (!b.virtual_server.scheduler_given || b.virtual_server.out.scheduler != lvs::Scheduler::sh)
-    b.warn(v.at(), "hashed has no effect: it must follow lb_algo sh");
-}
-
 const Rule rules[] = {
-    {G, "lvs_timeouts", lvs_timeouts, nullptr, judged},
-    {G, "lvs_flush_on_stop", lvs_flush_on_stop, nullptr, judged},
-    {G, "lvs_flush_onstop", lvs_flush_on_stop, nullptr, judged},
     {G, "vrrp_garp_extra_if", garp_extra_if, nullptr, judged},
     {G, "vrrp_vmac_garp_intvl", garp_extra_if, nullptr, judged},
     {G, "vrrp_iptables", vrrp_iptables, nullptr, judged},
@@ -96,7 +73,6 @@ const Rule rules[] = {
     {G, "vrrp_notify_fifo_script", misc_path, nullptr, judged},
 
     {I, "linkbeat_use_polling", deprecated, nullptr, judged},
-    {I, "lvs_sync_daemon_interface", deprecated, nullptr, judged},
     {I, "garp_extra_if", garp_extra_if, nullptr, judged},
     {I, "vmac_garp_intvl", garp_extra_if, nullptr, judged},
     {I, "vrf", vrf, nullptr, judged},
@@ -107,7 +83,6 @@ const Rule rules[] = {
      },
      nullptr, judged},
 
-    {Block::virtual_server, "hashed", hashed, nullptr, judged},
 };
 
 }  // namespace

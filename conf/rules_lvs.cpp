@@ -42,12 +42,18 @@ std::string joined(std::span<const Token> words) {
   return out;
 }
 
-std::optional<lvs::Forward> forward_method(Builder& b, const Value& v) {
-  std::optional<lvs::Forward> method;
-  if (v.word() == "NAT") method = lvs::Forward::nat;
-  if (v.word() == "DR") method = lvs::Forward::dr;
-  if (v.word() == "TUN") method = lvs::Forward::tun;
-  if (!method) {
+// "NAT", "DR", "TUN [type ipip|gue|gre] [port <p>] [nocsum|csum|remcsum]". Nothing: what is wrong has been said.
+std::optional<ForwardMethod> forward_method(Builder& b, const Value& v) {
+  ForwardMethod method;
+  const auto refuse = [&](const Token& at, const std::string& why) {
+    b.warn(at, fmt::format("{} {}: {}; the line is ignored", v.keyword.name, v.word(), why), std::string(v.keyword.form));
+    return std::nullopt;
+  };
+  if (v.word() == "DR") {
+    method.forward = lvs::Forward::dr;
+  } else if (v.word() == "TUN") {
+    method.forward = lvs::Forward::tun;
+  } else if (v.word() != "NAT") {
     const std::string_view close = nearest(v.word(), {"NAT", "DR", "TUN"});
     const bool lower_case = v.word() == "nat" || v.word() == "dr" || v.word() == "tun";
     b.warn(v.where(), fmt::format("{} '{}' is unknown; the line is ignored", v.keyword.name, v.word()), "NAT, DR or TUN",
@@ -56,20 +62,39 @@ std::optional<lvs::Forward> forward_method(Builder& b, const Value& v) {
                            : fmt::format("did you mean '{}'?", close));
     return std::nullopt;
   }
+  // Options behind NAT and DR mean nothing and are not looked at.
+  if (method.forward != lvs::Forward::tun) return method;
+
+  lvs::Tunnel& tunnel = method.tunnel;
   for (std::size_t i = 1; i < v.args.size(); ++i) {
-    const std::string_view option = v.args[i].text;
-    if (option == "type" && i + 1 < v.args.size()) {
-      ++i;
-      if (v.args[i].text != "ipip") b.not_in_effect(v.args[i], fmt::format("tunnel type {}", v.args[i].text));
-    } else if (option == "nocsum") {
-      continue;
-    } else if (option == "csum" || option == "remcsum" || option == "port") {
-      b.not_in_effect(v.args[i], fmt::format("{} of a tunnel", option));
-      if (option == "port") ++i;
+    const Token& option = v.args[i];
+    if (option.text == "nocsum") {
+      tunnel.checksum = lvs::TunnelChecksum::none;
+    } else if (option.text == "csum") {
+      tunnel.checksum = lvs::TunnelChecksum::full;
+    } else if (option.text == "remcsum") {
+      tunnel.checksum = lvs::TunnelChecksum::remote;
+    } else if (option.text != "type" && option.text != "port") {
+      b.warn(option, fmt::format("unknown option '{}' of {}; it is ignored", option.text, v.word()));
+    } else if (++i >= v.args.size()) {
+      return refuse(option, fmt::format("{} needs a word behind it", option.text));
+    } else if (option.text == "type") {
+      const std::string_view type = v.args[i].text;
+      if (type != "ipip" && type != "gue" && type != "gre") return refuse(v.args[i], fmt::format("unknown tunnel type '{}'", type));
+      tunnel.type = type == "gue" ? lvs::TunnelType::gue : type == "gre" ? lvs::TunnelType::gre : lvs::TunnelType::ipip;
     } else {
-      b.warn(v.args[i], fmt::format("unknown option '{}' of {}; it is ignored", option, v.word()));
+      const Number port = parse_integer(v.args[i].text);
+      if (port.written != Written::good || port.value < 1 || port.value > 65535)
+        return refuse(v.args[i], fmt::format("port '{}' is outside 1-65535", v.args[i].text));
+      tunnel.port = static_cast<std::uint16_t>(port.value);
     }
   }
+  if ((tunnel.type == lvs::TunnelType::gue) != (tunnel.port != 0))
+    return refuse(v.where(), "a gue tunnel needs a port, the others have none");
+  if (tunnel.type == lvs::TunnelType::ipip && tunnel.checksum != lvs::TunnelChecksum::none)
+    return refuse(v.where(), "an ipip tunnel has no checksum");
+  if (tunnel.type == lvs::TunnelType::gre && tunnel.checksum == lvs::TunnelChecksum::remote)
+    return refuse(v.where(), "a gre tunnel has no remote checksum");
   return method;
 }
 
@@ -167,6 +192,19 @@ std::string snmp_name(Builder& b, const Value& v) {
   return {};
 }
 
+// IPVS sets this flag of every service itself.
+void hashed(Builder& b, const Value& v) {
+  if (!b.virtual_server.scheduler_given || b.virtual_server.out.scheduler != lvs::Scheduler::sh)
+    b.warn(v.at(), "hashed has no effect: it must follow lb_algo sh");
+}
+
+void persistence_engine(Builder& b, const Value& v) {
+  constexpr std::size_t longest = 15;
+  if (v.word().size() > longest)
+    b.warn(v.where(), fmt::format("persistence_engine '{}' is too long: {} characters count", v.word(), longest));
+  b.virtual_server.out.persistence_engine = v.word().substr(0, longest);
+}
+
 void sorry_server(Builder& b, const Value& v) {
   Endpoint endpoint;
   bool port_given = false;
@@ -174,7 +212,7 @@ void sorry_server(Builder& b, const Value& v) {
     return b.warn(v.where(), fmt::format("sorry_server '{}' is no address with port; the line is ignored", joined(v.args)));
   VirtualServerDraft& d = b.virtual_server;
   if (!port_given) endpoint.port = d.out.key.port;
-  d.out.sorry_server = SorryServer{endpoint, lvs::Forward::nat, false};
+  d.out.sorry_server = SorryServer{.endpoint = endpoint};
   d.sorry_at = v.where();
 }
 
@@ -231,7 +269,8 @@ void scheduler(Builder& b, const Value& v) {
 void method(Builder& b, const Value& v) {
   const auto forward = forward_method(b, v);
   if (!forward) return;
-  b.virtual_server.out.forward = *forward;
+  b.virtual_server.out.forward = forward->forward;
+  b.virtual_server.out.tunnel = forward->tunnel;
   b.virtual_server.forward_given = true;
 }
 
@@ -258,6 +297,7 @@ const Rule rules[] = {
     {V, "flag-1", [](Builder& b, const Value&) { b.virtual_server.out.scheduler_flags |= lvs::sched_1; }},
     {V, "flag-2", [](Builder& b, const Value&) { b.virtual_server.out.scheduler_flags |= lvs::sched_2; }},
     {V, "flag-3", [](Builder& b, const Value&) { b.virtual_server.out.scheduler_flags |= lvs::sched_3; }},
+    {V, "hashed", hashed},
     {V, "sh-port", scheduler_flag},
     {V, "sh-fallback", scheduler_flag},
     {V, "mh-port", scheduler_flag},
@@ -269,6 +309,7 @@ const Rule rules[] = {
        b.virtual_server.out.persistence_seconds = v.given ? static_cast<std::uint32_t>(v.number) : default_persistence;
      }},
     {V, "persistence_granularity", persistence_granularity},
+    {V, "persistence_engine", persistence_engine},
     {V, "delay_loop", InVirtualServer::delay_loop},
     {V, "delay_before_retry", InVirtualServer::delay_before_retry},
     {V, "warmup", InVirtualServer::warmup},
@@ -402,7 +443,9 @@ Checker finished(Builder& b, const CheckerDraft& draft, const RealServerDraft& r
 RealServer finished(Builder& b, RealServerDraft& draft, const VirtualServerDraft& vs) {
   RealServer out = draft.out;
   out.weight = draft.weight.value_or(1);
-  out.forward = draft.forward.value_or(vs.out.forward);
+  const auto method = draft.forward.value_or(ForwardMethod{vs.out.forward, vs.out.tunnel});
+  out.forward = method.forward;
+  out.tunnel = method.tunnel;
   out.inhibit_on_failure = draft.inhibit.value_or(vs.inhibit);
   out.smtp_alert = draft.smtp_alert.value_or(vs.smtp_alert.value_or(true));
   // Only NAT can change the port on the way.
@@ -423,7 +466,7 @@ void check_families(Builder& b, VirtualServerDraft& d) {
   }
   const int family = d.out.key.family();
   std::erase_if(d.real_servers, [&](const RealServerDraft& r) {
-    if (r.out.endpoint.address.family() == family || r.forward.value_or(d.out.forward) == lvs::Forward::tun) return false;
+    if (r.out.endpoint.address.family() == family || (r.forward ? r.forward->forward : d.out.forward) == lvs::Forward::tun) return false;
     b.warn(r.at, fmt::format("real server {} and its virtual server are of different families; the real server is ignored",
                              r.out.endpoint.address.str()));
     return true;
@@ -488,14 +531,16 @@ void finish_virtual_server(Builder& b) {
   }
   if (out.key.family() == AF_INET6 && out.persistence_mask == 32) out.persistence_mask = 128;
   if (out.sorry_server && out.sorry_server->endpoint.address.family() != out.key.family() &&
-      d.sorry_forward.value_or(out.forward) != lvs::Forward::tun) {
+      (d.sorry_forward ? d.sorry_forward->forward : out.forward) != lvs::Forward::tun) {
     b.warn(d.sorry_at, fmt::format("sorry server {} and its virtual server are of different families; it is ignored",
                                    out.sorry_server->endpoint.address.str()));
     out.sorry_server.reset();
   }
   if (out.sorry_server) {
     SorryServer& s = *out.sorry_server;
-    s.forward = d.sorry_forward.value_or(out.forward);
+    const auto method = d.sorry_forward.value_or(ForwardMethod{out.forward, out.tunnel});
+    s.forward = method.forward;
+    s.tunnel = method.tunnel;
     s.inhibit = d.sorry_inhibit;
     if (out.key.fwmark == 0 && s.forward != lvs::Forward::nat && s.endpoint.port != out.key.port) {
       b.warn(d.sorry_at, fmt::format("{} cannot change the port: sorry server {} gets port {} instead", lvs::name(s.forward),

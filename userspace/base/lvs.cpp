@@ -31,6 +31,14 @@ std::string_view name(Forward forward) {
   return "?";
 }
 
+std::string str(const Tunnel& tunnel) {
+  if (tunnel == Tunnel{}) return "";
+  constexpr std::array<std::string_view, 3> types{"ipip", "gue", "gre"}, checksums{"", " csum", " remcsum"};
+  auto text = "type " + std::string(types.at(static_cast<std::size_t>(tunnel.type)));
+  if (tunnel.port != 0) text += " port " + std::to_string(tunnel.port);
+  return text.append(checksums.at(static_cast<std::size_t>(tunnel.checksum)));
+}
+
 std::optional<Scheduler> parse_scheduler(std::string_view text) {
   for (std::size_t i = 0; i < scheduler_names.size(); ++i) {
     if (scheduler_names[i] == text) return static_cast<Scheduler>(i);

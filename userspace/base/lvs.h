@@ -50,11 +50,25 @@ enum SchedulerFlag : std::uint32_t {
   mh_port = sched_2,
 };
 
+// How TUN wraps a packet. The numbers are the kernel's.
+enum class TunnelType : std::uint8_t { ipip, gue, gre };
+enum class TunnelChecksum : std::uint8_t { none, full, remote };  // nocsum, csum, remcsum
+
+struct Tunnel {
+  TunnelType type = TunnelType::ipip;
+  TunnelChecksum checksum = TunnelChecksum::none;
+  std::uint16_t port = 0;  // of gue, host order
+  auto operator<=>(const Tunnel&) const = default;
+};
+
+std::string str(const Tunnel& tunnel);  // "type gue port 6080 csum" as in keepalived.conf; empty for plain ipip
+
 struct Destination {
   Forward forward = Forward::nat;
   std::uint32_t weight = 1;           // 0: no new connections
   std::uint32_t upper_threshold = 0;  // connections; 0: none
   std::uint32_t lower_threshold = 0;
+  Tunnel tunnel{};  // of TUN
   auto operator<=>(const Destination&) const = default;
 };
 
@@ -64,6 +78,7 @@ struct Service {
   std::uint32_t persistence_seconds = 0;  // 0: not persistent
   std::uint32_t persistence_mask = 32;    // prefix length of the client address
   bool one_packet = false;
+  std::string persistence_engine{};  // "sip"; empty: clients are told apart by address
   // By address and port of the real server. IPVS puts a newly added destination at the head of its list, so the order in
   // which destinations were added decides rr's turn: `order` holds it, first added first.
   std::map<Endpoint, Destination> destinations;

@@ -13,10 +13,10 @@
 
 #include "base/log.h"
 #include "checkers/engine.h"
+#include "daemon/connection_sync.h"
 #include "daemon/dump_files.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
-#include "daemon/sync_daemon.h"
 #include "datapath/nexthop.h"
 #include "netlink/kernel_netlink.h"
 #include "plan/director.h"
@@ -105,22 +105,24 @@ class CheckersRole final : public RoleEngine {
 
   Status prepare(const conf::Model& model) override {
     auto prepared = engine_.prepare(model);
-    if (prepared) next_ = {plan::wanted_engines(model), model.global.lvs_flush, model.global.lvs_sync_daemon};
+    if (prepared) next_ = {plan::wanted_engines(model), model.global};
     // One that follows an instance is the vrrp process's.
-    if (prepared && next_.sync && !next_.sync->instance.empty()) next_.sync.reset();
+    if (auto& sync = next_.global.lvs_sync_daemon; sync && !sync->instance.empty()) sync.reset();
     return prepared;
   }
 
   void commit() override {
     // Before the engine's commit, which reports the services at once.
     director_->want(std::move(next_.engines));
+    flush_on_stop_ = next_.global.lvs_flush_on_stop == conf::LvsFlushOnStop::all;
+    set_timeouts(next_.global.lvs_timeouts);
+    connection_sync_.run(next_.global.lvs_sync_daemon, 0, {ipvs::SyncRole::master, ipvs::SyncRole::backup});
     if (!resumed_ && !served_) {  // the daemon starts, and not only this process
-      if (next_.flush) director_->flush();
+      if (next_.global.lvs_flush) director_->flush();
       if (!tables_.no_ipvs.empty()) log::info("Going on without kernel IPVS: {}", tables_.no_ipvs);
     }
     director_->reread();
     engine_.commit();
-    sync_daemon_.run(next_.sync, 0, true, true);
   }
 
   void abort() override { engine_.abort(); }
@@ -129,12 +131,13 @@ class CheckersRole final : public RoleEngine {
     auto known = decode_checkers(handover.parts);
     if (!known) return std::move(known).error();
     director_->own(known->owned);
+    timeouts_before_ = known->timeouts_before;
     engine_.resume(std::move(known->health));
     resumed_ = true;
     return {};
   }
 
-  Parts snapshot() const override { return encode_checkers({engine_.snapshot(), director_->owned()}); }
+  Parts snapshot() const override { return encode_checkers({engine_.snapshot(), director_->owned(), timeouts_before_}); }
   Parts changes(std::size_t) override { return snapshot(); }
   std::string summary() const override;
   std::string status() const override;
@@ -147,20 +150,38 @@ class CheckersRole final : public RoleEngine {
 
   void stop(std::function<void()> done) override {
     engine_.stop();
-    sync_daemon_.run(std::nullopt, 0, false, false);
-    if (!keep_services_) serve({});
+    connection_sync_.stop();
+    set_timeouts({});
+    if (!keep_services_) {
+      if (flush_on_stop_) director_->flush();
+      serve({});
+    }
     done_ = loop_.defer(std::move(done));
   }
 
  private:
   struct Next {
     plan::Wanted engines;
-    bool flush = false;
-    std::optional<conf::LvsSyncDaemon> sync;
+    conf::Global global;
   };
-  SyncDaemon sync_daemon_;
 
   std::string dump() const;
+
+  // lvs_timeouts. What the kernel had before comes back when the line goes, and at the end.
+  void set_timeouts(const conf::LvsTimeouts& wanted) {
+    if (!tables_.ipvs || (wanted == conf::LvsTimeouts{} && !timeouts_before_)) return;
+    if (!timeouts_before_) {
+      auto read = tables_.ipvs->timeouts();
+      if (!read) return log::error("{}", read.error().message);
+      timeouts_before_ = *read;
+    }
+    ipvs::Timeouts timeouts = *timeouts_before_;
+    if (wanted.tcp != 0) timeouts.tcp = wanted.tcp;
+    if (wanted.tcp_fin != 0) timeouts.tcp_fin = wanted.tcp_fin;
+    if (wanted.udp != 0) timeouts.udp = wanted.udp;
+    if (auto set = tables_.ipvs->set_timeouts(timeouts); !set) log::error("{}", set.error().message);
+    if (wanted == conf::LvsTimeouts{}) timeouts_before_.reset();
+  }
 
   void serve(const lvs::Services& desired) {
     plan::Report report = director_->serve(desired);
@@ -195,6 +216,9 @@ class CheckersRole final : public RoleEngine {
   std::set<std::string> failures_;  // of the last change
   std::function<void()> changed_;
   Next next_;
+  std::optional<ipvs::Timeouts> timeouts_before_;
+  ConnectionSync connection_sync_;
+  bool flush_on_stop_ = false;
   bool resumed_ = false;
   bool served_ = false;
   Loop::Source done_;

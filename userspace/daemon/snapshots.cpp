@@ -47,6 +47,10 @@ namespace lvs {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceKey, address, port, protocol, fwmark, mark_family)
 }  // namespace lvs
 
+namespace ipvs {
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Timeouts, tcp, tcp_fin, udp)
+}  // namespace ipvs
+
 namespace vrrp {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Heard, source, priority, interval, at)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Remembered, role, since, priority, last_heard)
@@ -63,7 +67,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Snapshot, services)
 
 namespace daemon {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckersHandover, health, owned)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CheckersHandover, health, owned, timeouts_before)
 
 namespace {
 

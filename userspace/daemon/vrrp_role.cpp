@@ -12,10 +12,10 @@
 
 #include "base/log.h"
 #include "daemon/bfd_events.h"
+#include "daemon/connection_sync.h"
 #include "daemon/dump_files.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
-#include "daemon/sync_daemon.h"
 #include "datapath/datapath.h"
 #include "datapath/watches.h"
 #include "netlink/kernel_netlink.h"
@@ -178,7 +178,7 @@ class VrrpRole final : public RoleEngine {
   vrrp::Ports ports() {
     vrrp::Ports out{*netlink_, nullptr, {}, {}, {}, {}};
     out.sync_daemon = [this](const std::optional<conf::LvsSyncDaemon>& settings, std::uint8_t vrid, vrrp::Role role) {
-      sync_daemon_.run(settings, vrid, role == vrrp::Role::master, role != vrrp::Role::master);
+      connection_sync_.run(settings, vrid, {role == vrrp::Role::master ? ipvs::SyncRole::master : ipvs::SyncRole::backup});
     };
     if (!packet_path_.path) return out;
     out.watches = packet_path_.watches ? &*packet_path_.watches : nullptr;
@@ -203,7 +203,7 @@ class VrrpRole final : public RoleEngine {
   std::unique_ptr<netlink::KernelNetlink> netlink_;
   Path packet_path_;
   netlink::Netlink::Subscription watch_;
-  SyncDaemon sync_daemon_;
+  ConnectionSync connection_sync_;
   vrrp::Engine engine_;
   bool wants_bfd_ = false;
   BfdSubscriber bfd_;

@@ -39,6 +39,8 @@ void load_module() {
   }
 }
 
+const char* name(SyncRole role) { return role == SyncRole::master ? "master" : "backup"; }
+
 // The kernel's refusals in IPVS's own terms.
 std::string meaning(int code, bool of_destination) {
   switch (code) {
@@ -186,6 +188,71 @@ Result<Counters> Table::counters() {
   return counters;
 }
 
+Result<std::vector<ServiceEntry>> Table::list() {
+  std::vector<ServiceEntry> services;
+  const int code = impl_->transact(impl_->request(IPVS_CMD_GET_SERVICE, NLM_F_DUMP), [&services](nlattr** attributes) {
+    nlattr* at = attributes[IPVS_CMD_ATTR_SERVICE];
+    if (auto service = get_service(at)) services.push_back({service->first, std::move(service->second), get_traffic(at), {}});
+  });
+  if (code != 0) return Error::from_errno("list IPVS services", code);
+  for (auto& service : services) {
+    auto destinations = impl_->dump_destinations(service.key);
+    if (!destinations) return std::move(destinations).error();
+    service.destinations = std::move(*destinations);
+  }
+  return services;
+}
+
+Result<Info> Table::info() {
+  Info info;
+  // Its attributes have numbers of their own.
+  const int code = impl_->transact(impl_->request(IPVS_CMD_GET_INFO, NLM_F_ACK), [&info](nlattr** attributes) {
+    if (nlattr* version = attributes[IPVS_INFO_ATTR_VERSION]) info.version = nla_get_u32(version);
+    if (nlattr* size = attributes[IPVS_INFO_ATTR_CONN_TAB_SIZE]) info.table_size = nla_get_u32(size);
+  });
+  if (code != 0) return Error::from_errno("ask IPVS for its version", code);
+  return info;
+}
+
+Result<Timeouts> Table::timeouts() {
+  Timeouts timeouts;
+  const int code = impl_->transact(impl_->request(IPVS_CMD_GET_CONFIG, NLM_F_ACK), [&timeouts](nlattr** attributes) {
+    const auto read = [attributes](int at) { return attributes[at] != nullptr ? nla_get_u32(attributes[at]) : 0; };
+    timeouts = {read(IPVS_CMD_ATTR_TIMEOUT_TCP), read(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN), read(IPVS_CMD_ATTR_TIMEOUT_UDP)};
+  });
+  if (code != 0) return Error::from_errno("read IPVS timeouts", code);
+  return timeouts;
+}
+
+Status Table::set_timeouts(const Timeouts& timeouts) {
+  return impl_->change(IPVS_CMD_SET_CONFIG, "set IPVS timeouts", false, [&](nl_msg* msg) { put_timeouts(msg, timeouts); });
+}
+
+Result<std::vector<SyncDaemon>> Table::sync_daemons() {
+  std::vector<SyncDaemon> daemons;
+  const int code = impl_->transact(impl_->request(IPVS_CMD_GET_DAEMON, NLM_F_DUMP), [&daemons](nlattr** attributes) {
+    if (auto daemon = get_sync_daemon(attributes[IPVS_CMD_ATTR_DAEMON])) daemons.push_back(std::move(*daemon));
+  });
+  if (code != 0) return Error::from_errno("list IPVS sync daemons", code);
+  return daemons;
+}
+
+Status Table::start_sync_daemon(const SyncDaemon& daemon) {
+  auto msg = impl_->request(IPVS_CMD_NEW_DAEMON, NLM_F_ACK);
+  put_sync_daemon(msg.get(), daemon);
+  if (const int code = impl_->transact(std::move(msg)); code != 0)
+    return Error::from_errno(std::string("start the IPVS sync ") + name(daemon.role) + " on " + daemon.interface, code);
+  return {};
+}
+
+Status Table::stop_sync_daemon(SyncRole role) {
+  auto msg = impl_->request(IPVS_CMD_DEL_DAEMON, NLM_F_ACK);
+  put_sync_role(msg.get(), role);
+  if (const int code = impl_->transact(std::move(msg)); code != 0)
+    return Error::from_errno(std::string("stop the IPVS sync ") + name(role), code);
+  return {};
+}
+
 Status Table::add_service(const lvs::ServiceKey& key, const lvs::Service& service) {
   return impl_->change(IPVS_CMD_NEW_SERVICE, "add service " + key.str(), false, [&](nl_msg* msg) { put_service(msg, key, service); });
 }
@@ -217,21 +284,6 @@ Status Table::remove_destination(const lvs::ServiceKey& key, const Endpoint& ser
     put_service_key(msg, key);
     put_destination_key(msg, server);
   });
-}
-
-Status Table::start_sync(const Sync& sync) {
-  auto msg = impl_->request(IPVS_CMD_NEW_DAEMON, NLM_F_ACK);
-  put_sync(msg.get(), sync);
-  if (const int code = impl_->transact(std::move(msg)); code != 0)
-    return Error::from_errno("start the IPVS sync daemon on " + sync.interface, code);
-  return {};
-}
-
-Status Table::stop_sync(SyncSide side) {
-  auto msg = impl_->request(IPVS_CMD_DEL_DAEMON, NLM_F_ACK);
-  put_sync_side(msg.get(), side);
-  if (const int code = impl_->transact(std::move(msg)); code != 0) return Error::from_errno("stop the IPVS sync daemon", code);
-  return {};
 }
 
 }  // namespace xd::ipvs

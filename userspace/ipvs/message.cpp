@@ -11,6 +11,11 @@ namespace xd::ipvs {
 
 namespace {
 
+static_assert(IP_VS_CONN_F_TUNNEL_TYPE_GUE == static_cast<int>(lvs::TunnelType::gue));
+static_assert(IP_VS_CONN_F_TUNNEL_TYPE_GRE == static_cast<int>(lvs::TunnelType::gre));
+static_assert(IP_VS_TUNNEL_ENCAP_FLAG_CSUM == static_cast<int>(lvs::TunnelChecksum::full));
+static_assert(IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM == static_cast<int>(lvs::TunnelChecksum::remote));
+
 // Where lvs::SchedulerFlag bits stand in IPVS's service flags (IP_VS_SVC_F_SCHED1 and on).
 constexpr unsigned scheduler_flag_shift = 3;
 static_assert(IP_VS_SVC_F_SCHED1 == lvs::sched_1 << scheduler_flag_shift);
@@ -67,24 +72,41 @@ lvs::Forward forward_from_kernel(std::uint32_t flags) {
 
 std::uint32_t get_u32(nlattr* attribute) { return attribute != nullptr ? nla_get_u32(attribute) : 0; }
 
-DestinationCounters get_counters(std::array<nlattr*, IPVS_DEST_ATTR_MAX + 1>& attributes) {
-  DestinationCounters counters;
-  counters.active_connections = get_u32(attributes[IPVS_DEST_ATTR_ACTIVE_CONNS]);
-  counters.inactive_connections = get_u32(attributes[IPVS_DEST_ATTR_INACT_CONNS]);
-  counters.persistent_connections = get_u32(attributes[IPVS_DEST_ATTR_PERSIST_CONNS]);
+Traffic get_traffic_of(nlattr* nested) {
+  Traffic traffic;
   std::array<nlattr*, IPVS_STATS_ATTR_MAX + 1> stats{};
-  nlattr* nested = attributes[IPVS_DEST_ATTR_STATS64];
-  if (nested == nullptr || nla_parse_nested(stats.data(), IPVS_STATS_ATTR_MAX, nested, nullptr) != 0) return counters;
+  if (nested == nullptr || nla_parse_nested(stats.data(), IPVS_STATS_ATTR_MAX, nested, nullptr) != 0) return traffic;
   const auto read = [&stats](int attribute) {
     nlattr* at = stats[static_cast<std::size_t>(attribute)];
     return at != nullptr && nla_len(at) >= 8 ? nla_get_u64(at) : 0;
   };
-  counters.connections = read(IPVS_STATS_ATTR_CONNS);
-  counters.packets_in = read(IPVS_STATS_ATTR_INPKTS);
-  counters.packets_out = read(IPVS_STATS_ATTR_OUTPKTS);
-  counters.bytes_in = read(IPVS_STATS_ATTR_INBYTES);
-  counters.bytes_out = read(IPVS_STATS_ATTR_OUTBYTES);
+  traffic.connections = read(IPVS_STATS_ATTR_CONNS);
+  traffic.packets_in = read(IPVS_STATS_ATTR_INPKTS);
+  traffic.packets_out = read(IPVS_STATS_ATTR_OUTPKTS);
+  traffic.bytes_in = read(IPVS_STATS_ATTR_INBYTES);
+  traffic.bytes_out = read(IPVS_STATS_ATTR_OUTBYTES);
+  traffic.connections_per_second = read(IPVS_STATS_ATTR_CPS);
+  traffic.packets_in_per_second = read(IPVS_STATS_ATTR_INPPS);
+  traffic.packets_out_per_second = read(IPVS_STATS_ATTR_OUTPPS);
+  traffic.bytes_in_per_second = read(IPVS_STATS_ATTR_INBPS);
+  traffic.bytes_out_per_second = read(IPVS_STATS_ATTR_OUTBPS);
+  return traffic;
+}
+
+DestinationCounters get_counters(const std::array<nlattr*, IPVS_DEST_ATTR_MAX + 1>& attributes) {
+  DestinationCounters counters{get_traffic_of(attributes[IPVS_DEST_ATTR_STATS64])};
+  counters.active_connections = get_u32(attributes[IPVS_DEST_ATTR_ACTIVE_CONNS]);
+  counters.inactive_connections = get_u32(attributes[IPVS_DEST_ATTR_INACT_CONNS]);
+  counters.persistent_connections = get_u32(attributes[IPVS_DEST_ATTR_PERSIST_CONNS]);
   return counters;
+}
+
+lvs::Tunnel get_tunnel(const std::array<nlattr*, IPVS_DEST_ATTR_MAX + 1>& attributes) {
+  lvs::Tunnel tunnel;
+  if (nlattr* type = attributes[IPVS_DEST_ATTR_TUN_TYPE]) tunnel.type = static_cast<lvs::TunnelType>(nla_get_u8(type));
+  if (nlattr* port = attributes[IPVS_DEST_ATTR_TUN_PORT]) tunnel.port = ntohs(nla_get_u16(port));
+  if (nlattr* flags = attributes[IPVS_DEST_ATTR_TUN_FLAGS]) tunnel.checksum = static_cast<lvs::TunnelChecksum>(nla_get_u16(flags));
+  return tunnel;
 }
 
 // What names a service, inside its nest.
@@ -129,6 +151,7 @@ void put_service(nl_msg* msg, const lvs::ServiceKey& key, const lvs::Service& se
   nla_put(msg, IPVS_SVC_ATTR_FLAGS, sizeof flags, &flags);
   nla_put_u32(msg, IPVS_SVC_ATTR_TIMEOUT, service.persistence_seconds);
   nla_put_u32(msg, IPVS_SVC_ATTR_NETMASK, mask_to_kernel(key.family(), mask));
+  if (!service.persistence_engine.empty()) nla_put_string(msg, IPVS_SVC_ATTR_PE_NAME, service.persistence_engine.c_str());
   nla_nest_end(msg, nested);
 }
 
@@ -145,6 +168,39 @@ void put_destination(nl_msg* msg, const Endpoint& server, const lvs::Destination
   nla_put_u32(msg, IPVS_DEST_ATTR_WEIGHT, destination.weight);
   nla_put_u32(msg, IPVS_DEST_ATTR_U_THRESH, destination.upper_threshold);
   nla_put_u32(msg, IPVS_DEST_ATTR_L_THRESH, destination.lower_threshold);
+  // Kernels before 5.3 do not know these; for plain ipip they need not.
+  if (const auto& tunnel = destination.tunnel; tunnel != lvs::Tunnel{}) {
+    nla_put_u8(msg, IPVS_DEST_ATTR_TUN_TYPE, static_cast<std::uint8_t>(tunnel.type));
+    nla_put_u16(msg, IPVS_DEST_ATTR_TUN_PORT, htons(tunnel.port));
+    nla_put_u16(msg, IPVS_DEST_ATTR_TUN_FLAGS, static_cast<std::uint16_t>(tunnel.checksum));
+  }
+  nla_nest_end(msg, nested);
+}
+
+void put_timeouts(nl_msg* msg, const Timeouts& timeouts) {
+  nla_put_u32(msg, IPVS_CMD_ATTR_TIMEOUT_TCP, timeouts.tcp);
+  nla_put_u32(msg, IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, timeouts.tcp_fin);
+  nla_put_u32(msg, IPVS_CMD_ATTR_TIMEOUT_UDP, timeouts.udp);
+}
+
+void put_sync_role(nl_msg* msg, SyncRole role) {
+  nlattr* nested = nla_nest_start(msg, IPVS_CMD_ATTR_DAEMON);
+  nla_put_u32(msg, IPVS_DAEMON_ATTR_STATE, static_cast<std::uint32_t>(role));
+  nla_nest_end(msg, nested);
+}
+
+void put_sync_daemon(nl_msg* msg, const SyncDaemon& daemon) {
+  nlattr* nested = nla_nest_start(msg, IPVS_CMD_ATTR_DAEMON);
+  nla_put_u32(msg, IPVS_DAEMON_ATTR_STATE, static_cast<std::uint32_t>(daemon.role));
+  nla_put_string(msg, IPVS_DAEMON_ATTR_MCAST_IFN, daemon.interface.c_str());
+  nla_put_u32(msg, IPVS_DAEMON_ATTR_SYNC_ID, daemon.id);
+  if (daemon.max_length != 0) nla_put_u16(msg, IPVS_DAEMON_ATTR_SYNC_MAXLEN, daemon.max_length);
+  if (daemon.group) {
+    nla_put(msg, daemon.group->is_v4() ? IPVS_DAEMON_ATTR_MCAST_GROUP : IPVS_DAEMON_ATTR_MCAST_GROUP6,
+            static_cast<int>(daemon.group->size()), daemon.group->data());
+  }
+  if (daemon.port != 0) nla_put_u16(msg, IPVS_DAEMON_ATTR_MCAST_PORT, daemon.port);  // in host order, unlike other ports
+  if (daemon.ttl != 0) nla_put_u8(msg, IPVS_DAEMON_ATTR_MCAST_TTL, daemon.ttl);
   nla_nest_end(msg, nested);
 }
 
@@ -178,6 +234,7 @@ std::optional<std::pair<lvs::ServiceKey, lvs::Service>> get_service(nlattr* nest
     service.persistence_seconds = get_u32(a[IPVS_SVC_ATTR_TIMEOUT]);
     service.persistence_mask = mask_from_kernel(family, get_u32(a[IPVS_SVC_ATTR_NETMASK]));
   }
+  if (a[IPVS_SVC_ATTR_PE_NAME] != nullptr) service.persistence_engine = nla_get_string(a[IPVS_SVC_ATTR_PE_NAME]);
   return std::pair{key, service};
 }
 
@@ -194,28 +251,31 @@ std::optional<DestinationEntry> get_destination(nlattr* nested, int family) {
   entry.destination.weight = get_u32(a[IPVS_DEST_ATTR_WEIGHT]);
   entry.destination.upper_threshold = get_u32(a[IPVS_DEST_ATTR_U_THRESH]);
   entry.destination.lower_threshold = get_u32(a[IPVS_DEST_ATTR_L_THRESH]);
+  if (entry.destination.forward == lvs::Forward::tun) entry.destination.tunnel = get_tunnel(a);
   entry.counters = get_counters(a);
   return entry;
 }
 
-void put_sync(nl_msg* msg, const Sync& sync) {
-  nlattr* daemon = nla_nest_start(msg, IPVS_CMD_ATTR_DAEMON);
-  nla_put_u32(msg, IPVS_DAEMON_ATTR_STATE, sync.side == SyncSide::master ? IP_VS_STATE_MASTER : IP_VS_STATE_BACKUP);
-  nla_put_string(msg, IPVS_DAEMON_ATTR_MCAST_IFN, sync.interface.c_str());
-  nla_put_u32(msg, IPVS_DAEMON_ATTR_SYNC_ID, sync.id);
-  if (sync.max_length != 0) nla_put_u16(msg, IPVS_DAEMON_ATTR_SYNC_MAXLEN, sync.max_length);
-  if (sync.port != 0) nla_put_u16(msg, IPVS_DAEMON_ATTR_MCAST_PORT, sync.port);
-  if (sync.ttl != 0) nla_put_u8(msg, IPVS_DAEMON_ATTR_MCAST_TTL, sync.ttl);
-  if (sync.group)
-    nla_put(msg, sync.group->is_v4() ? IPVS_DAEMON_ATTR_MCAST_GROUP : IPVS_DAEMON_ATTR_MCAST_GROUP6, static_cast<int>(sync.group->size()),
-            sync.group->data());
-  nla_nest_end(msg, daemon);
+Traffic get_traffic(nlattr* nested) {
+  std::array<nlattr*, IPVS_SVC_ATTR_MAX + 1> a{};
+  if (nla_parse_nested(a.data(), IPVS_SVC_ATTR_MAX, nested, nullptr) != 0) return {};
+  return get_traffic_of(a[IPVS_SVC_ATTR_STATS64]);
 }
 
-void put_sync_side(nl_msg* msg, SyncSide side) {
-  nlattr* daemon = nla_nest_start(msg, IPVS_CMD_ATTR_DAEMON);
-  nla_put_u32(msg, IPVS_DAEMON_ATTR_STATE, side == SyncSide::master ? IP_VS_STATE_MASTER : IP_VS_STATE_BACKUP);
-  nla_nest_end(msg, daemon);
+std::optional<SyncDaemon> get_sync_daemon(nlattr* nested) {
+  std::array<nlattr*, IPVS_DAEMON_ATTR_MAX + 1> a{};
+  if (nla_parse_nested(a.data(), IPVS_DAEMON_ATTR_MAX, nested, nullptr) != 0) return std::nullopt;
+  if (a[IPVS_DAEMON_ATTR_STATE] == nullptr || a[IPVS_DAEMON_ATTR_MCAST_IFN] == nullptr) return std::nullopt;
+  SyncDaemon daemon;
+  daemon.role = static_cast<SyncRole>(nla_get_u32(a[IPVS_DAEMON_ATTR_STATE]));
+  daemon.interface = nla_get_string(a[IPVS_DAEMON_ATTR_MCAST_IFN]);
+  daemon.id = static_cast<std::uint8_t>(get_u32(a[IPVS_DAEMON_ATTR_SYNC_ID]));
+  if (nlattr* length = a[IPVS_DAEMON_ATTR_SYNC_MAXLEN]) daemon.max_length = nla_get_u16(length);
+  if (nlattr* port = a[IPVS_DAEMON_ATTR_MCAST_PORT]) daemon.port = nla_get_u16(port);
+  if (nlattr* ttl = a[IPVS_DAEMON_ATTR_MCAST_TTL]) daemon.ttl = nla_get_u8(ttl);
+  daemon.group = get_address(a[IPVS_DAEMON_ATTR_MCAST_GROUP], AF_INET);
+  if (!daemon.group) daemon.group = get_address(a[IPVS_DAEMON_ATTR_MCAST_GROUP6], AF_INET6);
+  return daemon;
 }
 
 }  // namespace xd::ipvs

@@ -27,11 +27,13 @@ std::string describe(const lvs::Service& service) {
   if (service.persistence_seconds != 0) text += fmt::format(" persistent {} s", service.persistence_seconds);
   if (service.persistence_seconds != 0 && service.persistence_mask != 32) text += fmt::format(" mask /{}", service.persistence_mask);
   if (service.one_packet) text += " one-packet";
+  if (!service.persistence_engine.empty()) text += " engine " + service.persistence_engine;
   return text;
 }
 
 std::string describe(const lvs::Destination& destination) {
   auto text = fmt::format("{} weight {}", lvs::name(destination.forward), destination.weight);
+  if (const auto tunnel = lvs::str(destination.tunnel); !tunnel.empty()) text += " " + tunnel;
   if (destination.upper_threshold != 0) text += fmt::format(" uthreshold {}", destination.upper_threshold);
   if (destination.lower_threshold != 0) text += fmt::format(" lthreshold {}", destination.lower_threshold);
   return text;

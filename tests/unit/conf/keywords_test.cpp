@@ -22,7 +22,7 @@ TEST(Keywords, EachSaysWhatItIsFor) {
 }
 
 TEST(Keywords, EachRuleHasItsRow) {
-  for (const auto& rules : {global_rules(), vrrp_rules(), lvs_rules(), xdirector_rules()}) {
+  for (const auto& rules : {global_rules(), vrrp_rules(), lvs_rules(), ipvs_rules(), xdirector_rules()}) {
     for (const Rule& rule : rules) {
       const Keyword* row = find_keyword(rule.block, rule.keyword);
       ASSERT_TRUE(row) << info(rule.block).path << "/" << rule.keyword;

@@ -35,6 +35,13 @@ static __always_inline __u16 update(__u16 check, __u64 change) { return ~fold((_
 
 static __always_inline __u64 sum_address(const __be32 addr[4]) { return (__u64)addr[0] + addr[1] + addr[2] + addr[3]; }
 
+/* Of a header without options, whose bytes are proved. */
+static __always_inline void write_v4_checksum(struct iphdr *ip) {
+  const __u32 *word = (const void *)ip;
+  ip->check = 0;
+  ip->check = ~fold((__u64)word[0] + word[1] + word[2] + word[3] + word[4]);
+}
+
 /* From the transport header on. */
 static __always_inline __u32 segment_length(const struct packet *packet) { return packet->length - (packet->l4 - packet->l3); }
 

@@ -84,7 +84,9 @@ static __always_inline int reply_path(struct xdp_md *ctx, const struct packet *p
 /* Sends a packet of the client on, once its flow is known. */
 static __always_inline int send_on(struct xdp_md *ctx, const struct packet *packet, const struct xd_flow *flow, __u32 place,
                                    const struct xd_dest *dest, enum xd_reason reason) {
+  if (is_too_long(ctx, packet, dest)) return xd_too_big(ctx, packet, dest->mtu);
   count_reason(ctx, reason);
+  if (flow->flags & XD_FLOW_TUN) return xd_encapsulate(ctx, packet, flow->dest);
   if (flow->flags & XD_FLOW_NAT) {
     struct translation to = {.port = real_port(dest, packet->key.dport), .place = place};
     __builtin_memcpy(to.addr, dest->addr, 16);

@@ -7,16 +7,6 @@
 #ifndef XD_BPF_ICMP_BPF_H
 #define XD_BPF_ICMP_BPF_H
 
-enum icmp_type { ICMP_DEST_UNREACH = 3, ICMP_SOURCE_QUENCH = 4, ICMP_TIME_EXCEEDED = 11 };
-
-/* Of both families. linux/icmp.h draws in headers of the host. */
-struct icmphdr {
-  __u8 type;
-  __u8 code;
-  __be16 checksum;
-  __u8 rest[4];
-};
-
 static __always_inline int is_error(const struct packet *packet, __u8 type) {
   if (packet->v6) return type < 128;
   return type == ICMP_DEST_UNREACH || type == ICMP_SOURCE_QUENCH || type == ICMP_TIME_EXCEEDED;
@@ -122,6 +112,8 @@ __attribute__((noinline)) int xd_icmp_path(struct xdp_md *ctx, const struct pack
     struct translation to = {.port = reply ? flow->dport : real_port(dest, flow->dport), .source = !!reply};
     __builtin_memcpy(to.addr, reply ? flow->daddr : dest->addr, 16);
     if (xd_translate_error(ctx, packet, &to)) return XDP_ABORTED;
+  } else if (flow->flags & XD_FLOW_TUN) {
+    return xd_encapsulate(ctx, packet, index);
   }
   return transmit(ctx, packet, hop);
 }

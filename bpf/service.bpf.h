@@ -28,7 +28,9 @@ static __always_inline int send_stateless(struct xdp_md *ctx, const struct packe
   if (why != XD_PARSED) return verdict(ctx, why);
   if (dest->method == XD_NAT) return verdict(ctx, XD_TABLE_FULL);
   count_in(index, packet->length, packet->key.proto != IPPROTO_TCP || packet->tcp_flags & TCP_SYN ? 1 : 0);
+  if (is_too_long(ctx, packet, dest)) return xd_too_big(ctx, packet, dest->mtu);
   count_reason(ctx, reason);
+  if (dest->method == XD_TUN) return xd_encapsulate(ctx, packet, index);
   return forward_dr(ctx, packet, &dest->hop);
 }
 
@@ -127,7 +129,7 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
   __u32 place = take(&taking, push), tag = taking.tag, reply = 0, way = 0;
   struct xd_flow *flow = place ? flow_at(place) : 0;
   if (!flow) return 0;
-  __u8 flags = to->template ? XD_FLOW_PERSISTENT : 0;
+  __u8 flags = (to->template ? XD_FLOW_PERSISTENT : 0) | (dest->method == XD_TUN ? XD_FLOW_TUN : 0);
   if (nat) {
     reply_key(&packet->key, dest, &taking.key);
     reply = take(&taking, 1);

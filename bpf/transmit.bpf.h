@@ -56,28 +56,37 @@ static __always_inline void lower_ttl(struct iphdr *ip) {
   ip->ttl--;
 }
 
-static __always_inline int transmit(struct xdp_md *ctx, const struct packet *packet, const struct xd_hop *hop) {
-  void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-  struct ethhdr *eth = data;
-  void *network = data + (packet->l3 & 0x1f);
-
+static __always_inline int lower_network_ttl(struct xdp_md *ctx, const struct packet *packet) {
+  void *end = (void *)(long)ctx->data_end, *network = (void *)(long)ctx->data + (packet->l3 & 0x1f);
   if (packet->v6) {
     struct ipv6hdr *ip = network;
-    if ((void *)(ip + 1) > end) return XDP_ABORTED;
+    if ((void *)(ip + 1) > end) return 0;
     ip->hop_limit--;
   } else {
     struct iphdr *ip = network;
-    if ((void *)(ip + 1) > end) return XDP_ABORTED;
+    if ((void *)(ip + 1) > end) return 0;
     lower_ttl(ip);
   }
-  if ((void *)(eth + 1) > end) return XDP_ABORTED;
+  return 1;
+}
+
+/* MACs and tags. There are as many tags as the way out has. */
+static __always_inline int write_link(struct xdp_md *ctx, const struct packet *packet, const struct xd_hop *hop) {
+  void *end = (void *)(long)ctx->data_end;
+  struct ethhdr *eth = (void *)(long)ctx->data;
+  if ((void *)(eth + 1) > end) return 0;
   __builtin_memcpy(eth, hop, 2 * ETH_ALEN);
   if (packet->vlans != hop->vlans) {
     struct vlan_tag *tag = (void *)(eth + 1);
-    if ((void *)(tag + 2) > end) return XDP_ABORTED;
+    if ((void *)(tag + 2) > end) return 0;
     set_vlan(tag, hop->vlans >> 16);
     if (hop->vlans & 0xfff) set_vlan(tag + 1, hop->vlans);
   }
+  return 1;
+}
+
+static __always_inline int transmit(struct xdp_md *ctx, const struct packet *packet, const struct xd_hop *hop) {
+  if (!lower_network_ttl(ctx, packet) || !write_link(ctx, packet, hop)) return XDP_ABORTED;
   if (hop->ifindex == ctx->ingress_ifindex) return XDP_TX;
   if (packet->length > SHORT_ENOUGH && is_long(ctx, packet)) return send_long(ctx, hop->ifindex);
   return bpf_redirect_map(&xd_devices, hop->ifindex, XDP_ABORTED);

@@ -16,6 +16,8 @@
 #include "bpf/transmit.bpf.h"
 #include "bpf/forward_dr.bpf.h"
 #include "bpf/forward_nat.bpf.h"
+#include "bpf/forward_tun.bpf.h"
+#include "bpf/too_big.bpf.h"
 #include "bpf/state.bpf.h"
 #include "bpf/flow.bpf.h"
 #include "bpf/schedule.bpf.h"

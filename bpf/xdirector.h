@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 4
+#define XD_LAYOUT 5
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -45,6 +45,8 @@
   X(DEST_UNRESOLVED, dest_unresolved, pass, "the real server's next hop is not known yet")                                \
   X(DEST_LOCAL, dest_local, pass, "the real server is this director")                                                     \
   X(TTL, ttl, pass, "TTL is used up: the stack answers with ICMP time exceeded")                                          \
+  X(TOO_BIG, too_big, tx, "longer than the way to the real server allows: the client is told by ICMP")                    \
+  X(TOO_LONG, too_long, drop, "longer than the way allows, and neither to be split here nor its sender to be told")       \
   X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                 \
   X(NAT_CLASH, nat_clash, pass, "NAT: the client's port is in use at this real server by way of another virtual address") \
   X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")       \
@@ -84,6 +86,11 @@ XD_ASSERT_SIZE(struct xd_info, 64);
 /* ---- xd_services, xd_rings, xd_dests: what is served, and by whom --------------------------------------------------- */
 
 /* IPv4 is held v4-mapped: one key, both families. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define XD_V4_MAPPED 0xffff0000u /* the third word of such an address */
+#else
+#define XD_V4_MAPPED 0x0000ffffu
+#endif
 struct xd_service_key {
   __be32 addr[4];
   __be16 port; /* 0: any port */
@@ -137,21 +144,34 @@ enum xd_dest_flag {
   XD_DEST_F_PRESENT = 1,  /* configured. Without it the slot only serves flows of a removed real server */
   XD_DEST_F_RESOLVED = 2, /* hop is valid */
   XD_DEST_F_LOCAL = 4,    /* the address is the director's own */
+  XD_DEST_F_GUE = 8,      /* TUN by GUE, by GRE; neither: IPIP */
+  XD_DEST_F_GRE = 16,
+  XD_DEST_F_TUNNEL_SUM = 32, /* GUE's or GRE's header carries a checksum */
+  XD_DEST_F_REMCSUM = 64,    /* configured so; the program does nothing about it, see forward_tun.bpf.h */
 };
+
+/* What TUN puts between the link's header and the packet. IPIP has nothing but the outer IP header; GUE has UDP and four bytes of its own. */
+static inline __u32 xd_tunnel_header(__u32 flags) {
+  if (flags & XD_DEST_F_GUE) return 12;
+  return flags & XD_DEST_F_GRE ? (flags & XD_DEST_F_TUNNEL_SUM ? 8 : 4) : 0;
+}
+static inline int xd_is_v6(const __be32 addr[4]) { return addr[0] | addr[1] || (addr[2] && addr[2] != XD_V4_MAPPED); }
+static inline __u32 xd_tunnel_overhead(const __be32 addr[4], __u32 flags) { return (xd_is_v6(addr) ? 40 : 20) + xd_tunnel_header(flags); }
 
 /* xd_dests: array. One slot per destination of a service. Written by the daemon, except active, inactive and overloaded. What a
  * packet of a known flow needs fills the first 64 bytes, a cache line; what the program counts stands in the second. */
 struct xd_dest {
   struct xd_hop hop;
   __be32 addr[4];
-  __be16 port;      /* NAT rewrites to it; 0: the packet's. DR and TUN leave the port alone */
-  __u8 method;      /* enum xd_forward */
-  __u8 flags;       /* enum xd_dest_flag */
-  __u32 generation; /* counts the uses of this slot by different destinations; flows of another one do not match */
-  __u32 mtu;        /* of the way there; 0: not known */
-  __u32 zero[4];
-  __u32 active;   /* flows that IPVS would call active (SYN_RECV, SYN_SENT, ESTABLISHED, UDP); by the program */
-  __u32 inactive; /* all other flows; by the program */
+  __be16 port;        /* NAT rewrites to it; 0: the packet's. DR and TUN leave the port alone */
+  __u8 method;        /* enum xd_forward */
+  __u8 flags;         /* enum xd_dest_flag */
+  __u32 generation;   /* counts the uses of this slot by different destinations; flows of another one do not match */
+  __u16 mtu;          /* a longer IP packet does not get there: that of the way, less what a tunnel adds. 65535: not known */
+  __be16 tunnel_port; /* of GUE */
+  __be32 source[4];   /* of a tunnel's outer header */
+  __u32 active;       /* flows that IPVS would call active (SYN_RECV, SYN_SENT, ESTABLISHED, UDP); by the program */
+  __u32 inactive;     /* all other flows; by the program */
   __u32 weight;
   __u32 overloaded; /* 1: more connections than `upper`, and not yet fewer than `lower`; by the program */
   __u32 upper;      /* connection thresholds, 0: none */

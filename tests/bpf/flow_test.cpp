@@ -241,9 +241,11 @@ TEST_F(Flows, ADaemonOfAnotherNetworkNamespaceKeepsItsOwnPins) {
 }
 
 TEST_F(Flows, WhatItCannotServeItSays) {
-  const Status status = datapath().put_service(http, service(Forward::tun, {1}));
+  lvs::Service mixed;
+  mixed.destinations[endpoint("fd00::1", 80)] = {Forward::dr, 1, 0, 0};
+  const Status status = datapath().put_service(http, mixed);
   ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().message, "serve 192.0.2.10:80/tcp: the packet path forwards by DR and NAT, and 10.0.0.1:80 wants TUN");
+  EXPECT_EQ(status.error().message, "serve 192.0.2.10:80/tcp: only a tunnel could reach [fd00::1]:80, which is of another address family");
 }
 
 }  // namespace

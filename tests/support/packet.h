@@ -36,6 +36,7 @@ struct Ipv4 {
   std::optional<std::uint8_t> protocol = std::nullopt;
   Bytes options = {};  // a multiple of four bytes
   std::optional<std::uint16_t> total_length = std::nullopt;
+  std::uint16_t id = 0x1234;
 };
 struct Ipv6 {
   std::string from = "2001:db8::7";
@@ -64,6 +65,22 @@ struct Udp {
 };
 struct Icmp {
   std::uint8_t type = 8;
+  std::uint8_t code = 0;
+  std::uint32_t rest = 0;
+};
+struct Icmp6 {
+  std::uint8_t type = 128;
+  std::uint8_t code = 0;
+  std::uint32_t rest = 0;
+};
+// Tunnels; an IP header right inside another one is IPIP.
+struct Gre {
+  bool checksum = false;
+};
+struct Gue {
+  std::uint16_t from = 0;
+  std::uint16_t to = 6080;
+  Checksum checksum = Checksum::absent;
 };
 struct Payload {
   std::string data;
@@ -84,7 +101,7 @@ inline void put16(Bytes& bytes, std::size_t at, std::uint16_t value) {
 
 class Packet {
  public:
-  using Layer = std::variant<Ethernet, Vlan, Ipv4, Ipv6, Extension, Tcp, Udp, Icmp, Payload>;
+  using Layer = std::variant<Ethernet, Vlan, Ipv4, Ipv6, Extension, Tcp, Udp, Icmp, Icmp6, Gre, Gue, Payload>;
 
   Packet(Layer layer) : layers_{std::move(layer)} {}  // NOLINT(google-explicit-constructor)
   friend Packet operator/(Packet packet, Layer layer) {
@@ -155,8 +172,42 @@ class Packet {
   static Bytes compose(const Icmp& icmp, const Bytes& inner, const Layer*, std::uint16_t&, std::uint8_t& protocol) {
     Bytes header(8);
     header[0] = icmp.type;
+    header[1] = icmp.code;
+    put16(header, 4, static_cast<std::uint16_t>(icmp.rest >> 16));
+    put16(header, 6, static_cast<std::uint16_t>(icmp.rest));
     protocol = IPPROTO_ICMP;
     put16(header, 2, static_cast<std::uint16_t>(~folded(add_up(header.data(), 8, add_up(inner.data(), inner.size())))));
+    return header;
+  }
+  static Bytes compose(const Icmp6& icmp, const Bytes& inner, const Layer* ip, std::uint16_t&, std::uint8_t& protocol) {
+    Bytes header(8);
+    header[0] = icmp.type;
+    header[1] = icmp.code;
+    put16(header, 4, static_cast<std::uint16_t>(icmp.rest >> 16));
+    put16(header, 6, static_cast<std::uint16_t>(icmp.rest));
+    protocol = IPPROTO_ICMPV6;
+    seal(header, 2, inner, ip, protocol, Checksum::complete);
+    return header;
+  }
+  static Bytes compose(const Gre& gre, const Bytes& inner, const Layer*, std::uint16_t& type, std::uint8_t& protocol) {
+    Bytes header(gre.checksum ? 8 : 4);
+    header[0] = gre.checksum ? 0x80 : 0;
+    put16(header, 2, type);
+    protocol = IPPROTO_GRE;
+    if (!gre.checksum) return header;
+    Bytes all = header;
+    all.insert(all.end(), inner.begin(), inner.end());
+    put16(header, 4, static_cast<std::uint16_t>(~folded(add_up(all.data(), all.size()))));
+    return header;
+  }
+  static Bytes compose(const Gue& gue, const Bytes& inner, const Layer* ip, std::uint16_t&, std::uint8_t& protocol) {
+    Bytes header(12);
+    put16(header, 0, gue.from);
+    put16(header, 2, gue.to);
+    put16(header, 4, static_cast<std::uint16_t>(12 + inner.size()));
+    header[9] = protocol;
+    protocol = IPPROTO_UDP;
+    seal(header, 6, inner, ip, protocol, gue.checksum);
     return header;
   }
   static Bytes compose(const Ipv4& ip, const Bytes& inner, const Layer*, std::uint16_t& type, std::uint8_t& protocol) {
@@ -165,7 +216,7 @@ class Packet {
     header[0] = static_cast<std::uint8_t>(4 << 4 | header.size() / 4);
     header[1] = ip.tos;
     put16(header, 2, ip.total_length.value_or(static_cast<std::uint16_t>(header.size() + inner.size())));
-    put16(header, 4, 0x1234);
+    put16(header, 4, ip.id);
     put16(header, 6, ip.fragment);
     header[8] = ip.ttl;
     header[9] = ip.protocol.value_or(protocol);
@@ -174,6 +225,7 @@ class Packet {
     std::copy_n(to.data(), 4, header.begin() + 16);
     put16(header, 10, static_cast<std::uint16_t>(~folded(add_up(header.data(), header.size()))));
     type = 0x0800;
+    protocol = IPPROTO_IPIP;
     return header;
   }
   static Bytes compose(const Ipv6& ip, const Bytes& inner, const Layer*, std::uint16_t& type, std::uint8_t& protocol) {
@@ -186,6 +238,7 @@ class Packet {
     std::copy_n(from.data(), 16, header.begin() + 8);
     std::copy_n(to.data(), 16, header.begin() + 24);
     type = 0x86dd;
+    protocol = IPPROTO_IPV6;
     return header;
   }
   static Bytes compose(const Extension& extension, const Bytes&, const Layer*, std::uint16_t&, std::uint8_t& protocol) {

@@ -76,7 +76,9 @@ struct Hop {
   int ifindex = 0;         // the interface that XDP sends by: a VLAN's parent
   std::uint16_t vlan = 0;  // outer VLAN id, 0: untagged
   std::uint16_t inner_vlan = 0;
-  bool local = false;  // the address is this host's own: such packets go to the stack
+  bool local = false;     // the address is this host's own: such packets go to the stack
+  IpAddress source{};     // this host's address on the way there, for tunnels; unset: not known
+  std::uint32_t mtu = 0;  // of the way; 0: not known
   bool operator==(const Hop&) const = default;
 };
 

@@ -28,7 +28,7 @@ std::optional<Hop> hop_of(const netlink::Table& table, const netlink::NextHop& r
   const netlink::Neighbour* neighbour = table.neighbour(route.index, route.gateway.value_or(destination));
   if (link == nullptr || !link->usable() || link->mac.is_zero() || neighbour == nullptr || !neighbour->usable()) return std::nullopt;
 
-  Hop hop{neighbour->mac, link->mac, link->index, 0, 0, false};
+  Hop hop{neighbour->mac, link->mac, link->index, 0, 0, false, route.source, route.mtu != 0 ? route.mtu : link->mtu};
   // XDP runs below VLAN devices: the frame leaves by the lowest one, and carries the tags of those above, the lowest's outermost.
   while (link != nullptr && link->kind == netlink::LinkKind::vlan && link->lower != 0) {
     if (hop.inner_vlan != 0) return std::nullopt;  // three tags

@@ -43,14 +43,45 @@ std::uint32_t prefix_of(int family, const __be32 (&mask)[4]) {
 
 std::uint32_t segment_length(const xd_service& service) { return 1 + service.ring_len + service.list_len; }
 
+constexpr std::uint8_t hop_flags = XD_DEST_F_RESOLVED | XD_DEST_F_LOCAL;
+
+std::uint8_t tunnel_flags(const lvs::Destination& destination) {
+  using lvs::TunnelChecksum;
+  if (destination.forward != lvs::Forward::tun || destination.tunnel.type == lvs::TunnelType::ipip) return 0;
+  int flags = destination.tunnel.type == lvs::TunnelType::gue ? XD_DEST_F_GUE : XD_DEST_F_GRE;
+  if (destination.tunnel.checksum == TunnelChecksum::full) flags |= XD_DEST_F_TUNNEL_SUM;
+  if (destination.tunnel.checksum == TunnelChecksum::remote) flags |= XD_DEST_F_REMCSUM;
+  return static_cast<std::uint8_t>(flags);
+}
+
+lvs::Tunnel tunnel_of(const xd_dest& dest) {
+  if (dest.method != XD_TUN) return {};
+  lvs::Tunnel tunnel;
+  if (dest.flags & XD_DEST_F_GUE) tunnel = {lvs::TunnelType::gue, lvs::TunnelChecksum::none, ntohs(dest.tunnel_port)};
+  if (dest.flags & XD_DEST_F_GRE) tunnel.type = lvs::TunnelType::gre;
+  if (dest.flags & XD_DEST_F_TUNNEL_SUM) tunnel.checksum = lvs::TunnelChecksum::full;
+  if (dest.flags & XD_DEST_F_REMCSUM) tunnel.checksum = lvs::TunnelChecksum::remote;
+  return tunnel;
+}
+
+// What a tunnel adds must fit too. An outer header without a source address cannot be written.
 void write_hop(xd_dest& dest, const std::optional<Hop>& hop) {
-  std::uint8_t flags = dest.flags & XD_DEST_F_PRESENT;
+  auto flags = static_cast<std::uint8_t>(dest.flags & ~hop_flags);
+  const bool tunnel = dest.method == XD_TUN;
+  std::uint32_t mtu = hop && hop->mtu != 0 ? hop->mtu : 0xffff;
+  if (tunnel && mtu != 0xffff) mtu -= std::min(mtu, xd_tunnel_overhead(dest.addr, dest.flags));
+  dest.mtu = static_cast<std::uint16_t>(std::min(mtu, 0xffffu));
   if (hop && hop->local) flags |= XD_DEST_F_LOCAL;
+  if (hop && !hop->local && tunnel && hop->source.is_unset()) {
+    dest.flags = flags;
+    return;
+  }
   if (hop && !hop->local) {
     std::copy(hop->to.bytes.begin(), hop->to.bytes.end(), dest.hop.to);
     std::copy(hop->from.bytes.begin(), hop->from.bytes.end(), dest.hop.from);
     dest.hop.ifindex = static_cast<std::uint32_t>(hop->ifindex);
     dest.hop.vlans = static_cast<std::uint32_t>(hop->vlan) << 16 | hop->inner_vlan;
+    to_map_address(hop->source, dest.source);
     flags |= XD_DEST_F_RESOLVED;
   }
   std::atomic_thread_fence(std::memory_order_release);  // the hop before the word that it is valid
@@ -157,6 +188,7 @@ void ServiceTable::fill(std::uint32_t slot, const lvs::ServiceKey& key, const En
   xd_dest fresh{};
   fresh.generation = dest.generation + 1 != 0 ? dest.generation + 1 : 1;
   fresh.method = XD_DR;
+  fresh.mtu = 0xffff;
   fresh.service = to_map_key(key);
   fresh.port = htons(endpoint.port);
   to_map_address(endpoint.address, fresh.addr);
@@ -275,6 +307,8 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
       if (dest.method == XD_NAT) count_real(dest.addr, -1);
       dest.method = method;
     }
+    dest.tunnel_port = htons(wanted.tunnel.port);
+    dest.flags = static_cast<std::uint8_t>((dest.flags & (XD_DEST_F_PRESENT | hop_flags)) | tunnel_flags(wanted));
     dest.weight = wanted.weight;
     dest.last_weight = candidates[i].last_weight;
     if (wanted.upper_threshold == 0 || wanted.upper_threshold > dest.upper) dest.overloaded = 0;
@@ -338,7 +372,7 @@ lvs::Services ServiceTable::services() const {
     for (const std::uint32_t slot : list_of(entry)) {
       const xd_dest& dest = maps_.dests[slot];
       const Endpoint endpoint{from_map_address(dest.addr), ntohs(dest.port)};
-      service.destinations[endpoint] = {static_cast<lvs::Forward>(dest.method), dest.weight, dest.upper, dest.lower};
+      service.destinations[endpoint] = {static_cast<lvs::Forward>(dest.method), dest.weight, dest.upper, dest.lower, tunnel_of(dest)};
       service.order.push_back(endpoint);
     }
     std::ranges::reverse(service.order);

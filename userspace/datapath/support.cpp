@@ -28,8 +28,7 @@ std::optional<std::string> unsupported(const lvs::ServiceKey& key, const lvs::Se
            std::string(lvs::name(service.scheduler)) + ", not " + std::to_string(service.destinations.size());
   }
   for (const auto& [endpoint, destination] : service.destinations) {
-    if (destination.forward == lvs::Forward::tun) return "the packet path forwards by DR and NAT, and " + endpoint.str() + " wants TUN";
-    if (endpoint.address.family() != key.family())
+    if (endpoint.address.family() != key.family() && destination.forward != lvs::Forward::tun)
       return "only a tunnel could reach " + endpoint.str() + ", which is of another address family";
     if (service.one_packet && destination.forward == lvs::Forward::nat)
       return "one-packet scheduling by NAT, as to " + endpoint.str() + ", leaves replies to the stack";

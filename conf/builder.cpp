@@ -323,6 +323,24 @@ void Builder::missing_argument(const Value& v) {
   report(std::move(d), v.at());
 }
 
+// "<weight> [reverse|noreverse]". False: the keyword takes no such word.
+bool Builder::check_reverse(Value& v) {
+  const auto bracket = v.keyword.form.find(" [reverse");
+  if (bracket == std::string_view::npos) return false;
+  if (v.args.size() < 2) return true;
+  const Token& option = v.args[1];
+  std::string_view form = v.keyword.form.substr(bracket + 2);
+  form.remove_suffix(1);
+  const auto choices = split_choices(form);
+  v.reverse = option.text == "reverse";
+  if (std::find(choices.begin(), choices.end(), option.text) == choices.end()) {
+    const std::string_view close = nearest(option.text, choices);
+    warn(option, fmt::format("{}: '{}' is no option; it is ignored", v.keyword.name, option.text), choices_of(form),
+         close.empty() ? "" : fmt::format("did you mean '{}'?", close));
+  }
+  return true;
+}
+
 // True when the statement means something that a rule can act on.
 bool Builder::check_arguments(Value& v, Within within) {
   const Keyword& k = v.keyword;
@@ -380,7 +398,7 @@ bool Builder::check_arguments(Value& v, Within within) {
         return out_of_range(std::to_string(a.minimum), a.maximum >= 2'147'483'647 && n.value < a.minimum ? "" : std::to_string(a.maximum));
       }
       v.number = n.value;
-      most = v.args.size() > 1 && v.args[1].text.ends_with("reverse") ? 2 : 1;
+      most = check_reverse(v) ? 2 : 1;
       break;
     }
     case Arg::seconds:

@@ -34,6 +34,7 @@ struct Value {
   Duration duration{};      // seconds, milliseconds
   bool on = true;           // boolean
   bool given = true;        // an optional argument was there
+  bool reverse = false;     // the word behind a weight
   IpAddress address{};      // address, address4, address6
 
   const Token& at() const { return tree.keyword(statement); }
@@ -319,6 +320,7 @@ class Builder {
   void children(const Tree& tree, const Statement& s, Block block, Within within);
   void unknown(const Tree& tree, const Statement& s, Block block);
   bool check_arguments(Value& value, Within within);
+  bool check_reverse(Value& value);
   void missing_argument(const Value& value);
   void note_entries(const Value& value);
 

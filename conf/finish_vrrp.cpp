@@ -186,9 +186,9 @@ void apply_garp(const Builder& b, InstanceDraft& d) {
 void check_addresses(Builder& b, InstanceDraft& d) {
   VrrpInstance& i = d.out;
   if (i.addresses.empty()) {
-    if (i.version == 3 || i.strict) {
+    if (i.strict || (i.version == 3 && !i.no_addresses)) {
       b.fail(d.at, fmt::format("{} has no virtual_ipaddress; version 3 and strict mode need at least one", i.name));
-    } else {
+    } else if (!i.no_addresses) {
       b.warn(d.at, fmt::format("{} has no virtual_ipaddress", i.name));
     }
     return;

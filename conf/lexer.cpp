@@ -322,14 +322,15 @@ const std::string* Lexer::value_of(std::string_view name, const Line& line, bool
 bool Lexer::replace(const Line& line) {
   std::string out;
   std::vector<Text::Segment> segments;
-  std::vector<std::string> names;
+  std::unordered_set<std::string> names;
   if (!replace_references(line, out, segments, &names)) return false;
   queue_expansion(line, std::move(out), std::move(segments), std::move(names));
   return true;
 }
 
 // The line with each reference replaced once, in `out`. False: there was none.
-bool Lexer::replace_references(const Line& line, std::string& out, std::vector<Text::Segment>& segments, std::vector<std::string>* names) {
+bool Lexer::replace_references(const Line& line, std::string& out, std::vector<Text::Segment>& segments,
+                               std::unordered_set<std::string>* names) {
   std::size_t copied = 0;
   bool any = false;
   bool quoted = false;
@@ -370,7 +371,7 @@ bool Lexer::replace_references(const Line& line, std::string& out, std::vector<T
       continue;
     }
     any = true;
-    if (names) names->emplace_back(name);
+    if (names) names->emplace(name);
     copy_until(i);
     segments.push_back({static_cast<std::uint32_t>(out.size()), line.offset + static_cast<std::uint32_t>(i),
                         static_cast<std::uint32_t>(length), false, definition});
@@ -385,8 +386,12 @@ bool Lexer::replace_references(const Line& line, std::string& out, std::vector<T
 
 // What stands in a script with a $ may well mean something else.
 void Lexer::say_undefined(const Token& at, std::string_view name) {
+  // Comparing thousands of words with thousands of names takes minutes, and a generator does not misspell.
+  constexpr std::size_t most_compared = 1000;
   std::vector<std::string_view> known;
-  for (const auto& [defined, value] : definitions_) known.push_back(defined);
+  if (definitions_.size() <= most_compared) {
+    for (const auto& [defined, value] : definitions_) known.push_back(defined);
+  }
   for (const std::string_view predefined : {"_PWD", "_INSTANCE", "_HASH", "_BANG", "_RANDOM"}) known.push_back(predefined);
   std::sort(known.begin(), known.end());
   const std::string_view close = nearest(name, known);
@@ -399,12 +404,12 @@ void Lexer::say_undefined(const Token& at, std::string_view name) {
 
 bool Lexer::is_being_replaced(std::string_view name) const {
   for (auto in = inputs_.rbegin(); in != inputs_.rend() && in->file.empty(); ++in) {
-    if (std::find(in->names.begin(), in->names.end(), name) != in->names.end()) return true;
+    if (in->names.contains(std::string(name))) return true;
   }
   return false;
 }
 
-void Lexer::queue_expansion(const Line& line, std::string out, std::vector<Text::Segment> segments, std::vector<std::string> names) {
+void Lexer::queue_expansion(const Line& line, std::string out, std::vector<Text::Segment> segments, std::unordered_set<std::string> names) {
   constexpr std::size_t kept_beside = 256;  // what an expansion takes beside its text
   expanded_ += out.size() + kept_beside;
   std::size_t depth = 0;

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "conf/diagnostics.h"
@@ -38,9 +39,9 @@ class Lexer {
   struct Input {
     std::uint32_t buffer;
     std::size_t at = 0;
-    std::string file;                // absolute name; empty for an expansion
-    std::vector<std::string> names;  // definitions that an expansion replaced
-    std::uint8_t checks = 0;         // include_check of a file
+    std::string file;                       // absolute name; empty for an expansion
+    std::unordered_set<std::string> names;  // definitions that an expansion replaced
+    std::uint8_t checks = 0;                // include_check of a file
   };
   struct Definition {
     std::string value;
@@ -59,13 +60,13 @@ class Lexer {
   bool define(const Line& line);
   bool replace(const Line& line);
   bool replace_references(const Line& line, std::string& out, std::vector<Text::Segment>& segments,
-                          std::vector<std::string>* names = nullptr);
+                          std::unordered_set<std::string>* names = nullptr);
   void say_undefined(const Token& at, std::string_view name);
   bool is_being_replaced(std::string_view name) const;
   // ~SEQ and ~LST lines: the rest of the line, once for each value, is queued as an input of its own.
   bool repeat(const Line& line);
   // A queued input for what a line has become, unless that is too much.
-  void queue_expansion(const Line& line, std::string out, std::vector<Text::Segment> segments, std::vector<std::string> names);
+  void queue_expansion(const Line& line, std::string out, std::vector<Text::Segment> segments, std::unordered_set<std::string> names);
   bool include(const Line& line);
   void tokenize(const Line& line, std::vector<Token>& tokens);
   std::string_view without_comment(const Line& line);

@@ -97,6 +97,8 @@ struct Nftables {
   int priority = -1;      // of its base chains
   bool counters = false;  // in each rule
   bool ifindex = false;   // links are matched by number, not by name
+  // Names of chains and of ipsets in files from the time of iptables; nftables does the work all the same.
+  std::optional<std::vector<std::string>> iptables_chains, ipsets;
   bool operator==(const Nftables&) const = default;
 };
 
@@ -301,6 +303,7 @@ struct VrrpInstance {
   bool unicast_fault_no_peer = false;              // no peer is a fault, not multicast
   bool check_unicast_src = false;                  // adverts of others than the peers are not believed
   std::vector<VirtualAddress> addresses;           // in the advert
+  bool no_addresses = false;  // that there are no addresses is meant
   std::vector<VirtualAddress> excluded_addresses;  // not in the advert
   std::vector<VirtualRoute> routes;                // while master
   std::vector<VirtualRule> rules;
@@ -657,6 +660,7 @@ struct Xdirector {
   std::vector<XdpInterface> interfaces;  // empty: those that the configuration and its routes need
   std::uint32_t flows = 1'000'000;
   std::uint32_t half_open = 262'144;
+  std::string metrics;         // <address>:<port> where metrics are served; empty: nowhere
   std::string control_socket;  // empty: the default of the network namespace
   std::vector<Heartbeat> heartbeats;
   std::vector<Fence> fences;

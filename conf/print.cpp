@@ -69,11 +69,19 @@ void print_lvs_sync_daemon(Writer& w, const LvsSyncDaemon& d) {
   w.line("lvs_sync_daemon {}", line);
 }
 
+void print_words(Writer& w, std::string line, const std::optional<std::vector<std::string>>& words) {
+  if (!words) return;
+  for (const std::string& one : *words) line += " " + word(one);
+  w.line("{}", line);
+}
+
 void print_nftables(Writer& w, const Nftables& n) {
   if (n.table != Nftables{}.table) w.line("nftables {}", word(n.table));
   if (n.priority != Nftables{}.priority) w.line("nftables_priority {}", n.priority);
   w.flag("nftables_counters", n.counters);
   w.flag("nftables_ifindex", n.ifindex);
+  print_words(w, "vrrp_iptables", n.iptables_chains);
+  print_words(w, "vrrp_ipsets", n.ipsets);
 }
 
 void print_link_globals(Writer& w, const Global& g) {
@@ -344,6 +352,7 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   w.flag("unicast_fault_no_peer", i.unicast_fault_no_peer);
   print_link(w, i);
   print_addresses(w, "virtual_ipaddress", i.addresses);
+  w.flag("no_virtual_ipaddress", i.no_addresses);
   print_addresses(w, "virtual_ipaddress_excluded", i.excluded_addresses);
   print_lines(w, "virtual_routes", i.routes);
   print_lines(w, "virtual_rules", i.rules);
@@ -526,6 +535,7 @@ void print_xdirector(Writer& w, const Model& model) {
   }
   w.line("flows {}", x.flows);
   w.line("half_open {}", x.half_open);
+  if (!x.metrics.empty()) w.line("metrics {}", word(x.metrics));
   if (!x.control_socket.empty()) w.line("control {}", word(x.control_socket));
   for (const Heartbeat& h : x.heartbeats) {
     w.open("heartbeat {}", word(h.instance));

@@ -289,9 +289,7 @@ void file_name(Builder& b, const Value& v) {
 void file_weight(Builder& b, const Value& v) {
   FileCheck& file = check<FileCheck>(b);
   file.weight = static_cast<int>(v.number);
-  file.reverse = v.args.size() > 1 && v.args[1].text == "reverse";
-  if (v.args.size() > 1 && !v.args[1].text.ends_with("reverse"))
-    b.warn(v.args[1], fmt::format("weight: '{}' is no option; it is ignored", v.args[1].text), "reverse or noreverse");
+  file.reverse = v.reverse;
 }
 
 void end_file(Builder& b, const Value& v) {

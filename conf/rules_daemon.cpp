@@ -81,6 +81,15 @@ void cpu_affinity(Builder& b, const Value& v) {
   follow(b.model.global.daemon, process, &P::cpus) = std::move(cpus);
 }
 
+template <auto process>
+void rt_priority(Builder& b, const Value& v) {
+  constexpr std::int64_t lowest = 1, highest = 99;  // of SCHED_RR
+  const std::int64_t used = std::clamp(v.number, lowest, highest);
+  if (used != v.number)
+    b.warn(v.where(), fmt::format("{} {} is {} {}; that is used", v.keyword.name, v.number, v.number < lowest ? "below" : "above", used));
+  follow(b.model.global.daemon, process, &P::rt_priority) = static_cast<unsigned>(used);
+}
+
 void advert_buffers(Builder& b, const Value& v) {
   AdvertBuffers& out = b.model.global.daemon.advert_buffers;
   if (v.word() == "MTU" || v.word() == "ADVERT") {
@@ -139,9 +148,9 @@ const Rule rules[] = {
     {G, "vrrp_no_swap", on<&D::vrrp, &P::no_swap>},
     {G, "checker_no_swap", on<&D::checker, &P::no_swap>},
     {G, "bfd_no_swap", on<&D::bfd, &P::no_swap>, nullptr, stored},
-    {G, "vrrp_rt_priority", number<&D::vrrp, &P::rt_priority>},
-    {G, "checker_rt_priority", number<&D::checker, &P::rt_priority>},
-    {G, "bfd_rt_priority", number<&D::bfd, &P::rt_priority>, nullptr, stored},
+    {G, "vrrp_rt_priority", rt_priority<&D::vrrp>},
+    {G, "checker_rt_priority", rt_priority<&D::checker>},
+    {G, "bfd_rt_priority", rt_priority<&D::bfd>, nullptr, stored},
     {G, "vrrp_cpu_affinity", cpu_affinity<&D::vrrp>},
     {G, "checker_cpu_affinity", cpu_affinity<&D::checker>},
     {G, "bfd_cpu_affinity", cpu_affinity<&D::bfd>, nullptr, stored},

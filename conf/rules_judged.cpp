@@ -44,7 +44,10 @@ void garp_extra_if(Builder& b, const Value& v) {
   number_within(b, v, words.front(), v.keyword.block == G ? 1 : 0, 86'400);
 }
 
-void vrrp_iptables(Builder& b, const Value& v) {
+template <auto names>
+void iptables(Builder& b, const Value& v) {
+  auto& out = (b.model.global.nftables.*names).emplace();
+  for (const Token& t : v.args) out.emplace_back(t.text);
   b.warn(v.at(), fmt::format("{}: iptables is not used, nftables does its work", v.keyword.name), {},
          "write nftables instead of vrrp_iptables and vrrp_ipsets");
 }
@@ -68,7 +71,8 @@ void misc_path(Builder& b, const Value& v) { b.command(v.args); }
 const Rule rules[] = {
     {G, "vrrp_garp_extra_if", garp_extra_if, nullptr, judged},
     {G, "vrrp_vmac_garp_intvl", garp_extra_if, nullptr, judged},
-    {G, "vrrp_iptables", vrrp_iptables, nullptr, judged},
+    {G, "vrrp_iptables", iptables<&Nftables::iptables_chains>, nullptr, Rule::Effect::stored},
+    {G, "vrrp_ipsets", iptables<&Nftables::ipsets>, nullptr, Rule::Effect::stored},
     {G, "notify_fifo_script", misc_path, nullptr, judged},
     {G, "vrrp_notify_fifo_script", misc_path, nullptr, judged},
 

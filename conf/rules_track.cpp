@@ -88,7 +88,7 @@ Draft* begin(Builder& b, const Value& v, std::vector<Draft>& drafts) {
 
 void weight_of(const Value& v, int& weight, bool& reverse) {
   weight = static_cast<int>(v.number);
-  reverse = v.args.size() > 1 && v.args[1].text == "reverse";
+  reverse = v.reverse;
 }
 
 void refuse(Builder& b, const Token& at, const Value& v, std::string_view why) {

@@ -283,6 +283,7 @@ const Rule rules[] = {
     {I, "notify_backup", [](Builder& b, const Value& v) { b.instance().out.notify.backup = b.command(v.args); }},
     {I, "notify_fault", [](Builder& b, const Value& v) { b.instance().out.notify.fault = b.command(v.args); }},
     {I, "notify_stop", [](Builder& b, const Value& v) { b.instance().out.notify.stop = b.command(v.args); }},
+    {I, "no_virtual_ipaddress", [](Builder& b, const Value&) { b.instance().out.no_addresses = true; }},
     {I, "notify_deleted", [](Builder& b, const Value& v) { b.instance().out.notify.deleted = b.command(v.args); }},
     {I, "notify", [](Builder& b, const Value& v) { b.instance().out.notify.any = b.command(v.args); }},
     {I, "notify_master_rx_lower_pri", [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
@@ -311,7 +312,7 @@ const Rule rules[] = {
        const int weight = static_cast<int>(std::clamp<std::int64_t>(v.number, -253, 253));
        if (weight != v.number) b.warn(v.where(), fmt::format("weight {} is cut to {}", v.number, weight));
        b.script().out.weight = weight;
-       b.script().out.weight_reverse = v.args.size() > 1 && v.args[1].text == "reverse";
+       b.script().out.weight_reverse = v.reverse;
      }},
     {S, "rise", [](Builder& b, const Value& v) { b.script().out.rise = static_cast<unsigned>(v.number); }},
     {S, "fall", [](Builder& b, const Value& v) { b.script().out.fall = static_cast<unsigned>(v.number); }},

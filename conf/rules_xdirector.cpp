@@ -12,12 +12,33 @@ constexpr Block X = Block::xdirector;
 
 Engine engine_named(std::string_view word) { return word == "ipvs" ? Engine::ipvs : word == "xdp" ? Engine::xdp : Engine::automatic; }
 
+// "<address>:<port>", an IPv6 address in brackets.
+bool is_address_and_port(std::string_view word) {
+  const auto colon = word.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const Number port = parse_integer(word.substr(colon + 1));
+  if (port.written != Written::good || port.value < 1 || port.value > 65535) return false;
+  const std::string_view host = word.substr(0, colon);
+  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const auto address = IpAddress::parse(brackets ? host.substr(1, host.size() - 2) : host);
+  return address && address->is_v6() == brackets;
+}
+
 const Rule rules[] = {
     {Block::root, "xdirector", [](Builder&, const Value&) {}},
     {X, "engine", [](Builder& b, const Value& v) { b.model.xdirector.engine = engine_named(v.word()); }},
     {X, "flows", [](Builder& b, const Value& v) { b.model.xdirector.flows = static_cast<std::uint32_t>(v.number); }},
     {X, "half_open", [](Builder& b, const Value& v) { b.model.xdirector.half_open = static_cast<std::uint32_t>(v.number); }},
     {X, "control", [](Builder& b, const Value& v) { b.model.xdirector.control_socket = v.word(); }},
+    {X, "metrics",
+     [](Builder& b, const Value& v) {
+       if (!is_address_and_port(v.word())) {
+         return b.warn(v.where(), fmt::format("metrics '{}': is no address and port; the line is ignored", v.word()),
+                       "127.0.0.1:9650 or [::1]:9650");
+       }
+       b.model.xdirector.metrics = v.word();
+     },
+     nullptr, Rule::Effect::stored},
     {X, "interface",
      [](Builder& b, const Value& v) {
        b.interface_exists(v.where(), "xdirector");

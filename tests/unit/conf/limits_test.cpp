@@ -50,6 +50,19 @@ TEST(Limits, DefinitionsThatContainThemselves) {
               HasSubstr("error: definitions expand to more than 4096 KiB; nothing is read from here on"));
 }
 
+TEST(Limits, ThousandsOfDefinitions) {
+  std::string text;
+  for (int i = 0; i < 50'000; ++i) text += "$NAME" + std::to_string(i) + "=" + std::to_string(i) + "\n";
+  for (int i = 0; i < 50'000; ++i) text += "# $NAME" + std::to_string(i) + "\n$MISSING" + std::to_string(i) + "\n";
+  EXPECT_THAT(said_of(text), HasSubstr("warning: $MISSING0 is not defined"));
+  // One line with all of them, inside an expansion that replaced as many.
+  std::string all;
+  for (int i = 0; i < 4'000; ++i) all += " ${NAME" + std::to_string(i) + "}";
+  std::string definitions = "$ALL=" + all + "\n";
+  for (int i = 0; i < 4'000; ++i) definitions += "$NAME" + std::to_string(i) + "=${VALUE}\n";
+  EXPECT_THAT(said_of(definitions + "$VALUE=7\nvirtual_server $ALL\n"), HasSubstr("'{' is missing after virtual_server"));
+}
+
 TEST(Limits, AFileThatIncludesItself) { EXPECT_THAT(said_of("include /k.conf\n"), HasSubstr("error: k.conf includes itself")); }
 
 TEST(Limits, BracesInAnInclude) {

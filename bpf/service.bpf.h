@@ -147,6 +147,12 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
     flags |= XD_FLOW_NAT | first_checksum(ctx, packet);
   }
   __u32 state = next_state(packet, XD_STATE_NONE, nat ? FROM_CLIENT : CLIENT_ONLY);
+  /* Counts before the flow is written: an atomic operation waits for all stores before it, and the flow's line may be far away. */
+  count_state(index, dest->generation, XD_STATE_NONE, state);
+  if (to->template) {
+    struct xd_flow *template = flow_at(to->template);
+    if (template) __sync_fetch_and_add(&template->peer, 1);
+  }
   flow->dest = index;
   flow->seen = jiffies();
   flow->state = state;
@@ -155,13 +161,8 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
   flow->peer = reply;
   flow->flags = flags;
   flow->generation = dest->generation;
-  if (to->template) {
-    struct xd_flow *template = flow_at(to->template);
-    if (template) __sync_fetch_and_add(&template->peer, 1);
-  }
   show(place, tag);
   if (reply) show(reply, taking.tag);
-  count_state(index, dest->generation, XD_STATE_NONE, state);
   return place;
 }
 

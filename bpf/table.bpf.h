@@ -2,8 +2,8 @@
  *
  * The kernel's hash maps cost a call, a lock for each change, and three to four lines of memory in two pages for each look. Here a look
  * reads one line of tags and the flow's own, in one page, without a call into the kernel; entering a flow writes the same
- * two. A key's hash names two buckets of 15 places. A flow stands in the first, and in the second when that is full; the
- * first then counts it as spilled, so that most looks that find nothing need not look there.
+ * two. A key's hash names two buckets of 15 places, and which place of a bucket is tried first. A flow stands in the first bucket, and in
+ * the second when that is full; the first then counts it as spilled, so that most looks that find nothing need not look there.
  *
  * A place is taken by swapping its tag from free to busy, filled, and shown by writing the tag, so a reader never sees half a flow. It is
  * given back the same way, and only who swapped the tag away counts the flow out. Readers that still hold a flow while
@@ -52,6 +52,12 @@ static __always_inline int is_of(const struct xd_flow *flow, const struct xd_flo
 static __always_inline __u32 find_in(__u32 bucket_index, __u32 tag, const struct xd_flow_key *key, __u32 *marks) {
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
   if (!bucket) return 0;
+  /* The line that the flow would like is read whatever its tag is, so that memory brings both at once: for a new flow, which will be
+   * written there, too. */
+  __u64 line = xd_favourite(tag);
+  asm volatile("" : "+r"(line));
+  line &= PLACE_LINE;
+  if (line < XD_WAYS && is_of(&bucket->flow[line], key) && bucket->tag[line] == tag) return bucket_index << 4 | (line + 1);
   *marks = bucket->marks;
 #pragma clang loop unroll(full)
   for (__u32 way = 0; way < XD_WAYS; way++) {
@@ -87,24 +93,37 @@ static __always_inline __u32 count_bits(__u32 bits) {
   return (bits + (bits >> 8)) & 0x1f;
 }
 
-static __always_inline __u32 take_in(__u32 bucket_index, __u32 half_open, __u32 half_ways) {
+static __always_inline __u32 take_in(__u32 bucket_index, __u32 tag, __u32 half_open, __u32 half_ways) {
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
   if (!bucket) return 0;
   if (half_open && count_bits(bucket->marks & MARKS_HALF_OPEN) >= half_ways) return 0;
-#pragma clang loop unroll(full)
-  for (__u32 way = 0; way < XD_WAYS; way++) {
-    if (bucket->tag[way] == XD_TAG_FREE && __sync_val_compare_and_swap(&bucket->tag[way], XD_TAG_FREE, XD_TAG_BUSY) == XD_TAG_FREE) {
+  __u32 favourite = xd_favourite(tag);
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < XD_WAYS; i++) {
+    __u64 way = (favourite + i) % XD_WAYS;
+    asm volatile("" : "+r"(way));
+    way &= PLACE_LINE;
+    if (way < XD_WAYS && bucket->tag[way] == XD_TAG_FREE &&
+        __sync_val_compare_and_swap(&bucket->tag[way], XD_TAG_FREE, XD_TAG_BUSY) == XD_TAG_FREE) {
       if (half_open) __sync_fetch_and_or(&bucket->marks, 1u << way);
-      return bucket_index << 4 | (way + 1);
+      return bucket_index << 4 | (__u32)(way + 1);
     }
   }
   return 0;
 }
 
+/* Other CPUs must see the tag after the flow. Where they see stores in their order anyway, no barrier waits here for the flow's line to come
+ * from memory. */
 static __always_inline void show(__u32 place, __u32 tag) {
   __u32 bucket_index = place >> 4, way = way_of(place);
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
-  if (bucket && way < XD_WAYS) __sync_lock_test_and_set(&bucket->tag[way], tag);
+  if (!bucket || way >= XD_WAYS) return;
+#ifdef XD_STORES_IN_ORDER
+  asm volatile("" ::: "memory");
+  *(volatile __u32 *)&bucket->tag[way] = tag;
+#else
+  __sync_lock_test_and_set(&bucket->tag[way], tag);
+#endif
 }
 
 /* Takes a place for a key, writes the key and shows it when asked to. 0: both buckets are full, or half-open flows have their share. */
@@ -119,9 +138,9 @@ __attribute__((noinline)) __u32 xd_take(struct taking *taking) {
   if (!taking || !info) return 0;
   __u64 hash = xd_flow_hash(&taking->key, info->seed);
   __u32 mask = info->buckets - 1, first = hash & mask, tag = xd_flow_tag(hash);
-  __u32 place = take_in(first, taking->half_open, info->half_ways);
+  __u32 place = take_in(first, tag, taking->half_open, info->half_ways);
   if (!place) {
-    place = take_in(xd_second_bucket(first, tag, mask), taking->half_open, info->half_ways);
+    place = take_in(xd_second_bucket(first, tag, mask), tag, taking->half_open, info->half_ways);
     struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &first);
     if (!place) {
       note_overflow(info);

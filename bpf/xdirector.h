@@ -306,6 +306,8 @@ static inline __u64 xd_flow_hash(const struct xd_flow_key *key, __u64 seed) {
   return xd_hash(key->saddr, key->daddr, key->sport, key->dport, key->proto, seed);
 }
 static inline __u32 xd_flow_tag(__u64 hash) { return (__u32)(hash >> 32) | 2; }
+/* The line that a flow takes when it is free, from 0. */
+static inline __u32 xd_favourite(__u32 tag) { return ((tag >> 16) * XD_WAYS) >> 16; }
 static inline __u32 xd_second_bucket(__u32 first, __u32 tag, __u32 mask) { return (first ^ (tag | 1) * 0x5bd1e995u) & mask; }
 
 /* xd_timeouts: array, index enum xd_state: jiffies without a packet until the flow is forgotten. */

@@ -34,13 +34,10 @@ int main(int argc, char** argv) try {
     const bool below = name.starts_with("conf ");
     CLI::App* command = (below ? conf : &app)->add_subcommand(below ? name.substr(5) : name, verb.help);
     const std::string operand = verb.operand == nullptr ? "" : verb.operand;
-    if (operand.starts_with('[')) {
-      command->add_option(operand.substr(1, operand.size() - 2), context.file, "virtual_server/real_server, say; root: the top level");
-      command->add_flag("--markdown", context.markdown, "the page docs/configuration.md");
-      command->add_flag("--man", context.man, "the page xdirector.conf(5)");
-    } else if (!operand.empty()) {
-      command->add_option(operand, context.file, "file or glob")->required();
-    }
+    const bool optional = operand.starts_with('[');
+    if (!operand.empty())
+      command->add_option(optional ? operand.substr(1, operand.size() - 2) : operand, context.file, verb.operand_help)->required(!optional);
+    if (verb.options != nullptr) verb.options(*command, context);
     rows[command] = &verb;
   }
   try {

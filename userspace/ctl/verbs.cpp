@@ -1,6 +1,7 @@
 #include "ctl/verbs.h"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cerrno>
 #include <cstdio>
@@ -14,7 +15,12 @@
 #include "conf/difference.h"
 #include "conf/manual.h"
 #include "conf/print.h"
+#include "ctl/explain.h"
+#include "ctl/explain_packet.h"
+#include "ctl/flow_list.h"
 #include "ctl/print.h"
+#include "ctl/services.h"
+#include "ctl/tables.h"
 #include "ipc/socket.h"
 
 namespace xd::ctl {
@@ -190,13 +196,106 @@ int plan(const Context& context) {
   return changes_found.empty() ? fine : changes;
 }
 
+int services(const Context& context) {
+  auto tables = Tables::open();
+  if (!tables) return complain(failed, tables.error().message);
+  const View& v = context.view;
+  auto services = tables->services(v.rate);
+  if (!services) return complain(failed, services.error().message);
+  if (context.json) {
+    fmt::print("{}\n", services_json(*services).dump(2));
+    return fine;
+  }
+  ipvs::Info info;
+  if (tables->ipvs) {
+    if (auto read = tables->ipvs->info()) info = *read;
+  }
+  const Columns columns = v.stats        ? Columns::stats
+                          : v.rate       ? Columns::rate
+                          : v.thresholds ? Columns::thresholds
+                          : v.persistent ? Columns::persistent
+                          : v.tunnels    ? Columns::tunnels
+                                         : Columns::connections;
+  fmt::print("{}", services_text(std::move(*services), info, {columns, v.exact, !v.unsorted}));
+  return fine;
+}
+
+void services_options(CLI::App& command, Context& context) {
+  View& v = context.view;
+  auto* columns = command.add_option_group("columns");
+  columns->add_flag("--stats", v.stats, "what was counted since the start");
+  columns->add_flag("--rate", v.rate, "the same for each second");
+  columns->add_flag("--thresholds", v.thresholds, "uthreshold and lthreshold");
+  columns->add_flag("--persistent-conn", v.persistent, "persistent connections");
+  columns->add_flag("--tun-info", v.tunnels, "how tunnels wrap packets");
+  columns->require_option(0, 1);
+  command.add_flag("--exact", v.exact, "whole numbers, without K, M and G");
+  command.add_flag("--nosort", v.unsorted, "in the order of the tables");
+}
+
+int flows(const Context& context) {
+  const auto filter = FlowFilter::parse(context.file);
+  if (!filter) return complain(failed, filter.error().message);
+  const auto tables = Tables::open();
+  if (!tables) return complain(failed, tables.error().message);
+  if (auto status = print_flows(*tables, *filter, context.json); !status) return complain(failed, status.error().message);
+  return fine;
+}
+
+int explain_packet(const Context& context, const AskedPacket& packet) {
+  auto tables = Tables::open();
+  if (!tables) return complain(failed, tables.error().message);
+  const auto explanation = explain_packet(*tables, packet);
+  if (!explanation) return complain(failed, explanation.error().message);
+  if (context.json) {
+    json steps = json::array();
+    for (const auto& [step, words] : *explanation) steps.push_back({{"step", step}, {"words", words}});
+    fmt::print("{}\n", json{{"ok", true}, {"steps", steps}}.dump(2));
+  } else {
+    for (const auto& [step, words] : *explanation) fmt::print("{:<10} {}\n", step, words);
+  }
+  return fine;
+}
+
+// An instance or a real server by what the daemon says, a packet by the packet path itself.
+int explain(const Context& context) {
+  if (const auto packet = parse_packet(context.file)) {
+    return *packet ? explain_packet(context, **packet) : complain(failed, packet->error().message);
+  }
+  int exit_code = failed;
+  const auto answer = ask(context, "status", exit_code);
+  if (!answer) return exit_code;
+  auto words = explain_instance(*answer, context.file);
+  if (!words) words = explain_server(*answer, context.file);
+  if (!words) return complain(failed, fmt::format("'{}' is not known here; {}", context.file, explainable(*answer)));
+  if (context.json) {
+    fmt::print("{}\n", json{{"ok", true}, {"explanation", *words}}.dump(2));
+  } else {
+    fmt::print("{}", *words);
+  }
+  return fine;
+}
+
+void keywords_options(CLI::App& command, Context& context) {
+  command.add_flag("--markdown", context.markdown, "the page docs/configuration.md");
+  command.add_flag("--man", context.man, "the page xdirector.conf(5)");
+}
+
+constexpr const char* a_file = "file or glob";
+
 constexpr Verb table[] = {
-    {"status", "instances, services, interfaces and processes of the running daemon", nullptr, status},
-    {"reasons", "what the packet path did with packets, and why", nullptr, reasons},
-    {"check", "compile a configuration and show what is wrong with it; exits as keepalived -t does", "FILE", check},
-    {"plan", "what a reload to this file would change in the running daemon; nothing is applied", "FILE", plan},
-    {"conf keywords", "every keyword of the language, or those of one block", "[BLOCK]", conf_keywords},
-    {"conf print", "what a file means: the compiled configuration as canonical keepalived.conf", "FILE", conf_print},
+    {"status", "instances, services, interfaces and processes of the running daemon", nullptr, nullptr, status},
+    {"reasons", "what the packet path did with packets, and why", nullptr, nullptr, reasons},
+    {"services", "services and real servers of both engines, as ipvsadm -Ln prints them", nullptr, nullptr, services, services_options},
+    {"flows", "connections of both engines, as ipvsadm -Lnc prints them", "[FILTER]",
+     "words that must all fit: tcp, udp, sctp, a state, client, service or server with an address[:port] behind it, xdp, ipvs", flows},
+    {"explain", "why an instance is master or not, why a real server is up or down", "WHAT",
+     "a vrrp_instance, or a real server: 10.0.0.11:80", explain},
+    {"check", "compile a configuration and show what is wrong with it; exits as keepalived -t does", "FILE", a_file, check},
+    {"plan", "what a reload to this file would change in the running daemon; nothing is applied", "FILE", a_file, plan},
+    {"conf keywords", "every keyword of the language, or those of one block", "[BLOCK]",
+     "virtual_server/real_server, say; root: the top level", conf_keywords, keywords_options},
+    {"conf print", "what a file means: the compiled configuration as canonical keepalived.conf", "FILE", a_file, conf_print},
 };
 
 }  // namespace

@@ -5,6 +5,10 @@
 #include <string>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace xd::ctl {
 
 // Exit codes.
@@ -13,19 +17,28 @@ inline constexpr int failed = 1;       // the daemon could not answer, or a wron
 inline constexpr int changes = 2;      // plan: a reload would change something
 inline constexpr int not_running = 3;  // no daemon in this network namespace, as `systemctl status` counts
 
+// What `services` and `flows` are asked to show.
+struct View {
+  bool stats = false, rate = false, thresholds = false, persistent = false, tunnels = false;
+  bool exact = false, unsorted = false;
+};
+
 struct Context {
   std::vector<std::string> sockets;  // where the daemon may listen, tried in order
   bool json = false;                 // -j
   std::string file;                  // the operand
-  bool markdown = false;             // conf keywords
-  bool man = false;                  // of conf keywords: the page xdirector.conf(5)
+  View view;
+  bool markdown = false;  // conf keywords
+  bool man = false;       // of conf keywords: the page xdirector.conf(5)
 };
 
 struct Verb {
   const char* name;  // "conf print": a verb below another
   const char* help;
   const char* operand;  // "FILE", "[BLOCK]" when it may be left out; null: takes none
+  const char* operand_help;
   int (*run)(const Context& context);
+  void (*options)(CLI::App& command, Context& context) = nullptr;  // what it takes beside the operand
 };
 
 std::span<const Verb> verbs();

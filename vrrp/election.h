@@ -29,6 +29,7 @@
 namespace xd::vrrp {
 
 enum class Role : std::uint8_t { init, backup, master, fault };
+inline constexpr std::size_t role_count = 4;
 std::string_view name(Role role);  // "INIT", "BACKUP", "MASTER", "FAULT"
 
 // Why the instance is in its role: for the log, `xdirector status` and the notify scripts' readers.

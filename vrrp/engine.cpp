@@ -260,7 +260,13 @@ void Engine::stop(std::function<void()> done) {
   impl_->fifos_.finish(std::move(done));
 }
 
-std::vector<InstanceStatus> Engine::status() const { return impl_->router_ ? impl_->router_->status() : std::vector<InstanceStatus>{}; }
+std::vector<InstanceStatus> Engine::status(std::size_t first, std::size_t most) const {
+  return impl_->router_ ? impl_->router_->status(first, most) : std::vector<InstanceStatus>{};
+}
+
+std::array<std::size_t, role_count> Engine::roles() const {
+  return impl_->router_ ? impl_->router_->roles() : std::array<std::size_t, role_count>{};
+}
 
 std::string Engine::dump(Dump what) const { return impl_->router_ ? impl_->router_->dump(what) : std::string(); }
 

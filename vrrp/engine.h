@@ -9,6 +9,7 @@
 // stop() is the orderly end.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -144,11 +145,14 @@ class Engine {
   // What the BFD process says: by name, is the session up. Nothing said for a while after the first commit() counts as down.
   void tell_bfds(const std::map<std::string, bool>& sessions);
 
-  std::vector<InstanceStatus> status() const;
+  // In the order of the configuration, from the `first` one on, at most `most` of them.
+  std::vector<InstanceStatus> status(std::size_t first = 0, std::size_t most = static_cast<std::size_t>(-1)) const;
+  // How many instances are in each Role.
+  std::array<std::size_t, role_count> roles() const;
   std::string dump(Dump what) const;
   void clear_statistics();
   // Called, from the loop, after anything in snapshot() that outlives a moment has changed: state, priority, master. Timers moving
-  // on do not count. One function; it may call snapshot(), changes() and status().
+  // on do not count. One function; it may call snapshot(), changes(), status() and roles().
   void on_change(std::function<void()> handler);
 
  private:

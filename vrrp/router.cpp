@@ -55,6 +55,7 @@ Router::~Router() = default;
 void Router::in_one_turn(const std::function<void()>& events) {
   Turn turn(*this);
   events();
+  keep_time(Which::masters);  // however many follow at once
 }
 
 void Router::give(Instance& instance, const Event& event) {

@@ -10,6 +10,7 @@
 // router_status.cpp what others see.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -85,7 +86,8 @@ class Router {
   Snapshot snapshot() const;
   Snapshot changes(std::size_t most);
   void stop(bool release);
-  std::vector<InstanceStatus> status() const;
+  std::vector<InstanceStatus> status(std::size_t first = 0, std::size_t most = static_cast<std::size_t>(-1)) const;
+  std::array<std::size_t, role_count> roles() const;
   std::string dump(Dump what) const;  // dump.cpp
   void clear_statistics();
   void on_change(std::function<void()> handler) { on_change_ = std::move(handler); }

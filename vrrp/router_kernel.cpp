@@ -9,6 +9,7 @@ namespace xd::vrrp {
 void Router::on_netlink(const netlink::Change& change) {
   if (!committed_ || stopped_) return;
   Turn turn(*this);
+  keep_time(Which::masters);  // one of thousands
   statics_.on_change(change);
   if (const auto* c = std::get_if<netlink::LinkChanged>(&change)) {
     on_link(c->link, false);

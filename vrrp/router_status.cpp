@@ -1,5 +1,6 @@
 // For others to see: snapshots, findings, the state of instances.
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "vrrp/router_parts.h"
@@ -46,9 +47,16 @@ std::vector<Finding> Router::findings(const Instance& instance) const {
   return all.current(ports_.now(), still_going_on(instance));
 }
 
-std::vector<InstanceStatus> Router::status() const {
+std::array<std::size_t, role_count> Router::roles() const {
+  std::array<std::size_t, role_count> out{};
+  for (const auto& i : instances_) ++out[static_cast<std::size_t>(i->state.role)];
+  return out;
+}
+
+std::vector<InstanceStatus> Router::status(std::size_t first, std::size_t most) const {
   std::vector<InstanceStatus> out;
-  for (const auto& i : instances_) {
+  first = std::min(first, instances_.size());
+  for (const auto& i : std::span(instances_).subspan(first, std::min(most, instances_.size() - first))) {
     InstanceStatus s;
     s.name = i->conf.name;
     s.interface = i->conf.interface;

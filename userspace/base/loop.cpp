@@ -123,6 +123,12 @@ Loop::Source Loop::defer(std::function<void()> handler) {
   return Source(std::move(record));
 }
 
+Loop::Source Loop::when_idle(std::function<void()> handler) {
+  Source source = defer(std::move(handler));
+  check("set priority", sd_event_source_set_priority(source.record_->source, SD_EVENT_PRIORITY_IDLE));
+  return source;
+}
+
 Loop::Source Loop::before_wait(std::function<void()> handler) {
   using Record = Source::Record;
   auto record = Record::make(Record::PlainHandler(std::move(handler)));

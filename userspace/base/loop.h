@@ -58,6 +58,8 @@ class Loop {
   Source child(pid_t pid, std::function<void(const siginfo_t&)> handler);
   // Called once, at the next turn of the loop.
   Source defer(std::function<void()> handler);
+  // Called once, when nothing else is to be done: timers that are due go first. For long work in pieces.
+  Source when_idle(std::function<void()> handler);
   // Called before the loop waits again, after all that was due has been handled.
   Source before_wait(std::function<void()> handler);
 

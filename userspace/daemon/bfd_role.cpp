@@ -80,7 +80,7 @@ class BfdRole final : public RoleEngine {
     return fmt::format("{} of {} BFD session{} up", up, sessions.size(), sessions.size() == 1 ? "" : "s");
   }
 
-  std::string status() const override {
+  StatusPart status(std::size_t) const override {
     const TimePoint now = Clock::now();
     json sessions = json::array();
     for (const auto& s : engine_.status()) {
@@ -99,7 +99,7 @@ class BfdRole final : public RoleEngine {
     }
     json rejects = json::object();
     for (const auto& [reason, count] : engine_.rejects()) rejects[reason] = count;
-    return json{{"bfd", {{"sessions", sessions}, {"rejected", rejects}}}}.dump(-1, ' ', false, json::error_handler_t::replace);
+    return {json{{"bfd", {{"sessions", sessions}, {"rejected", rejects}}}}.dump(-1, ' ', false, json::error_handler_t::replace)};
   }
 
   void on_signal(int signo) override {

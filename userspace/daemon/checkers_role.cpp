@@ -140,7 +140,7 @@ class CheckersRole final : public RoleEngine {
   Parts snapshot() const override { return encode_checkers({engine_.snapshot(), director_->owned(), timeouts_before_}); }
   Parts changes(std::size_t) override { return snapshot(); }
   std::string summary() const override;
-  std::string status() const override;
+  StatusPart status(std::size_t part) const override;
 
   void on_signal(int signo) override {
     if (signo != SIGUSR1) return;
@@ -296,7 +296,7 @@ json describe(const checkers::ServerStatus& server, const std::map<Endpoint, Con
           {"checkers", checks}};
 }
 
-std::string CheckersRole::status() const {
+StatusPart CheckersRole::status(std::size_t) const {
   const TimePoint now = Clock::now();
   ipvs::Counters counters;
   std::string no_ipvs = tables_.no_ipvs;
@@ -338,8 +338,8 @@ std::string CheckersRole::status() const {
                         {"sorry_server", sorry},
                         {"servers", servers}});
   }
-  return json{{"services", services}, {"ipvs", {{"available", no_ipvs.empty()}, {"why", no_ipvs}}}}.dump(-1, ' ', false,
-                                                                                                         json::error_handler_t::replace);
+  const json answer{{"services", services}, {"ipvs", {{"available", no_ipvs.empty()}, {"why", no_ipvs}}}};
+  return {answer.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
 }  // namespace

@@ -4,12 +4,6 @@
 
 namespace xd::daemon {
 
-namespace {
-
-constexpr ipc::Limits question_limits{.message = 64u << 10, .queued = 128u << 20};
-
-}  // namespace
-
 Result<std::unique_ptr<Control>> Control::open(Loop& loop, const std::string& path, Handler handler) {
   std::unique_ptr<Control> control(new Control(path, std::move(handler)));
   auto listener =
@@ -28,7 +22,7 @@ void Control::welcome(Loop& loop, Fd connection) {
           if (const auto channel = asker.lock()) channel->send(std::move(answer));
         });
       },
-      [this, place](const std::string&) { askers_.erase(place); }, question_limits);
+      [this, place](const std::string&) { askers_.erase(place); });
 }
 
 }  // namespace xd::daemon

@@ -41,6 +41,7 @@ void fields(Io& io, T& words) {
   } else if constexpr (std::is_same_v<Kind, StatusAnswer>) {
     io("id", words.id);
     io("json", words.json);
+    io("last", words.last);
   } else if constexpr (std::is_same_v<Kind, Stop>) {
     io("quietly", words.quietly);
   }

@@ -10,7 +10,7 @@
 //                                ←         Snapshot, whenever what a successor must know has changed: the parts that did
 //                                ←         Summary, now and then
 //   AskStatus                    →
-//                                ←         StatusAnswer
+//                                ←         StatusAnswer, in parts
 //   Stop                         →         orderly, or quietly: leaves all as it is for a successor
 //                                ←         Snapshot and Stopped; then the child exits
 //
@@ -71,7 +71,8 @@ struct AskStatus {
 };
 struct StatusAnswer {
   std::uint64_t id = 0;
-  std::string json;  // the role's part of `xdirector status -j`
+  std::string json;  // some of the role's part of `xdirector status -j`
+  bool last = true;
 };
 struct Stop {
   bool quietly = false;  // a successor goes on: no priority 0, addresses and tables stay

@@ -127,6 +127,9 @@ bool Parent::wanted(RoleName role, const conf::Model& model) const {
 }
 
 void Parent::begin(conf::Compiled compiled, Orphans orphans) {
+  auto background = Background::create(loop_);
+  if (!background) return stop(fatal, background.error().message);
+  background_ = std::move(*background);
   orphans_ = std::move(orphans);
   change_to(std::move(compiled));
 }
@@ -206,10 +209,7 @@ void Parent::said(Member& m, Words words) {
     m.summary = std::move(summary->words);
     update_summary();
   } else if (auto* answer = std::get_if<StatusAnswer>(&words)) {
-    const auto question = questions_.find(answer->id);
-    if (question == questions_.end()) return;
-    question->second.answers[m.role] = std::move(answer->json);
-    if (question->second.answers.size() >= question->second.missing) finish_question(answer->id);
+    take_answer(m.role, std::move(*answer));
   }
 }
 
@@ -271,7 +271,7 @@ void Parent::reap_strangers() {
 void Parent::reload() {
   if (stopping_) return;
   const bool still_stopping = std::any_of(members_.begin(), members_.end(), [](const auto& m) { return m->retiring; });
-  if (!up_ || still_stopping || reload_.phase() != Reload::Phase::idle) {
+  if (!up_ || still_stopping || reloading()) {
     log::info("Reload: one is under way, another follows it");
     reload_again_ = true;
     return;
@@ -279,17 +279,22 @@ void Parent::reload() {
   reload_again_ = false;
   log::info("Reloading {}", options_.config_file);
   service_manager_.reloading();
-  conf::Compiled compiled = compile_disk(options_);
+  background_->run([this]() -> Background::Finish {
+    auto result = std::make_shared<conf::Compiled>(compile_disk(options_));
+    return [this, result] { take_compiled(std::move(*result)); };
+  });
+}
+
+void Parent::take_compiled(conf::Compiled compiled) {
+  if (stopping_) return;
   log_diagnostics(compiled);
-  if (compiled.usable()) {
-    change_to(std::move(compiled));
-    return;
-  }
+  if (compiled.usable()) return change_to(std::move(compiled));
   reload_error_ = compiled.found ? fmt::format("the configuration has {} error{}", compiled.diagnostics.errors(),
                                                compiled.diagnostics.errors() == 1 ? "" : "s")
                                  : "there is no " + options_.config_file;
   log::error("Reload failed, nothing has changed: {}", reload_error_);
   service_manager_.ready();
+  if (reload_again_) reload();
 }
 
 void Parent::change_to(conf::Compiled compiled) {

@@ -13,6 +13,7 @@
 
 #include "base/loop.h"
 #include "conf/compile.h"
+#include "daemon/background.h"
 #include "daemon/child.h"
 #include "daemon/control.h"
 #include "daemon/daemonize.h"
@@ -59,7 +60,7 @@ class Parent {
   };
   // A `status` question on its way around the children.
   struct Question {
-    std::map<RoleName, std::string> answers;
+    std::map<RoleName, std::vector<std::string>> answers;  // each in parts
     std::size_t missing = 0;
     Control::Reply reply;
     std::unique_ptr<Timer> limit;
@@ -80,6 +81,7 @@ class Parent {
 
   // Configuration.
   void reload();
+  void take_compiled(conf::Compiled compiled);
   void change_to(conf::Compiled compiled);
   void carry_out(Reload::Step step);
   void commit_all();
@@ -99,7 +101,9 @@ class Parent {
   void answer(const std::string& question, Control::Reply reply);
   void ask_children(Control::Reply reply);
   void finish_question(std::uint64_t id);
-  std::string status_answer(const std::map<RoleName, std::string>& parts) const;
+  void take_answer(RoleName role, StatusAnswer answer);
+  bool reloading() const { return reload_.phase() != Reload::Phase::idle || (background_ && background_->busy()); }
+  std::string status_answer(const std::map<RoleName, std::vector<std::string>>& parts) const;
   void update_summary();
 
   Loop& loop_;
@@ -112,6 +116,7 @@ class Parent {
   std::vector<Loop::Source> signals_;
   std::unique_ptr<Control> control_;
 
+  std::unique_ptr<Background> background_;  // compiles the file anew
   std::optional<Configuration> running_;
   std::optional<Configuration> candidate_;
   std::uint64_t last_generation_ = 0;

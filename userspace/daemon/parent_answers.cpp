@@ -15,8 +15,8 @@ namespace {
 
 using nlohmann::json;
 
-// An operator who asks waits at most this long for a child that does not answer.
-constexpr Duration children_limit = 1s;
+// An operator who asks waits at most this long for a child that says nothing more.
+constexpr Duration children_limit = 2s;
 
 std::string text_of(const json& answer) { return answer.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -25,6 +25,18 @@ std::string refusal(const std::string& why) { return text_of({{"ok", false}, {"e
 json parse_part(const std::string& text) {
   json part = json::parse(text, nullptr, false);
   return part.is_object() ? part : json::object();
+}
+
+// Lists are continued.
+void merge(json& answer, json part) {
+  for (auto& [key, value] : part.items()) {
+    json& place = answer[key];
+    if (place.is_array() && value.is_array()) {
+      for (auto& element : value) place.push_back(std::move(element));
+    } else {
+      place = std::move(value);
+    }
+  }
 }
 
 }  // namespace
@@ -93,18 +105,29 @@ void Parent::ask_children(Control::Reply reply) {
   if (question.missing == 0) finish_question(id);
 }
 
+void Parent::take_answer(RoleName role, StatusAnswer answer) {
+  const auto place = questions_.find(answer.id);
+  if (place == questions_.end()) return;
+  Question& question = place->second;
+  question.answers[role].push_back(std::move(answer.json));
+  question.limit->arm_in(children_limit);
+  if (answer.last && --question.missing == 0) finish_question(answer.id);
+}
+
 void Parent::finish_question(std::uint64_t id) {
   const auto question = questions_.extract(id);
   if (question.empty()) return;
   question.mapped().reply(status_answer(question.mapped().answers));
 }
 
-std::string Parent::status_answer(const std::map<RoleName, std::string>& parts) const {
+std::string Parent::status_answer(const std::map<RoleName, std::vector<std::string>>& parts) const {
   const TimePoint now = Clock::now();
   json answer{{"ok", true}, {"instances", json::array()}, {"services", json::array()}};
-  for (const auto& [role, part] : parts) answer.update(parse_part(part));
+  for (const auto& [role, texts] : parts) {
+    for (const auto& text : texts) merge(answer, parse_part(text));
+  }
 
-  const char* state = stopping_ ? "stopping" : reload_.phase() != Reload::Phase::idle ? "reloading" : "running";
+  const char* state = stopping_ ? "stopping" : reloading() ? "reloading" : "running";
   answer["daemon"] = {{"version", XD_VERSION},
                       {"state", state},
                       {"configuration", options_.config_file},

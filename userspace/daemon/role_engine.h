@@ -14,6 +14,11 @@
 
 namespace xd::daemon {
 
+struct StatusPart {
+  std::string json;
+  bool last = true;
+};
+
 class RoleEngine {
  public:
   virtual ~RoleEngine() = default;  // leaves addresses and tables as they are
@@ -29,8 +34,9 @@ class RoleEngine {
   // Of that, what has changed since it was last asked for; at most about `most` parts, and then what is left the next time.
   virtual Parts changes(std::size_t most) = 0;
   virtual std::string summary() const = 0;
-  // A JSON object; the parent merges it into `xdirector status -j`.
-  virtual std::string status() const = 0;
+  // A JSON object for the parent to merge into `xdirector status -j`. In parts, counted from 0, and lists are continued by the next
+  // part: of thousands of instances no answer holds up an advert.
+  virtual StatusPart status(std::size_t part) const = 0;
   // On a dump signal: writes this role's files, or sets its counters to 0 (daemon/dump_files.h).
   virtual void on_signal(int signo) = 0;
   // The orderly end; `done` is called once, from the loop.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <list>
 #include <memory>
 #include <optional>
@@ -32,7 +33,7 @@ namespace {
 
 constexpr Duration last_words_limit = 1s;
 // Thousands of instances change together: the loop turns between so many, and people read no faster than this.
-constexpr std::size_t parts_at_once = 256;
+constexpr std::size_t parts_at_once = 64;
 constexpr Duration summary_pause = 200ms;
 
 class RoleProcess {
@@ -74,6 +75,7 @@ class RoleProcess {
           loop_, std::move(connection), [this, place](ipc::Message message) { heard(**place, std::move(message)); },
           [this, place](const std::string&) {
             if (answer_to_ == place->get()) answer_to_ = nullptr;
+            std::erase_if(questions_, [&](const Question& question) { return question.from == place->get(); });
             successors_.erase(place);
           });
     });
@@ -98,7 +100,20 @@ class RoleProcess {
   bool orphan() const { return ::getppid() != parent_pid_; }
 
   void act(ipc::Channel& from, Hello&, Fd) { from.send(encode(Alive{orphan()})); }
-  void act(ipc::Channel& from, AskStatus& question, Fd) { from.send(encode(StatusAnswer{question.id, engine_->status()})); }
+  void act(ipc::Channel& from, AskStatus& question, Fd) {
+    questions_.push_back({&from, question.id, 0});
+    answer_questions();
+  }
+
+  // A part in each turn of the loop, when nothing else is due.
+  void answer_questions() {
+    if (!engine_ || questions_.empty()) return;
+    Question& question = questions_.front();
+    auto part = engine_->status(question.part++);
+    question.from->send(encode(StatusAnswer{question.id, std::move(part.json), part.last}));
+    if (part.last) questions_.pop_front();
+    if (!questions_.empty()) more_answers_ = loop_.when_idle([this] { answer_questions(); });
+  }
 
   void act(ipc::Channel&, Configure& configure, Fd bundle) {
     if (stopping_) return;
@@ -192,8 +207,8 @@ class RoleProcess {
   void push_changes() {
     if (stopping_) return;
     auto parts = engine_->changes(parts_at_once);
-    // The rest in the next turn of the loop: what is due in between is not kept waiting.
-    if (parts.size() >= parts_at_once) more_changes_ = loop_.defer([this] { push_changes(); });
+    // The rest when nothing else is due.
+    if (parts.size() >= parts_at_once) more_changes_ = loop_.when_idle([this] { push_changes(); });
     if (!parts.empty()) parent_->send(encode(Snapshot{std::move(parts)}));
   }
 
@@ -235,6 +250,12 @@ class RoleProcess {
     Fd bundle;
   };
 
+  struct Question {
+    ipc::Channel* from;
+    std::uint64_t id;
+    std::size_t part;  // the next one
+  };
+
   Loop& loop_;
   const Options& options_;
   std::unique_ptr<RoleEngine> engine_;
@@ -251,7 +272,8 @@ class RoleProcess {
   conf::ProcessSettings next_settings_;  // of the prepared configuration
   bool committed_once_ = false;
   bool stopping_ = false;
-  Loop::Source more_changes_;
+  Loop::Source more_changes_, more_answers_;
+  std::deque<Question> questions_;  // about our status, not answered yet
   TimePoint summary_sent_{};
   Timer summary_due_{loop_, [this] { push_summary(); }};
   Timer grace_{loop_, [this] {

@@ -7,6 +7,7 @@
 #include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <variant>
 
@@ -26,6 +27,8 @@ namespace xd::daemon {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t instances_in_part = 16;  // of an answer to `xdirector status`: less than a millisecond
 
 std::string_view name_of(vrrp::TransportKind kind) {
   switch (kind) {
@@ -135,14 +138,15 @@ class VrrpRole final : public RoleEngine {
   Parts changes(std::size_t most) override { return encode_vrrp(engine_.changes(most)); }
 
   std::string summary() const override {
-    const auto instances = engine_.status();
-    if (instances.empty()) return "";
-    std::string words = fmt::format("{} instance{}", instances.size(), instances.size() == 1 ? "" : "s");
+    const auto counts = engine_.roles();
+    const std::size_t all = std::accumulate(counts.begin(), counts.end(), std::size_t{0});
+    if (all == 0) return "";
+    std::string words = fmt::format("{} instance{}", all, all == 1 ? "" : "s");
     const char* separator = ": ";
     constexpr std::pair<vrrp::Role, const char*> roles[] = {
         {vrrp::Role::master, "master"}, {vrrp::Role::backup, "backup"}, {vrrp::Role::fault, "in fault"}, {vrrp::Role::init, "starting"}};
     for (const auto& [role, word] : roles) {
-      const auto count = std::count_if(instances.begin(), instances.end(), [role = role](const auto& i) { return i.role == role; });
+      const std::size_t count = counts[static_cast<std::size_t>(role)];
       if (count == 0) continue;
       words += fmt::format("{}{} {}", separator, count, word);
       separator = ", ";
@@ -150,11 +154,12 @@ class VrrpRole final : public RoleEngine {
     return words;
   }
 
-  std::string status() const override {
+  StatusPart status(std::size_t part) const override {
     const TimePoint now = Clock::now();
     json instances = json::array();
-    for (const auto& instance : engine_.status()) instances.push_back(describe(instance, now));
-    return json{{"instances", instances}}.dump(-1, ' ', false, json::error_handler_t::replace);
+    const auto some = engine_.status(part * instances_in_part, instances_in_part);
+    for (const auto& instance : some) instances.push_back(describe(instance, now));
+    return {json{{"instances", instances}}.dump(-1, ' ', false, json::error_handler_t::replace), some.size() < instances_in_part};
   }
 
   void on_signal(int signo) override {

@@ -40,6 +40,16 @@ TEST(Loop, AMessageThatIsThereIsReadBeforeAnExpiredTimerIsBelieved) {
   EXPECT_EQ(order, "mT");
 }
 
+TEST(Loop, WorkForIdleTimesWaitsForTimersThatAreDue) {
+  Loop loop;
+  std::string order;
+  Timer timer(loop, [&] { order += 'T'; });
+  auto work = loop.when_idle([&] { order += 'w'; });
+  timer.arm_at(Clock::now() - 1s);
+  while (order.size() < 2) ASSERT_TRUE(loop.run_once(5s));
+  EXPECT_EQ(order, "Tw");
+}
+
 TEST(Loop, AHandlerMayDestroyItsOwnRegistration) {
   Loop loop;
   auto timer = std::make_unique<std::unique_ptr<Timer>>();

@@ -26,7 +26,9 @@ TEST(Messages, EveryFieldArrives) {
 
   EXPECT_EQ(there_and_back(Snapshot{{{"name", "text"}, {"gone", ""}}}).changed, (Parts{{"name", "text"}, {"gone", ""}}));
   EXPECT_EQ(there_and_back(Summary{"one instance"}).words, "one instance");
-  EXPECT_EQ(there_and_back(StatusAnswer{3, "{}"}).id, 3u);
+  const auto answer = there_and_back(StatusAnswer{3, "{}", false});
+  EXPECT_EQ(answer.id, 3u);
+  EXPECT_FALSE(answer.last);
   EXPECT_TRUE(there_and_back(Stop{true}).quietly);
   there_and_back(Hello{});
   EXPECT_TRUE(there_and_back(Alive{true}).orphan);

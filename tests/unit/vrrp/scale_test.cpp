@@ -95,5 +95,24 @@ TEST_F(ManyInstances, aReloadTellsWhoIsGone) {
   EXPECT_EQ(changes.instances[0].vrid, 2);
 }
 
+TEST_F(ManyInstances, aFloodOfTheKernelsNewsHoldsUpNoAdvert) {
+  become_masters(0s);
+  world.clock += 1500ms;  // and the loop has not come to its timers
+  world.kernel.somebody_adds("eth0", "198.51.100.1/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.sender.sent.size(), std::size_t{count});
+}
+
+TEST_F(ManyInstances, theirStatusIsToldInParts) {
+  world.configure(model);
+  EXPECT_EQ(world.router->status().size(), std::size_t{count});
+  const auto part = world.router->status(4, 4);
+  ASSERT_EQ(part.size(), 4u);
+  EXPECT_EQ(part[0].name, "VI_5");
+  EXPECT_EQ(world.router->status(8, 4).size(), 2u);
+  EXPECT_TRUE(world.router->status(12, 4).empty());
+  EXPECT_EQ(world.router->roles()[static_cast<std::size_t>(Role::backup)], std::size_t{count});
+}
+
 }  // namespace
 }  // namespace xd::vrrp

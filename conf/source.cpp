@@ -95,6 +95,19 @@ Result<Sources> parse_bundle(std::string_view bundle) {
   return sources;
 }
 
+Result<std::string> read_rest(int fd, const std::string& name) {
+  std::string text;
+  char buffer[1 << 16];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Error::from_errno(name);
+    if (n == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(n));
+    if (text.size() > max_file_size) return Error{name + ": larger than 64 MiB", 0};
+  }
+}
+
 Result<std::vector<std::string>> DiskReader::expand(const std::string& pattern) {
   if (!is_glob(pattern)) return std::vector<std::string>{pattern};
   glob_t found{};
@@ -116,22 +129,24 @@ Result<std::string> DiskReader::read(const std::string& name) {
   if (!S_ISREG(st.st_mode)) return Error{name + ": not a regular file", 0};
   // keepalived refuses these too: a script named by mistake must not be read as configuration.
   if (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) return Error{name + ": is executable, so it is no configuration file (chmod -x)", 0};
-  std::string text;
-  char buffer[1 << 16];
-  for (;;) {
-    const ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error::from_errno(name);
-    if (n == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(n));
-    if (text.size() > max_file_size) return Error{name + ": larger than 64 MiB", 0};
-  }
+  return read_rest(fd.get(), name);
 }
 
 std::string DiskReader::absolute(const std::string& name) {
   std::error_code ignored;
   auto path = std::filesystem::absolute(name, ignored);
   return ignored ? name : path.lexically_normal().string();
+}
+
+Result<std::vector<std::string>> DescriptorReader::expand(const std::string& pattern) {
+  if (pattern == name_) return std::vector<std::string>{name_};
+  return DiskReader::expand(pattern);
+}
+
+Result<std::string> DescriptorReader::read(const std::string& name) {
+  if (name != name_) return DiskReader::read(name);
+  if (::lseek(fd_, 0, SEEK_SET) < 0) return Error::from_errno(name);
+  return read_rest(fd_, name);
 }
 
 Result<std::vector<std::string>> BundleReader::expand(const std::string& pattern) {

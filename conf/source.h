@@ -43,11 +43,27 @@ class Reader {
 
 inline constexpr std::size_t max_file_size = 64u << 20;
 
+// What is left to read of an open file; `name` is for errors.
+Result<std::string> read_rest(int fd, const std::string& name);
+
 class DiskReader : public Reader {
  public:
   Result<std::vector<std::string>> expand(const std::string& pattern) override;
   Result<std::string> read(const std::string& name) override;
   std::string absolute(const std::string& name) override;
+};
+
+// The same, but the text of one name comes from an open file that can be read again from its beginning.
+class DescriptorReader : public DiskReader {
+ public:
+  // `fd` stays the caller's.
+  DescriptorReader(const std::string& name, int fd) : name_(absolute(name)), fd_(fd) {}
+  Result<std::vector<std::string>> expand(const std::string& pattern) override;
+  Result<std::string> read(const std::string& name) override;
+
+ private:
+  std::string name_;
+  int fd_;
 };
 
 // Files held in memory: a bundle from the parent, or a test's own. A pattern that was not recorded matches itself.

@@ -1,6 +1,7 @@
 """What the reader of the text makes of it, before any keyword counts: keepalived -t and ours end alike, or a row in
 docs/keepalived-differences.md says why not. tests/unit/conf/lexer_test.cpp has what each feature means."""
 
+import os
 import shutil
 import subprocess
 
@@ -81,18 +82,50 @@ def test_whole_configuration_may_be_a_pattern(tmp_path):
     assert "router_id a" in printed and "vrrp_instance A" in printed
 
 
-def bounded(path):
-    """Told within 20 s and in 400 MB."""
-    done = subprocess.run(["sh", "-c", 'ulimit -v 400000; exec timeout 20 "$@"', "sh", CONF_CHECK, path], capture_output=True)
-    assert done.returncode in (0, 5, 6), done.stderr[-300:]
-    return done.stderr.decode(errors="replace")
+# Files that nobody writes by intent, and the first line that is said of each.
+HOSTILE = {
+    "a line of 10 MB": ("global_defs {\n" + "x" * (10 << 20) + "\n}\n",
+                        "keepalived.conf:2:1: error: line of 10485760 bytes; the longest allowed is 65536"),
+    "NUL bytes": ("global_defs {\n router_id a\0b\n}\n" + "\0" * (10 << 20), "keepalived.conf:2:13: error: NUL byte: this is no text file, or it is damaged"),
+    "10,000 blocks inside one another": ("x {\n" * 10000, "keepalived.conf:1:1: warning: unknown keyword 'x'"),
+    "10,000 closed blocks inside one another": ("x {\n" * 10000 + "}\n" * 10000, "keepalived.conf:1:1: warning: unknown keyword 'x'"),
+    "10,000 braces": ("{" * 10000, "keepalived.conf:1:1: error: '{' without a keyword before it"),
+    "an endless device": ("includea /dev/zero\n", "keepalived.conf:1:10: error: /dev/zero: not a regular file"),
+    "a FIFO": ("includea fifo\n", "keepalived.conf:1:10: error: fifo: not a regular file"),
+    "a folder": ("includea .\n", "keepalived.conf:1:10: error: .: not a regular file"),
+    "an include of itself": ("include keepalived.conf\n", "keepalived.conf:1:9: error: keepalived.conf includes itself"),
+    "includes in a circle": ("include one.inc\n", "two.inc:1:9: error: one.inc includes itself"),
+    "a definition of itself": ("$A=x ${A}\n$A\n", "keepalived.conf:2:1: error: the definition of $A contains itself"),
+    "two definitions of each other": ("$A=${B}\n$B=${A} ${A}\n$A\n", "keepalived.conf:3:1: error: the definition of $A contains itself"),
+    "a definition that doubles forty times": ("$A0=x\n" + "".join(f"$A{i}=${{A{i - 1}}} ${{A{i - 1}}}\n" for i in range(1, 41)) + "$A40\n",
+                                              "keepalived.conf:42:1: error: line of "),
+    "a sequence of 2^31": ("~SEQ(A, 2147483647) x$A\n", "keepalived.conf:1:1: warning: that is more than 1048576 lines; the line is ignored"),
+    "sequences of sequences": ("~SEQ(A, 9999) ~SEQ(B, 9999) ~SEQ(C, 9999) router_id ${A}x${B}x${C}\n",
+                               "keepalived.conf:1:1: warning: unknown keyword 'router_id'; it stands in global_defs"),
+    "braces for 2^40 names": (f"includea {'{a,b}' * 40}\n", "keepalived.conf:1:10: error: braces stand for too many names"),
+    "12,000 files": ("include many/*.inc\n", "keepalived.conf:1:9: error: more than 32 files inside one another, or 10000 in all"),
+    "a wrong word in each of a million lines": ("x\n" * 1000000, "keepalived.conf:1:1: warning: unknown keyword 'x'"),
+}
 
 
-def test_what_is_no_text_file(tmp_path):
-    conf = tmp_path / "keepalived.conf"
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_told_of_in_bounded_time_and_memory(name, tmp_path):
+    text, said = HOSTILE[name]
+    (tmp_path / "keepalived.conf").write_text(text)
+    (tmp_path / "one.inc").write_text("include two.inc\n")
+    (tmp_path / "two.inc").write_text("include one.inc\n")
     subprocess.run(["mkfifo", tmp_path / "fifo"], check=True)
-    for what, why in {"/dev/zero": "not a regular file", "fifo": "not a regular file", ".": "not a regular file"}.items():
-        conf.write_text(f"includea {what}\n")
-        assert f": {why}" in bounded(conf)
-    conf.write_text(f"includea {'{a,b}' * 40}\n")
-    assert "braces stand for too many names" in bounded(conf)
+    if "many" in text:
+        (tmp_path / "many").mkdir()
+        for number in range(12000):
+            (tmp_path / f"many/{number}.inc").write_text("router_id a\n")
+    with (tmp_path / "said").open("w+", errors="replace") as out:
+        process = subprocess.Popen(["timeout", "120", CONF_CHECK, tmp_path / "keepalived.conf"], stderr=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        lines = out.read().splitlines()
+    assert process.returncode in (2, 5, 6), lines[-3:]
+    assert lines[0].startswith(said), lines[0]
+    assert len(lines) < 10000
+    assert usage.ru_maxrss < 1 << 20  # KiB

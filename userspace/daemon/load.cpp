@@ -125,23 +125,42 @@ conf::Options compile_options(const Options& options) {
   return out;
 }
 
-}  // namespace
-
-conf::Compiled compile_disk(const Options& options) {
-  conf::DiskReader disk;
-  return conf::compile(options.config_file, disk, compile_options(options));
-}
-
-Result<Fd> bundle_of(const conf::Sources& sources) {
+Result<Fd> in_memory(const std::string& text) {
   Fd memory(::memfd_create("keepalived.conf", MFD_CLOEXEC));
   if (!memory) return Error::from_errno("keep the configuration in memory");
-  const std::string text = conf::serialize(sources);
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t n = ::pwrite(memory.get(), text.data() + done, text.size() - done, static_cast<off_t>(done));
     if (n < 0 && errno != EINTR) return Error::from_errno("keep the configuration in memory");
     if (n > 0) done += static_cast<std::size_t>(n);
   }
   return memory;
+}
+
+}  // namespace
+
+conf::Compiled compile_disk(const Options& options) {
+  if (options.config_fd >= 0) {
+    conf::DescriptorReader inherited(options.config_file, options.config_fd);
+    return conf::compile(options.config_file, inherited, compile_options(options));
+  }
+  conf::DiskReader disk;
+  return conf::compile(options.config_file, disk, compile_options(options));
+}
+
+Result<Fd> bundle_of(const conf::Sources& sources) { return in_memory(conf::serialize(sources)); }
+
+Result<void> keep_configuration(Options& options) {
+  if (options.config_fd < 0) return {};
+  const std::string name = fmt::format("--config-fd={}", options.config_fd);
+  struct stat st {};
+  if (::fstat(options.config_fd, &st) != 0 || ::fcntl(options.config_fd, F_SETFD, FD_CLOEXEC) != 0) return Error::from_errno(name);
+  if (S_ISREG(st.st_mode)) return {};
+  auto text = conf::read_rest(options.config_fd, name);
+  if (!text) return std::move(text).error();
+  auto kept = in_memory(*text);
+  if (!kept) return std::move(kept).error();
+  options.config_fd = kept->release();
+  return {};
 }
 
 Result<conf::Compiled> compile_bundle(const Fd& bundle, const Options& options) {

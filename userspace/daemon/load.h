@@ -8,6 +8,9 @@
 
 namespace xd::daemon {
 
+// Makes a descriptor of --config-fd one that each reload can read from its beginning: what comes through a pipe is kept.
+Result<void> keep_configuration(Options& options);
+
 conf::Compiled compile_disk(const Options& options);
 
 // All that was read, in a file without a name, for passing to a child; and compiling it there.

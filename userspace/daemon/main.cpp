@@ -19,8 +19,12 @@ int main(int argc, char** argv) try {
     std::fputs(leave->err.c_str(), stderr);
     return leave->code;
   }
-  const auto& options = std::get<Options>(parsed);
+  auto& options = std::get<Options>(parsed);
   if (options.role) return run_role(options);
+  if (auto kept = keep_configuration(options); !kept) {
+    std::fprintf(stderr, "%s\n", kept.error().message.c_str());
+    return 1;
+  }
   if (options.test) return test_configuration(options);
   return run_parent(options, words);
 } catch (const std::exception& failed) {

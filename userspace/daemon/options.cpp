@@ -14,7 +14,7 @@ namespace xd::daemon {
 
 namespace {
 
-enum LongOnly { opt_all = 256, opt_signum, opt_flush, opt_role, opt_channel, opt_pins };
+enum LongOnly { opt_all = 256, opt_signum, opt_flush, opt_config_fd, opt_role, opt_channel, opt_pins };
 
 // One row per option: what getopt_long must know and what --help prints. An empty help hides the row.
 struct Row {
@@ -33,6 +33,7 @@ constexpr Row rows[] = {
     {'P', "vrrp", no_argument, "", "run without the checkers process", nullptr},
     {'C', "check", no_argument, "", "run without the vrrp process", nullptr},
     {'B', "no_bfd", no_argument, "", "run without BFD", nullptr},
+    {opt_config_fd, "config-fd", required_argument, "N", "read the text of that file from the inherited descriptor N", nullptr},
     {opt_all, "all", no_argument, "", "start every process, also those without configuration", nullptr},
     {'l', "log-console", no_argument, "", "log to standard error too", nullptr},
     {'D', "log-detail", no_argument, "", "detailed log; twice: every detail", nullptr},
@@ -197,9 +198,11 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
         options.role = parse_role(argument);
         if (!options.role) return refuse(fmt::format("Unknown role '{}'", argument));
         break;
+      case opt_config_fd:
       case opt_channel: {
-        const auto [end, error] = std::from_chars(argument.data(), argument.data() + argument.size(), options.channel);
-        if (error != std::errc() || *end != '\0') return refuse(fmt::format("Not a descriptor: '{}'", argument));
+        int& descriptor = value == opt_channel ? options.channel : options.config_fd;
+        const auto [end, error] = std::from_chars(argument.data(), argument.data() + argument.size(), descriptor);
+        if (error != std::errc() || *end != '\0' || descriptor < 0) return refuse(fmt::format("Not a descriptor: '{}'", argument));
         break;
       }
       case opt_pins: options.pins = argument; break;

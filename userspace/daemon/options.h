@@ -18,6 +18,7 @@ inline constexpr mode_t default_umask = 0177;
 struct Options {
   std::string config_file = "/etc/keepalived/keepalived.conf";   // -f, may be a glob
   std::string xdirector_file = "/etc/xdirector/xdirector.conf";  // read beside it when it exists
+  int config_fd = -1;                                            // --config-fd: config_file's text comes from here
   bool run_vrrp = true;                                          // off with -C
   bool run_checkers = true;                                      // off with -P
   bool run_bfd = true;                                           // off with -B

@@ -56,6 +56,22 @@ TEST_F(Disk, BundleCompilesToTheSameWithoutTheDisk) {
   EXPECT_EQ(second.diagnostics.render(), first.diagnostics.render());
 }
 
+TEST_F(Disk, ADescriptorGivesTheTextOfOneNameAgainAndAgain) {
+  const std::string inherited = write("inherited", "include more.conf\ninclude keepalived.conf\n");
+  write("more.conf", "global_defs {\n router_id more\n}\n");
+  const std::string name = write("keepalived.conf", "not read\n");
+  const int fd = ::open(inherited.c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  DescriptorReader reader(name, fd);
+  for (int round = 0; round < 2; ++round) {
+    const Compiled c = compile(name, reader);
+    EXPECT_EQ(c.model.global.router_id, "more");
+    EXPECT_THAT(c.diagnostics.render(), HasSubstr("keepalived.conf:2:9: error: keepalived.conf includes itself"));
+    EXPECT_EQ(c.diagnostics.all().size(), 1u);
+  }
+  ::close(fd);
+}
+
 TEST_F(Disk, AGlobIsReadAsOneFileInTheOrderOfNames) {
   write("2.conf", "global_defs {\n router_id second\n}\n");
   write("1.conf", "global_defs {\n router_id first\n}\n");

@@ -76,7 +76,8 @@ std::string manual_markdown() {
       "`xdirector conf keywords --markdown`; the tests compare it with the table. Where xdirectord judges a file differently\n"
       "from keepalived is in [keepalived-differences.md](keepalived-differences.md).\n\n"
       "A keyword without a mark in the column *in effect* is known, its argument is checked, and `xdirectord` says once that\n"
-      "it does nothing yet. `xdirector check FILE` shows what is wrong with a file, `xdirector conf print FILE` what it means,\n"
+      "it does nothing yet. `xdirector check FILE` shows what is wrong with a file on this machine (`--elsewhere`: on\n"
+      "another, whose interfaces, users and scripts nobody knows), `xdirector conf print FILE` what it means,\n"
       "`xdirector plan FILE` what a reload to it would change.\n";
   for (std::size_t i = 1; i < static_cast<std::size_t>(Block::count); ++i) {
     const auto block = static_cast<Block>(i);

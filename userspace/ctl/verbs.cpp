@@ -21,6 +21,7 @@
 #include "ctl/print.h"
 #include "ctl/services.h"
 #include "ctl/tables.h"
+#include "host/host.h"
 #include "ipc/socket.h"
 
 namespace xd::ctl {
@@ -93,7 +94,7 @@ json describe(const conf::Diagnostic& diagnostic) {
 // Needs no daemon: compiles the file as it stands.
 int check(const Context& context) {
   conf::DiskReader disk;
-  const conf::Compiled compiled = conf::compile(context.file, disk);
+  const conf::Compiled compiled = conf::compile(context.file, disk, context.elsewhere ? conf::Options() : host::options());
   if (!compiled.found) return complain(failed, fmt::format("there is no file {}", context.file));
   const auto& diagnostics = compiled.diagnostics;
   if (context.json) {
@@ -276,6 +277,11 @@ int explain(const Context& context) {
   return fine;
 }
 
+void check_options(CLI::App& command, Context& context) {
+  command.add_flag("--elsewhere", context.elsewhere,
+                   "the file is for another machine: interfaces, addresses, users and scripts of this one do not matter");
+}
+
 void keywords_options(CLI::App& command, Context& context) {
   command.add_flag("--markdown", context.markdown, "the page docs/configuration.md");
   command.add_flag("--man", context.man, "the page xdirector.conf(5)");
@@ -291,7 +297,7 @@ constexpr Verb table[] = {
      "words that must all fit: tcp, udp, sctp, a state, client, service or server with an address[:port] behind it, xdp, ipvs", flows},
     {"explain", "why an instance is master or not, why a real server is up or down", "WHAT",
      "a vrrp_instance, or a real server: 10.0.0.11:80", explain},
-    {"check", "compile a configuration and show what is wrong with it; exits as keepalived -t does", "FILE", a_file, check},
+    {"check", "compile a configuration and show what is wrong with it; exits as keepalived -t does", "FILE", a_file, check, check_options},
     {"plan", "what a reload to this file would change in the running daemon; nothing is applied", "FILE", a_file, plan},
     {"conf keywords", "every keyword of the language, or those of one block", "[BLOCK]",
      "virtual_server/real_server, say; root: the top level", conf_keywords, keywords_options},

@@ -28,8 +28,9 @@ struct Context {
   bool json = false;                 // -j
   std::string file;                  // the operand
   View view;
-  bool markdown = false;  // conf keywords
-  bool man = false;       // of conf keywords: the page xdirector.conf(5)
+  bool elsewhere = false;  // check: the file is for another machine
+  bool markdown = false;   // conf keywords
+  bool man = false;        // of conf keywords: the page xdirector.conf(5)
 };
 
 struct Verb {

@@ -362,7 +362,7 @@ bool Builder::check_arguments(Value& v, Within within) {
     Diagnostic d;
     d.severity = required ? Severity::error : Severity::warning;
     d.message = high.empty() ? fmt::format("{} {} is below {}", k.name, v.word(), low)
-                             : fmt::format("{} {} is outside {}-{}", k.name, v.word(), low, high);
+                             : fmt::format("{} {} is outside {}{}{}", k.name, v.word(), low, low.starts_with('-') ? ".." : "-", high);
     if (!required) d.message += k.block == Block::vrrp_instance && k.name == "priority" ? "; 100 is used" : "; the line is ignored";
     add_enclosing_note(d);
     report(std::move(d), v.where());
@@ -426,6 +426,10 @@ bool Builder::check_arguments(Value& v, Within within) {
       if (v.args.empty()) {
         if (k.name == "smtp_helo_name") return false;
         return missing_argument(v), false;
+      }
+      if (a.maximum == 1 && v.args.size() > 1) {
+        warn(v.args[1], fmt::format("{} takes one word; the line is ignored", k.name), std::string(k.form));
+        return false;
       }
       break;
     case Arg::address:

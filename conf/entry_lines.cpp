@@ -445,7 +445,7 @@ std::optional<std::vector<Said>> judge_rule_line(Builder& b, std::span<const Tok
     return std::nullopt;
   }
   if (!action) b.warn(words.front(), "a rule needs a table or another action; the rule is ignored");
-  if (!has_priority)
+  if (action && !has_priority)
     b.warn(words.front(), fmt::format("a rule without a priority gets {}", default_rule_priority), {}, "write priority <n>");
   if (!action || has_several_actions) return std::nullopt;
   line.say(line.family() == AF_INET6 ? "inet6" : "inet");

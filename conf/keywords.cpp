@@ -12,6 +12,7 @@ constexpr std::int64_t longest = 4'294'967'295;  // microseconds that keepalived
 constexpr Argument flag{Arg::flag};
 constexpr Argument boolean{Arg::boolean, true};
 constexpr Argument text{Arg::text};
+constexpr Argument single{Arg::text, false, 0, 1};  // with more words the line is ignored
 constexpr Argument address{Arg::address};
 constexpr Argument address4{Arg::address4};
 constexpr Argument address6{Arg::address6};
@@ -262,7 +263,7 @@ constexpr Keyword table[] = {
     {Block::global_defs, "bfd_rlimit_rttime", integer(1, 2147483647), "<int us >=1>", "10000", "",
      "RLIMIT_RTTIME of BFD child"},
     {Block::global_defs, "bfd_rlimit_rtime", integer(1, 2147483647), "<int us>", "", "", "Deprecated spelling"},
-    {Block::global_defs, "snmp_socket", text, "<transport:address>", "unix:/var/agentx/master", "build:snmp",
+    {Block::global_defs, "snmp_socket", single, "<transport:address>", "unix:/var/agentx/master", "build:snmp",
      "AgentX master; udp:localhost:705 inside a network namespace"},
     {Block::global_defs, "enable_traps", flag, "", "off", "build:snmp", "Send SNMP notifications"},
     {Block::global_defs, "enable_snmp_vrrp", flag, "", "off", "build:snmp", "Serve VRRP part of KEEPALIVED-MIB"},
@@ -325,7 +326,7 @@ constexpr Keyword table[] = {
      "Seed for random(), for repeatable runs"},
     {Block::global_defs, "reload_check_config", optional(words), "[<log file>]", "off (log /dev/null)", "",
      "Test new config in a child before reloading"},
-    {Block::global_defs, "reload_time_file", text, "<path>", "none", "", "File holding a time at which to reload"},
+    {Block::global_defs, "reload_time_file", single, "<path>", "none", "", "File holding a time at which to reload"},
     {Block::global_defs, "reload_repeat", flag, "", "off", "", "Keep reload_time_file after use when it has no date"},
     {Block::global_defs, "reload_file", optional(words), "[<path>]", "<pid dir>/keepalived.reload when bare", "",
      "Created while reload runs, removed after"},
@@ -571,7 +572,7 @@ constexpr Keyword table[] = {
     {Block::virtual_server, "ha_suspend", flag, "", "off", "", "Check only while the VIP is on this host"},
     {Block::virtual_server, "smtp_alert", boolean, "<bool>", "global", "", "Mail on quorum and server changes"},
     {Block::virtual_server, "virtualhost", text, "<string>", "none", "", "Default HTTP Host"},
-    {Block::virtual_server, "snmp_name", text, "<string>", "none", "build:snmp", "Label shown in MIB"},
+    {Block::virtual_server, "snmp_name", single, "<string>", "none", "build:snmp", "Label shown in MIB"},
     {Block::virtual_server, "alpha", flag, "", "off", "", "Start with servers down until checked"},
     {Block::virtual_server, "omega", flag, "", "off", "", "Run down notifiers when stopping"},
     {Block::virtual_server, "quorum_up", command, "\"<cmd>\" [<user> [<group>]]", "", "", "Run on quorum gained"},
@@ -606,7 +607,7 @@ constexpr Keyword table[] = {
     {Block::real_server, "delay_loop", seconds(1, no_limit), "<dec s >0>", "virtual server's", "", "Check period"},
     {Block::real_server, "smtp_alert", boolean, "<bool>", "virtual server's, else on", "", "Mail on up/down"},
     {Block::real_server, "virtualhost", text, "<string>", "virtual server's", "", "HTTP Host for this server"},
-    {Block::real_server, "snmp_name", text, "<string>", "none", "build:snmp", "Label shown in MIB"},
+    {Block::real_server, "snmp_name", single, "<string>", "none", "build:snmp", "Label shown in MIB"},
     {Block::real_server, "MISC_CHECK", block(Block::misc_check), "", "", "", "External command check"},
     {Block::real_server, "SMTP_CHECK", block(Block::smtp_check), "", "", "", "SMTP greeting and HELO check"},
     {Block::real_server, "TCP_CHECK", block(Block::tcp_check), "", "", "", "TCP connect check"},
@@ -666,11 +667,11 @@ constexpr Keyword table[] = {
     {Block::dns_check, "type", choice, "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "SOA", "", "Query type"},
     {Block::dns_check, "name", text, "<domain>", "root", "", "Query name"},
     // ---- file_check
-    {Block::file_check, "track_file", text, "<name>", "required", "", "Which track_file to follow"},
+    {Block::file_check, "track_file", single, "<name>", "required", "", "Which track_file to follow"},
     {Block::file_check, "weight", integer(-2147483647, 2147483647), "<int -2147483647..2147483647> [reverse|noreverse]", "the file's weight", "",
      "Multiplier; 0 means non-zero is failure"},
     // ---- bfd_check
-    {Block::bfd_check, "name", text, "<bfd name>", "required", "", "Which bfd_instance to follow"},
+    {Block::bfd_check, "name", single, "<bfd name>", "required", "", "Which bfd_instance to follow"},
     {Block::bfd_check, "alpha", boolean, "<bool>", "real server's", "", "Start down until session is up"},
     // ---- bfd_instance
     {Block::bfd_instance, "source_ip", address, "<ip>", "any", "", "Local address"},

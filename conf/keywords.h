@@ -74,7 +74,7 @@ enum class Arg : std::uint8_t {
   integer,       // minimum..maximum
   seconds,       // decimal, to the microsecond
   milliseconds,  // decimal
-  text,          // one word
+  text,          // one word; maximum 1: with more words the line is ignored
   address,       // IPv4 or IPv6
   address4,
   address6,

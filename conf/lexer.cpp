@@ -482,7 +482,7 @@ bool Lexer::repeat(const Line& line) {
   const Token at = token_at(line, first, line.text.size() - first);
   const auto wrong = [&](std::string why, std::string form) {
     Diagnostic d;
-    d.message = std::move(why) + "; the line is ignored";
+    d.message = fmt::format("{}: {}; the line is ignored", sequence ? "~SEQ" : "~LST", why);
     d.expected = std::move(form);
     say(std::move(d), at);
     return true;
@@ -491,7 +491,7 @@ bool Lexer::repeat(const Line& line) {
   const std::size_t open = rest.find_first_not_of(" \t");
   const std::size_t close = rest.find(')');
   if (open == std::string_view::npos || rest[open] != '(' || close == std::string_view::npos)
-    return wrong("the list behind it is not in parentheses", form);
+    return wrong("the list is not in parentheses", form);
   const std::string_view list = rest.substr(open + 1, close - open - 1);
   std::string replaced;
   std::vector<Text::Segment> segments;
@@ -501,7 +501,7 @@ bool Lexer::repeat(const Line& line) {
   const std::string_view body = trimmed(rest.substr(close + 1));
   const auto names = tuple(parts.front());
   const bool named = std::all_of(names.begin(), names.end(), [](auto n) { return !n.empty() && name_length(n) == n.size(); });
-  if (!named || parts.size() < 2) return wrong("it needs a name and values", form);
+  if (!named || parts.size() < 2) return wrong("a name and values are needed", form);
   const std::vector<std::string_view> arguments(parts.begin() + 1, parts.end());
 
   // Each round defines its variables and then has the text, so that definitions in the text see them, too.
@@ -519,7 +519,7 @@ bool Lexer::repeat(const Line& line) {
       if (!n) return wrong(fmt::format("'{}' is no number", a), form);
       numbers.push_back(*n);
     }
-    if (names.size() != 1 || numbers.size() > 3) return wrong("it takes one name and at most three numbers", form);
+    if (names.size() != 1 || numbers.size() > 3) return wrong("one name and at most three numbers are taken", form);
     const std::int64_t last = numbers.back();
     const std::int64_t low = numbers.size() > 1 ? numbers.front() : last < 0 ? -1 : 1;
     const std::int64_t step = numbers.size() == 3 ? numbers[1] : last >= low ? 1 : -1;

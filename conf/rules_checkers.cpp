@@ -269,10 +269,6 @@ void end_udp(Builder& b, const Value& v) {
 
 // Whether `v` names something that has been defined; else says so.
 bool is_defined(Builder& b, const Value& v, const std::set<std::string>& defined, std::string_view what) {
-  if (v.args.size() > 1) {
-    ignored(b, v.args[1], v.keyword.name, "takes one word", std::string(v.keyword.form));
-    return false;
-  }
   if (defined.contains(std::string(v.word()))) return true;
   const std::vector<std::string_view> names(defined.begin(), defined.end());
   const std::string_view close = nearest(v.word(), names);

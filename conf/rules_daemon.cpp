@@ -62,12 +62,6 @@ void ignored(Builder& b, const Value& v, const Token& at, std::string_view why) 
   b.warn(at, fmt::format("{} '{}': {}; the line is ignored", v.keyword.name, at.text, why), std::string(v.keyword.form));
 }
 
-template <auto... members>
-void one_word(Builder& b, const Value& v) {
-  if (v.args.size() > 1) return ignored(b, v, v.args[1], "takes one word");
-  word<members...>(b, v);
-}
-
 template <auto process>
 void cpu_affinity(Builder& b, const Value& v) {
   const std::int64_t last = std::max(::sysconf(_SC_NPROCESSORS_CONF), 1L) - 1;
@@ -176,7 +170,7 @@ const Rule rules[] = {
     {G, "vrrp_rx_bufs_policy", advert_buffers, nullptr, stored},
     {G, "vrrp_rx_bufs_multiplier", number<&D::advert_buffers, &AdvertBuffers::multiplier>, nullptr, stored},
 
-    {G, "snmp_socket", one_word<&D::snmp, &Snmp::socket>, nullptr, stored},
+    {G, "snmp_socket", word<&D::snmp, &Snmp::socket>, nullptr, stored},
     {G, "enable_traps", on<&D::snmp, &Snmp::traps>, nullptr, stored},
     {G, "enable_snmp_vrrp", on<&D::snmp, &Snmp::vrrp>, nullptr, stored},
     {G, "enable_snmp_keepalived", on<&D::snmp, &Snmp::vrrp>, nullptr, stored},
@@ -196,7 +190,7 @@ const Rule rules[] = {
        b.model.global.daemon.reload.check_log = v.word();
      },
      nullptr, stored},
-    {G, "reload_time_file", one_word<&D::reload, &ReloadSettings::time_file>, nullptr, stored},
+    {G, "reload_time_file", word<&D::reload, &ReloadSettings::time_file>, nullptr, stored},
     {G, "reload_repeat", on<&D::reload, &ReloadSettings::repeat>, nullptr, stored},
     {G, "reload_file", word<&D::reload, &ReloadSettings::file>, nullptr, stored},
     {G, "include_check", include_check},  // the lexer obeys it

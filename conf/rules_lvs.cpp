@@ -105,7 +105,10 @@ void begin_virtual_server(Builder& b, const Value& v) {
   VirtualServerDraft& d = b.virtual_server;
   d.at = v.where();
   if (v.word() == "group") {
-    if (v.args.size() < 2) return b.fail(v.where(), "group needs the name of a virtual_server_group");
+    if (v.args.size() < 2) {
+      b.fail(v.where(), "group needs the name of a virtual_server_group");
+      return b.skip_block();
+    }
     d.out.group = v.args[1].text;
     return;
   }
@@ -183,13 +186,6 @@ void scheduler_flag(Builder& b, const Value& v) {
     return b.warn(v.at(), fmt::format("{} has no effect: it must follow lb_algo {}", name, for_sh ? "sh" : "mh"));
   }
   out.scheduler_flags |= name.ends_with("fallback") ? lvs::sched_1 : lvs::sched_2;
-}
-
-std::string snmp_name(Builder& b, const Value& v) {
-  if (v.args.size() == 1) return std::string(v.word());
-  if (v.args.size() > 1)
-    b.warn(v.args[1], fmt::format("snmp_name '{}': takes one word; the line is ignored", v.args[1].text), std::string(v.keyword.form));
-  return {};
 }
 
 // IPVS sets this flag of every service itself.
@@ -303,7 +299,7 @@ const Rule rules[] = {
     {V, "mh-port", scheduler_flag},
     {V, "mh-fallback", scheduler_flag},
     {V, "ha_suspend", [](Builder& b, const Value&) { b.virtual_server.out.ha_suspend = true; }, nullptr, stored},
-    {V, "snmp_name", [](Builder& b, const Value& v) { b.virtual_server.out.snmp_name = snmp_name(b, v); }, nullptr, stored},
+    {V, "snmp_name", [](Builder& b, const Value& v) { b.virtual_server.out.snmp_name = v.word(); }, nullptr, stored},
     {V, "persistence_timeout",
      [](Builder& b, const Value& v) {
        b.virtual_server.out.persistence_seconds = v.given ? static_cast<std::uint32_t>(v.number) : default_persistence;
@@ -360,7 +356,7 @@ const Rule rules[] = {
     {R, "alpha", InRealServer::alpha},
     {R, "smtp_alert", [](Builder& b, const Value& v) { b.real_server().smtp_alert = v.on; }, nullptr, stored},
     {R, "virtualhost", [](Builder& b, const Value& v) { b.real_server().virtualhost = v.word(); }},
-    {R, "snmp_name", [](Builder& b, const Value& v) { b.real_server().out.snmp_name = snmp_name(b, v); }, nullptr, stored},
+    {R, "snmp_name", [](Builder& b, const Value& v) { b.real_server().out.snmp_name = v.word(); }, nullptr, stored},
 
     {C, "connect_ip", [](Builder& b, const Value& v) { connection(b).connect_ip = v.address; }},
     {C, "connect_port", [](Builder& b, const Value& v) { connection(b).connect_port = static_cast<std::uint16_t>(v.number); }},

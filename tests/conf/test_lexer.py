@@ -99,7 +99,7 @@ HOSTILE = {
     "two definitions of each other": ("$A=${B}\n$B=${A} ${A}\n$A\n", "keepalived.conf:3:1: error: the definition of $A contains itself"),
     "a definition that doubles forty times": ("$A0=x\n" + "".join(f"$A{i}=${{A{i - 1}}} ${{A{i - 1}}}\n" for i in range(1, 41)) + "$A40\n",
                                               "keepalived.conf:42:1: error: line of "),
-    "a sequence of 2^31": ("~SEQ(A, 2147483647) x$A\n", "keepalived.conf:1:1: warning: that is more than 1048576 lines; the line is ignored"),
+    "a sequence of 2^31": ("~SEQ(A, 2147483647) x$A\n", "keepalived.conf:1:1: warning: ~SEQ: that is more than 1048576 lines; the line is ignored"),
     "sequences of sequences": ("~SEQ(A, 9999) ~SEQ(B, 9999) ~SEQ(C, 9999) router_id ${A}x${B}x${C}\n",
                                "keepalived.conf:1:1: warning: unknown keyword 'router_id'; it stands in global_defs"),
     "braces for 2^40 names": (f"includea {'{a,b}' * 40}\n", "keepalived.conf:1:10: error: braces stand for too many names"),

@@ -53,10 +53,11 @@ struct Instance {
   bool waiting = false;                // for the first answer of a script: stays in INIT
   bool waited = false;
   bool started = false;
-  bool deleted = false;                // by a reload
-  bool deaf = false;                   // its ear is to be replaced
-  bool changed = false;                // waits for Router::changes()
-  std::optional<TimePoint> scheduled;  // its place in the router's schedule
+  bool deleted = false;                      // by a reload
+  bool deaf = false;                         // its ear is to be replaced
+  bool changed = false;                      // waits for Router::changes()
+  std::optional<TimePoint> looked_ahead_of;  // a master-down time: that the kernel hears was made sure of shortly before
+  std::optional<TimePoint> scheduled;        // its place in the router's schedule
 
   std::uint64_t adverts_sent = 0;
   std::uint64_t priority_zero_sent = 0;

@@ -81,7 +81,9 @@ void Router::give(Instance& instance, const Event& event) {
     if (instance.state.role != before) instance.group->to_tell = true;
     if (instance.state.wants_master && !wanted_master) instance.group->ripe = &instance;
   }
-  follow(instance);
+  if (instance.state.role != Role::master) return follow(instance);
+  to_follow_.push_back(&instance);
+  schedule(instance);
 }
 
 void Router::note_change(Instance& instance) {
@@ -108,6 +110,8 @@ void Router::finish() {
     send_due_announcements();
   } while (!todo_.empty());
   flush();
+  for (Instance* instance : to_follow_) follow(*instance);
+  to_follow_.clear();
   if (synchronises && roles_changed) follow_sync_daemon();
   tell_groups();
   if (std::exchange(changed_, false) && on_change_) on_change_();
@@ -181,18 +185,19 @@ void Router::carry_out(const Todo& todo) {
 }
 
 void Router::become_master(Instance& instance, Cause cause) {
-  log::info("({}) {}", instance.conf.name, in_words(cause, instance));
-  log::info("({}) Entering MASTER STATE", instance.conf.name);
   ++instance.became_master;
   std::vector<std::string> problems;
   filter(instance, true);
   instance.addresses.acquire(problems);
   instance.routes.acquire(problems);
-  log_problems(instance, problems);
   const auto targets = instance.announced(ports_.netlink.table());
   garp_.begin(instance.id, targets, instance.conf.garp, ports_.now());
   send_due_announcements();
   flush();
+  // A log can be slow. The network has waited long enough by now.
+  log::info("({}) {}", instance.conf.name, in_words(cause, instance));
+  log::info("({}) Entering MASTER STATE", instance.conf.name);
+  log_problems(instance, problems);
   notify(instance, Notification::master);
 }
 

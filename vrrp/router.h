@@ -239,6 +239,7 @@ class Router {
   std::vector<Tracked> tracked_;
   std::vector<const State*> member_states_;
   std::vector<GarpSchedule::Due> due_announcements_;
+  std::vector<Instance*> to_follow_;  // masters whose adverts and announcements leave before the kernel hears of it
 };
 
 }  // namespace xd::vrrp

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/vrrp_world.h"
+#include "vrrp/timing.h"
 
 namespace xd::vrrp {
 namespace {
@@ -311,6 +312,25 @@ TEST_F(RouterLife, whereTheKernelKeepsTheDownTimerSteadyAdvertsWakeNobody) {
   world.clock += 200ms;
   world.wire.ears.at(51)->listener.on_master_down();
   EXPECT_EQ(world.role("VI_1"), Role::master);
+}
+
+// The kernel's timers come late on a busy host.
+TEST_F(RouterLife, withQuickAdvertsOurOwnTimerStandsBesideTheKernels) {
+  world.wire.kind = TransportKind::xdp;
+  model.vrrp_instances[0].version = 3;
+  model.vrrp_instances[0].advert_interval = 10ms;
+  world.configure(model);
+  world.hear(51, "192.0.2.2", 150, 10ms);
+  for (int i = 0; i < 20; ++i) {
+    world.wire.noted = Heard{*IpAddress::parse("192.0.2.2"), 150, 10ms, world.clock};
+    world.pass(10ms);
+    ASSERT_EQ(world.role("VI_1"), Role::backup);
+  }
+  const auto down = master_down_interval(3, model.vrrp_instances[0].priority, 10ms, 3);
+  world.pass(down - 10ms - 100us);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  world.pass(100us);
+  EXPECT_EQ(world.role("VI_1"), Role::master) << "no event of the kernel was needed";
 }
 
 TEST_F(RouterLife, aSilenceInAWatchThatIsGoneIsNotBelieved) {

@@ -235,6 +235,9 @@ class Line {
   // What was said, when all of it is right.
   std::optional<std::vector<Said>> said() && {
     if (is_wrong_) return std::nullopt;
+    const bool tracked = std::none_of(said_.begin(), said_.end(), [](const Said& s) { return s.option == "no_track"; });
+    if (tracked && foreign_protocol_)
+      b_.warn(*foreign_protocol_, fmt::format("a tracked {} has protocol keepalived (18), not {}", what_, foreign_protocol_->text));
     return std::move(said_);
   }
 
@@ -251,7 +254,7 @@ class Line {
         return true;
       }
       case Takes::number:
-        if (o.name == "protocol" && w != "18") b_.warn(value, fmt::format("a tracked {} has protocol keepalived (18), not {}", what_, w));
+        if (o.name == "protocol" && w != "18") foreign_protocol_ = value;
         return is_number(w, o.maximum);
       case Takes::time: return is_time(w, o.maximum);
       case Takes::interface:
@@ -260,7 +263,7 @@ class Line {
       case Takes::table: return iproute_number(NameTable::tables, w).has_value();
       case Takes::protocol: {
         const auto n = iproute_number(NameTable::protocols, w);
-        if (n && *n != 18) b_.warn(value, fmt::format("a tracked {} has protocol keepalived (18), not {}", what_, w));
+        if (n && *n != 18) foreign_protocol_ = value;
         return n.has_value();
       }
       case Takes::scope: return iproute_number(NameTable::scopes, w).has_value();
@@ -311,6 +314,7 @@ class Line {
   std::size_t at_ = 0;
   int family_ = 0;
   bool is_wrong_ = false;
+  std::optional<Token> foreign_protocol_;
   std::vector<Said> said_;
 };
 

@@ -15,23 +15,25 @@ namespace {
 struct Kind {
   const char* file;
   std::uint32_t largest;
-  bool hexadecimal;  // numbers without 0x are hexadecimal too
 };
 
 constexpr std::array<Kind, 6> kinds{{
-    {"rt_tables", UINT32_MAX, false},
-    {"rt_protos", 255, false},
-    {"rt_scopes", 255, false},
-    {"rt_dsfield", 255, true},
-    {"rt_realms", 255, false},
-    {"group", 2'147'483'647, false},
+    {"rt_tables", UINT32_MAX},
+    {"rt_protos", 255},
+    {"rt_scopes", 255},
+    {"rt_dsfield", 255},
+    {"rt_realms", 255},
+    {"group", 2'147'483'647},
 }};
 
-std::optional<std::uint32_t> number(std::string_view word, std::uint32_t largest, bool hexadecimal) {
-  int base = hexadecimal ? 16 : 10;
+// In C notation: 16, 0x10, 020.
+std::optional<std::uint32_t> number(std::string_view word, std::uint32_t largest) {
+  int base = 10;
   if (word.starts_with("0x") || word.starts_with("0X")) {
     word.remove_prefix(2);
     base = 16;
+  } else if (word.starts_with('0')) {
+    base = 8;
   }
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, base);
@@ -47,7 +49,7 @@ void read_names(const std::filesystem::path& file, std::uint32_t largest, Names&
     std::istringstream words(line.substr(0, line.find('#')));
     std::string value, name;
     if (!(words >> value >> name)) continue;
-    if (const auto n = number(value, largest, false)) names.emplace(name, *n);
+    if (const auto n = number(value, largest)) names.emplace(name, *n);
   }
 }
 
@@ -74,7 +76,7 @@ std::optional<std::uint32_t> iproute_number(NameTable table, std::string_view wo
   }();
   const auto index = static_cast<std::size_t>(table);
   if (const auto found = all[index].find(word); found != all[index].end()) return found->second;
-  return number(word, kinds[index].largest, kinds[index].hexadecimal);
+  return number(word, kinds[index].largest);
 }
 
 }  // namespace xd::conf

@@ -74,6 +74,20 @@ def test_every_keyword(tmp_path):
     assert not unexplained, "\n" + "\n".join(unexplained)
 
 
+def test_numbers_of_iproute2(tmp_path):
+    """Tables, scopes and their like are numbers in C notation or names."""
+    text = "vrrp_instance A {\n interface eth0\n virtual_router_id 7\n virtual_ipaddress {\n  10.1.0.5/24\n }\n %s {\n  %s\n }\n}\n"
+    cases = {}
+    for number in ("8", "08", "010", "0x10", "0x", "1f", "150", "0x100", "main"):
+        for word in ("table", "protocol", "scope", "realms", "tos"):
+            cases["(route line)", word, number] = text % ("virtual_routes", f"10.9.0.0/16 dev eth0 no_track {word} {number}")
+        for word in ("table", "realms", "tos", "dsfield", "ipproto"):
+            action = "" if word == "table" else "table 7"
+            cases["(rule line)", word, number] = text % ("virtual_rules", f"from 10.9.0.0/16 priority 5 {word} {number} {action}")
+    unexplained = compare(tmp_path, cases)
+    assert not unexplained, "\n" + "\n".join(unexplained)
+
+
 # Statements that the context has already; keepalived objects to the second.
 STANDS_ALREADY = {("track_group", "group"), ("vrrp_sync_group", "group"), ("virtual_server/real_server/BFD_CHECK", "name")}
 

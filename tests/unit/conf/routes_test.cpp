@@ -54,6 +54,13 @@ TEST(Routes, EveryOptionReadsAndPrints) {
     route(line);
 }
 
+TEST(Routes, NumbersAreInCNotation) {
+  EXPECT_EQ(route("10.9.0.0/16 dev eth0 tos 16").tos, 16);
+  EXPECT_EQ(route("10.9.0.0/16 dev eth0 tos 0x10").tos, 16);
+  EXPECT_EQ(route("10.9.0.0/16 dev eth0 tos 020").tos, 16);
+  EXPECT_EQ(route("10.9.0.0/16 dev eth0 table 010").table, 8u);
+}
+
 TEST(Routes, TimesAreInTheKernelsUnits) {
   const Route r = route("10.4.0.0/16 dev eth0 rtt 500ms rttvar 0.5s rto_min 300");
   EXPECT_EQ(r.metrics.at(RTAX_RTT), 4000u);

@@ -99,7 +99,13 @@ Status Watches::arm(const xd_watch_key& key, TimePoint lost_at) {
   order.key = key;
   order.orders = XD_ORDER_ARM;
   order.deadline = to_ktime(lost_at);
-  return impl_->order("arm", order);
+  Status armed = impl_->order("arm", order);
+  // As with entries: the stock is refilled in the background.
+  for (int again = 0; !armed && armed.error().code == ENOMEM && again < 3; ++again) {
+    ::usleep(100);
+    armed = impl_->order("arm", order);
+  }
+  return armed;
 }
 
 Status Watches::remove(const xd_watch_key& key) {

@@ -72,7 +72,7 @@ static __always_inline int reply_path(struct xdp_md *ctx, const struct packet *p
   if (!flow || flow->peer != place) return verdict(ctx, XD_NOT_OURS); /* it is being forgotten */
 
   see(flow);
-  change_state(flow, flow->state, next_state(packet, flow->state, FROM_SERVER));
+  if (packet->fragment != LATER_FRAGMENT) change_state(flow, flow->state, next_state(packet, flow->state, FROM_SERVER));
   struct translation to = {.port = flow->dport, .source = 1, .place = place};
   __builtin_memcpy(to.addr, flow->daddr, 16);
   count_out(flow->dest, packet->length);
@@ -119,12 +119,13 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
 
   see(flow);
   if (flow->flags & XD_FLOW_NAT) keep_way_back(ctx, packet, flow);
-  change_state(flow, state, next_state(packet, state, flow->flags & XD_FLOW_NAT ? FROM_CLIENT : CLIENT_ONLY));
+  if (packet->fragment != LATER_FRAGMENT)
+    change_state(flow, state, next_state(packet, state, flow->flags & XD_FLOW_NAT ? FROM_CLIENT : CLIENT_ONLY));
   count_in(index, packet->length, 0);
   reason = XD_ESTABLISHED;
   if (is_half_open(place)) {
     reason = XD_HALF_OPEN;
-    if (!(packet->tcp_flags & TCP_SYN)) {
+    if (!(packet->tcp_flags & TCP_SYN) && packet->fragment != LATER_FRAGMENT) {
       confirm(place);
       if (flow->flags & XD_FLOW_NAT && flow->peer) confirm(flow->peer);
     }

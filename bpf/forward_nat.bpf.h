@@ -24,26 +24,33 @@ __attribute__((noinline)) int xd_translate(struct xdp_md *ctx, const struct pack
   __be16 old_port = to->source ? packet->key.sport : packet->key.dport;
   __u64 addresses = change_address(old, to->addr), ports = change16(old_port, to->port);
 
-  __be16 *field = checksum_field(ctx, packet);
-  if (!field) return 1;
-  __u16 check = *field;
-  if (packet->key.proto == IPPROTO_TCP || check) {
-    check = checksum_after(ctx, packet, flow, check, addresses, ports);
-    if (packet->key.proto == IPPROTO_UDP && !check) check = 0xffff;
-  } else if (segment_length(packet) <= SUM_MAX) { /* the sender left it out: filled in, as IPVS does */
-    __u64 sum = (__u64)pseudo_sum(packet) + xd_segment_sum(ctx, packet->l4, segment_length(packet));
-    check = ~fold(sum + addresses + ports);
-    if (!check) check = 0xffff;
-  }
-  *field = check;
-
   void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-  struct udphdr *udp = data + (packet->l4 & L4_MASK); /* TCP's ports stand in the same place */
-  if ((void *)(udp + 1) > end) return 1;
-  if (to->source)
-    udp->source = to->port;
-  else
-    udp->dest = to->port;
+  if (packet->fragment != LATER_FRAGMENT) {
+    __be16 *field = checksum_field(ctx, packet);
+    if (!field) return 1;
+    __u16 check = *field;
+    if (packet->fragment) { /* the sum is that of the whole datagram */
+      if (packet->key.proto == IPPROTO_TCP || check) {
+        check = update(check, addresses + ports);
+        if (packet->key.proto == IPPROTO_UDP && !check) check = 0xffff;
+      }
+    } else if (packet->key.proto == IPPROTO_TCP || check) {
+      check = checksum_after(ctx, packet, flow, check, addresses, ports);
+      if (packet->key.proto == IPPROTO_UDP && !check) check = 0xffff;
+    } else if (segment_length(packet) <= SUM_MAX) { /* the sender left it out: filled in, as IPVS does */
+      __u64 sum = (__u64)pseudo_sum(packet) + xd_segment_sum(ctx, packet->l4, segment_length(packet));
+      check = ~fold(sum + addresses + ports);
+      if (!check) check = 0xffff;
+    }
+    *field = check;
+
+    struct udphdr *udp = data + (packet->l4 & L4_MASK); /* TCP's ports stand in the same place */
+    if ((void *)(udp + 1) > end) return 1;
+    if (to->source)
+      udp->source = to->port;
+    else
+      udp->dest = to->port;
+  }
 
   if (packet->v6) {
     struct ipv6hdr *ip = data + (packet->l3 & 0x1f);

@@ -52,7 +52,7 @@ static __always_inline __u64 inner_sum(struct xdp_md *ctx, const struct packet *
     if (field) check = *field;
     if (packet->key.proto == IPPROTO_TCP) check = 1;
   }
-  if (!check || packet->l4 - packet->l3 != header) return xd_segment_sum(ctx, packet->l3, packet->length);
+  if (!check || packet->fragment || packet->l4 - packet->l3 != header) return xd_segment_sum(ctx, packet->l3, packet->length);
   return (__u64)xd_segment_sum(ctx, packet->l3, header) + (__u16)~pseudo_sum(packet);
 }
 

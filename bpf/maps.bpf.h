@@ -69,6 +69,13 @@ struct {
 } xd_flows SEC(".maps");
 
 struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, struct xd_fragment_key);
+  __type(value, struct xd_fragment);
+} xd_fragments SEC(".maps");
+
+struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __uint(max_entries, 1024);

@@ -39,7 +39,12 @@ struct packet {
   __u8 ttl;
   __u8 tcp_flags; /* 0 for UDP */
   __u8 partial;   /* some interface gives us partial checksums, see checksum.bpf.h */
+  __u32 fragment; /* enum fragment */
+  __u32 fragment_id;
 };
+
+/* See fragment.bpf.h. */
+enum fragment { WHOLE, FIRST_FRAGMENT, LATER_FRAGMENT };
 
 struct vlan_tag {
   __be16 tci;
@@ -90,11 +95,15 @@ static __always_inline void v6_addresses(struct packet *packet, const struct ipv
 
 /* What only a packet of ours must satisfy. */
 static __always_inline enum xd_reason parse_v4(const struct frame *frame, const struct iphdr *ip, struct packet *packet) {
-  if (ip->ihl != 5 || ip->version != 4) return ip->version == 4 && ip->ihl > 5 ? XD_IP_OPTIONS : XD_TRUNCATED;
-  if (ip->frag_off & bpf_htons(0x3fff)) return XD_FRAGMENT; /* more fragments, or an offset */
+  if (ip->ihl < 5 || ip->version != 4) return XD_TRUNCATED;
   packet->length = bpf_ntohs(ip->tot_len);
   packet->l3 = (void *)ip - (void *)frame->eth;
-  packet->l4 = packet->l3 + sizeof(*ip);
+  packet->l4 = packet->l3 + ip->ihl * 4;
+  packet->fragment = WHOLE;
+  if (ip->frag_off & bpf_htons(0x3fff)) { /* more fragments, or an offset */
+    packet->fragment = ip->frag_off & bpf_htons(0x1fff) ? LATER_FRAGMENT : FIRST_FRAGMENT;
+    packet->fragment_id = ip->id;
+  }
   packet->v6 = 0;
   packet->ttl = ip->ttl;
   packet->key.proto = ip->protocol;
@@ -107,6 +116,7 @@ static __always_inline enum xd_reason parse_v6(const struct frame *frame, const 
   packet->l3 = (void *)ip - (void *)frame->eth;
   packet->l4 = packet->l3 + sizeof(*ip);
   packet->v6 = 1;
+  packet->fragment = WHOLE;
   packet->ttl = ip->hop_limit;
   packet->key.proto = ip->nexthdr;
   return XD_PARSED;
@@ -123,7 +133,14 @@ static __always_inline int is_extension(__u8 proto) {
   return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS || proto == IPPROTO_FRAGMENT;
 }
 
-/* Walks to the transport header behind IPv6 extension headers. */
+struct ipv6_fragment {
+  __u8 next;
+  __u8 zero;
+  __be16 offset; /* in its upper 13 bits; the lowest: more fragments follow */
+  __be32 id;
+};
+
+/* Walks to the transport header behind IPv6 extension headers; in a later fragment, to what stands behind the fragment header. */
 __attribute__((noinline)) int xd_extensions(struct xdp_md *ctx, struct packet *packet) {
   if (!packet) return XD_TRUNCATED;
   void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -132,16 +149,43 @@ __attribute__((noinline)) int xd_extensions(struct xdp_md *ctx, struct packet *p
 
 #pragma clang loop unroll(disable)
   for (int i = 0; i < EXTENSIONS_MAX && is_extension(proto); i++) {
-    if (proto == IPPROTO_FRAGMENT) return XD_FRAGMENT;
-    struct ipv6_extension *extension = data + at;
+    struct ipv6_fragment *extension = data + at; /* all are at least so long */
     if (at > 1024 || (void *)(extension + 1) > end) return XD_TRUNCATED;
+    if (proto != IPPROTO_FRAGMENT) {
+      proto = extension->next;
+      at += 8 + ((struct ipv6_extension *)extension)->length * 8;
+      continue;
+    }
     proto = extension->next;
-    at += 8 + extension->length * 8;
+    at += sizeof(*extension);
+    if (!(extension->offset & bpf_htons(0xfff9))) continue; /* one that is whole (RFC 6946) */
+    packet->fragment_id = extension->id;
+    packet->fragment = extension->offset & bpf_htons(0xfff8) ? LATER_FRAGMENT : FIRST_FRAGMENT;
+    if (packet->fragment == LATER_FRAGMENT) break;
   }
-  if (is_extension(proto)) return XD_PROTOCOL;
+  if (is_extension(proto)) return packet->fragment ? XD_FRAGMENT : XD_PROTOCOL;
   packet->l4 = at;
   packet->key.proto = proto;
   return XD_PARSED;
+}
+
+#define IPOPTS_MAX 40
+
+/* IPv4 options that routers write to, or go by, are the stack's: source routes, recorded routes, timestamps. Others are carried along. */
+__attribute__((noinline)) int xd_options(struct xdp_md *ctx, __u32 from, __u32 to) {
+  void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+  __u32 at = from;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < IPOPTS_MAX && at < to; i++) {
+    const __u8 *option = data + (at & 0x7f);
+    if ((void *)(option + 2) > end) return XD_TRUNCATED;
+    __u8 number = IPOPT_NUMBER(option[0]);
+    if (option[0] == 0) break;
+    if (number == 3 || number == 4 || number == 7 || number == 9) return XD_IP_OPTIONS;
+    if (number != 1 && option[1] < 2) return XD_IP_OPTIONS;
+    at += number == 1 ? 1 : option[1];
+  }
+  return at > to ? XD_IP_OPTIONS : XD_PARSED;
 }
 
 #define L4_MASK 0x7ff

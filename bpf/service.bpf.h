@@ -23,6 +23,7 @@ static __always_inline enum xd_reason may_serve(const struct packet *packet, con
  * same real server. NAT would lose its replies, so the stack may try. */
 static __always_inline int send_stateless(struct xdp_md *ctx, const struct packet *packet, __u32 index, enum xd_reason reason) {
   struct xd_dest *dest = dest_at(index);
+  if (packet->fragment) return verdict(ctx, XD_FRAGMENT); /* the later ones would not find the way */
   if (!dest || !dest->weight) return verdict(ctx, XD_NO_DEST);
   enum xd_reason why = may_serve(packet, dest);
   if (why != XD_PARSED) return verdict(ctx, why);
@@ -45,18 +46,20 @@ static __always_inline int reply_is_taken(const struct xd_flow_key *back) {
 }
 
 /* A place for a key: free, or that of a half-open flow when `push`. */
-static __always_inline __u32 take(struct taking *taking, int push) {
+static __always_inline __u32 take(struct taking *taking, int push, __u32 *pushed) {
   __u32 place = xd_take(taking);
   if (place || !push) return place;
   __u32 oldest = xd_oldest_half_open(&taking->key);
   if (!oldest || !xd_forget(oldest)) return 0;
+  *pushed = 1;
   return xd_take(taking);
 }
 
-/* Where a persistent client goes: the destination of its template, which is made when there is none. */
-struct persistence {
-  __u32 dest;     /* out */
-  __u32 template; /* out: its place */
+/* Where a new flow goes. */
+struct choice {
+  __u32 dest;
+  __u32 template; /* of a persistent client: its place */
+  __u32 pushed;   /* out of xd_enter(): a half-open flow had to make room */
 };
 
 static __always_inline void template_key(const struct packet *packet, const struct xd_service *service, __be16 port,
@@ -69,7 +72,8 @@ static __always_inline void template_key(const struct packet *packet, const stru
   key->zero[0] = key->zero[1] = key->zero[2] = 0;
 }
 
-__attribute__((noinline)) int xd_persist(const struct packet *packet, const struct xd_service *service, struct persistence *out) {
+/* A persistent client goes to the destination of its template, which is made when there is none. */
+__attribute__((noinline)) int xd_persist(const struct packet *packet, const struct xd_service *service, struct choice *out) {
   if (!packet || !service || !out) return 0;
   struct taking taking = {};
   struct xd_service_key service_key = {.port = packet->key.dport, .proto = packet->key.proto};
@@ -94,7 +98,7 @@ __attribute__((noinline)) int xd_persist(const struct packet *packet, const stru
   out->dest = index;
   out->template = 0;
   if (!dest) return 0;
-  place = take(&taking, 1);
+  place = take(&taking, 1, &out->pushed);
   template = place ? flow_at(place) : 0;
   if (!template) return 1; /* no room: it is only less persistent */
   template->dest = index;
@@ -111,7 +115,7 @@ __attribute__((noinline)) int xd_persist(const struct packet *packet, const stru
 }
 
 /* Enters a new flow, and for NAT its reply's entry, and counts them. Its place; 0: no room; else -(enum xd_reason) - 1. */
-__attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *packet, const struct persistence *to) {
+__attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *packet, struct choice *to) {
   if (!packet || !to) return 0;
   __u32 index = to->dest;
   struct xd_dest *dest = dest_at(index);
@@ -126,13 +130,13 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
   /* A first datagram or SYN may be one of a flood: it pushes nobody out, where nothing has to be remembered. */
   int push = nat || (packet->key.proto == IPPROTO_TCP && !(packet->tcp_flags & TCP_SYN));
   taking.key = packet->key;
-  __u32 place = take(&taking, push), tag = taking.tag, reply = 0, way = 0;
+  __u32 place = take(&taking, push, &to->pushed), tag = taking.tag, reply = 0, way = 0;
   struct xd_flow *flow = place ? flow_at(place) : 0;
   if (!flow) return 0;
   __u8 flags = (to->template ? XD_FLOW_PERSISTENT : 0) | (dest->method == XD_TUN ? XD_FLOW_TUN : 0);
   if (nat) {
     reply_key(&packet->key, dest, &taking.key);
-    reply = take(&taking, 1);
+    reply = take(&taking, 1, &to->pushed);
     struct xd_flow *back = reply ? flow_at(reply) : 0;
     if (!back) {
       show(place, tag);
@@ -167,7 +171,7 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
 }
 
 /* A new flow to a destination. */
-static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *packet, const struct persistence *to) {
+static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *packet, struct choice *to) {
   struct xd_dest *dest = dest_at(to->dest);
   if (!dest) return verdict(ctx, XD_NO_DEST);
   enum xd_reason reason = may_serve(packet, dest);
@@ -177,7 +181,7 @@ static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *p
   struct xd_flow *flow = place ? flow_at(place) : 0;
   if (!flow) return XD_SCHEDULE_ANEW;
   count_in(to->dest, packet->length, 1);
-  return send_on(ctx, packet, flow, place, dest, XD_NEW_FLOW);
+  return send_on(ctx, packet, flow, place, dest, to->pushed ? XD_CROWDED : XD_NEW_FLOW);
 }
 
 __attribute__((noinline)) int xd_service_path(struct xdp_md *ctx, const struct packet *packet) {
@@ -192,7 +196,7 @@ __attribute__((noinline)) int xd_service_path(struct xdp_md *ctx, const struct p
     if (!overflowed_lately()) return verdict(ctx, XD_NO_FLOW);
     by_turn = 0; /* its SYN may have been placed by hash */
   }
-  struct persistence to = {};
+  struct choice to = {};
   if (service->persistence && by_turn) {
     if (!xd_persist(packet, service, &to)) return verdict(ctx, XD_NO_DEST);
   } else {

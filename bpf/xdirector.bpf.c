@@ -13,6 +13,7 @@
 #include "bpf/advert.bpf.h"
 #include "bpf/checksum.bpf.h"
 #include "bpf/table.bpf.h"
+#include "bpf/fragment.bpf.h"
 #include "bpf/transmit.bpf.h"
 #include "bpf/forward_dr.bpf.h"
 #include "bpf/forward_nat.bpf.h"
@@ -45,6 +46,7 @@ int xd_entry(struct xdp_md *ctx) {
     business = filter_look(&packet);
     if (!(business & (TO_VIP | FROM_REAL))) return verdict(ctx, XD_NOT_OURS);
     reason = parse_v4(&frame, ip, &packet);
+    if (reason == XD_PARSED && ip->ihl > 5) reason = xd_options(ctx, packet.l3 + sizeof(*ip), packet.l4);
   } else if (frame.type == bpf_htons(ETH_P_IPV6)) {
     struct ipv6hdr *ip = frame.ip;
     if ((void *)(ip + 1) > frame.end) return verdict(ctx, XD_TRUNCATED);
@@ -56,7 +58,7 @@ int xd_entry(struct xdp_md *ctx) {
   } else {
     return verdict(ctx, XD_NOT_IP);
   }
-  if (reason == XD_PARSED) reason = parse_transport(ctx, &packet);
+  if (reason == XD_PARSED) reason = packet.fragment ? xd_fragment(ctx, &packet) : parse_transport(ctx, &packet);
   if (reason != XD_PARSED && reason != XD_ICMP) return verdict(ctx, reason);
   if (business & TO_CLOSED && gate_is_closed(&packet)) return verdict(ctx, XD_VIP_NOT_OURS);
   if (reason == XD_ICMP) return xd_icmp_path(ctx, &packet);
@@ -67,5 +69,6 @@ int xd_entry(struct xdp_md *ctx) {
     if (action != XD_SCHEDULE_ANEW) return action;
   }
   if (!(business & TO_VIP)) return verdict(ctx, XD_NOT_OURS);
+  if (packet.fragment == LATER_FRAGMENT) return verdict(ctx, XD_FRAGMENT);
   return xd_service_path(ctx, &packet);
 }

@@ -23,33 +23,34 @@
  * Every way out of xd_entry counts one of these in xd_reasons[reason], per CPU. X(NAME, word, verdict, sentence): the word is what
  * `xdirector reasons` prints and what it is searched by; the verdict is pass, tx (sent on, also by redirect) or drop.
  */
-#define XD_REASONS(X)                                                                                                     \
-  X(ESTABLISHED, established, tx, "packet of a known flow, sent to its real server")                                      \
-  X(REPLY, reply, tx, "reply of a NAT real server, sent to the client from the virtual address")                          \
-  X(HALF_OPEN, half_open, tx, "packet of a flow that the client has not confirmed yet")                                   \
-  X(NEW_FLOW, new_flow, tx, "first packet of a flow, scheduled")                                                          \
-  X(STATELESS, stateless, tx, "tables full: real server chosen by the hash of the flow, nothing remembered")              \
-  X(ICMP_ERROR, icmp_error, tx, "ICMP error about a packet of a known flow, sent where the flow goes")                    \
-  X(NOT_IP, not_ip, pass, "neither IPv4 nor IPv6 (ARP, LLDP, ...)")                                                       \
-  X(TRUNCATED, truncated, pass, "headers are cut short or contradict the frame's length")                                 \
-  X(NOT_OURS, not_ours, pass, "belongs to no virtual service")                                                            \
-  X(FRAGMENT, fragment, pass, "fragment of a datagram: only the stack can place it")                                      \
-  X(IP_OPTIONS, ip_options, pass, "IPv4 header with options")                                                             \
-  X(ICMP, icmp, pass, "ICMP to a virtual address")                                                                        \
-  X(PROTOCOL, protocol, pass, "to a virtual address, but neither TCP nor UDP")                                            \
-  X(VLAN, vlan, pass, "the way out needs other VLAN tags than the frame has room for")                                    \
-  X(VIP_NOT_OURS, vip_not_ours, pass, "the virtual address is held by another director now")                              \
-  X(NO_SERVICE, no_service, pass, "to a virtual address, but to no service there")                                        \
-  X(NO_FLOW, no_flow, pass, "TCP without SYN and without a flow")                                                         \
-  X(NO_DEST, no_dest, pass, "the service has no real server that takes new connections")                                  \
-  X(DEST_UNRESOLVED, dest_unresolved, pass, "the real server's next hop is not known yet")                                \
-  X(DEST_LOCAL, dest_local, pass, "the real server is this director")                                                     \
-  X(TTL, ttl, pass, "TTL is used up: the stack answers with ICMP time exceeded")                                          \
-  X(TOO_BIG, too_big, tx, "longer than the way to the real server allows: the client is told by ICMP")                    \
-  X(TOO_LONG, too_long, drop, "longer than the way allows, and neither to be split here nor its sender to be told")       \
-  X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                 \
-  X(NAT_CLASH, nat_clash, pass, "NAT: the client's port is in use at this real server by way of another virtual address") \
-  X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")       \
+#define XD_REASONS(X)                                                                                                      \
+  X(ESTABLISHED, established, tx, "packet of a known flow, sent to its real server")                                       \
+  X(REPLY, reply, tx, "reply of a NAT real server, sent to the client from the virtual address")                           \
+  X(HALF_OPEN, half_open, tx, "packet of a flow that the client has not confirmed yet")                                    \
+  X(NEW_FLOW, new_flow, tx, "first packet of a flow, scheduled")                                                           \
+  X(CROWDED, crowded, tx, "first packet of a flow, scheduled; one that its client had not confirmed was forgotten for it") \
+  X(STATELESS, stateless, tx, "tables full: real server chosen by the hash of the flow, nothing remembered")               \
+  X(ICMP_ERROR, icmp_error, tx, "ICMP error about a packet of a known flow, sent where the flow goes")                     \
+  X(NOT_IP, not_ip, pass, "neither IPv4 nor IPv6 (ARP, LLDP, ...)")                                                        \
+  X(TRUNCATED, truncated, pass, "headers are cut short or contradict the frame's length")                                  \
+  X(NOT_OURS, not_ours, pass, "belongs to no virtual service")                                                             \
+  X(FRAGMENT, fragment, pass, "fragment that came before the first one of its datagram, or that only the stack can place") \
+  X(IP_OPTIONS, ip_options, pass, "IPv4 options that ask for a route, a record of it or of times")                         \
+  X(ICMP, icmp, pass, "ICMP to a virtual address")                                                                         \
+  X(PROTOCOL, protocol, pass, "to a virtual address, but neither TCP nor UDP")                                             \
+  X(VLAN, vlan, pass, "the way out needs other VLAN tags than the frame has room for")                                     \
+  X(VIP_NOT_OURS, vip_not_ours, pass, "the virtual address is held by another director now")                               \
+  X(NO_SERVICE, no_service, pass, "to a virtual address, but to no service there")                                         \
+  X(NO_FLOW, no_flow, pass, "TCP without SYN and without a flow")                                                          \
+  X(NO_DEST, no_dest, pass, "the service has no real server that takes new connections")                                   \
+  X(DEST_UNRESOLVED, dest_unresolved, pass, "the real server's next hop is not known yet")                                 \
+  X(DEST_LOCAL, dest_local, pass, "the real server is this director")                                                      \
+  X(TTL, ttl, pass, "TTL is used up: the stack answers with ICMP time exceeded")                                           \
+  X(TOO_BIG, too_big, tx, "longer than the way to the real server allows: the client is told by ICMP")                     \
+  X(TOO_LONG, too_long, drop, "longer than the way allows, and neither to be split here nor its sender to be told")        \
+  X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                  \
+  X(NAT_CLASH, nat_clash, pass, "NAT: the client's port is in use at this real server by way of another virtual address")  \
+  X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")        \
   X(ADVERT, advert, pass, "VRRP advert, for the stack")
 
 #define XD_REASON_ENUM(NAME, word, verdict, sentence) XD_##NAME,
@@ -311,6 +312,25 @@ static inline __u32 xd_favourite(__u32 tag) { return ((tag >> 16) * XD_WAYS) >> 
 static inline __u32 xd_second_bucket(__u32 first, __u32 tag, __u32 mask) { return (first ^ (tag | 1) * 0x5bd1e995u) & mask; }
 
 /* xd_timeouts: array, index enum xd_state: jiffies without a packet until the flow is forgotten. */
+
+/* ---- xd_fragments: LRU hash, datagrams that come in fragments -------------------------------------------------------- */
+
+struct xd_fragment_key {
+  __be32 saddr[4];
+  __be32 daddr[4];
+  __be32 id; /* of IPv4 in its first two bytes */
+  __u8 proto;
+  __u8 zero[3];
+};
+XD_ASSERT_SIZE(struct xd_fragment_key, 40);
+
+struct xd_fragment {
+  __u32 seen; /* jiffies */
+  __be16 sport;
+  __be16 dport;
+  __u32 placed; /* 1: the first fragment was seen, with these ports; 0: the datagram is the stack's */
+};
+XD_ASSERT_SIZE(struct xd_fragment, 12);
 
 /* ---- xd_ports: interfaces the program is attached to, by ifindex ---------------------------------------------------- */
 

@@ -74,6 +74,7 @@ class DataplaneDoc : public Director {
     serve(service_key("192.0.2.11", 80), service(lvs::Forward::dr, {1}));
     establish(client, 40000);
     run(Ethernet{} / Ipv4{} / Tcp{.from = 40001, .flags = "S"});
+    run(Ethernet{} / Ipv4{.fragment = 0x2000} / Tcp{.from = 40002, .flags = "S"});
     ASSERT_TRUE(datapath().set_gate(*IpAddress::parse("192.0.2.12"), true));
     auto watches = datapath::Watches::open(datapath().pin_dir());
     ASSERT_TRUE(watches) << watches.error().message;

@@ -85,6 +85,10 @@ void Director::SetUp() {
     dest.active = dest.inactive = dest.overloaded = 0;
     bpf_map_update_elem(loaded->map_fd("xd_dests"), &i, &dest, BPF_ANY);
   }
+  xd_fragment_key fragment{};
+  while (bpf_map_get_next_key(loaded->map_fd("xd_fragments"), nullptr, &fragment) == 0) {
+    bpf_map_delete_elem(loaded->map_fd("xd_fragments"), &fragment);
+  }
   xd_info info{};
   bpf_map_lookup_elem(loaded->map_fd("xd_info"), &zero, &info);
   info.overflow = 0;
@@ -158,7 +162,8 @@ int Director::served_by(const Outcome& outcome) {
 }
 
 void Director::establish(const std::string& from, std::uint16_t port, const std::string& to, std::uint16_t to_port) {
-  EXPECT_EQ(run(Ethernet{} / Ipv4{.from = from, .to = to} / Tcp{.from = port, .to = to_port, .flags = "S"}).reason, "new_flow");
+  EXPECT_THAT(run(Ethernet{} / Ipv4{.from = from, .to = to} / Tcp{.from = port, .to = to_port, .flags = "S"}).reason,
+              testing::AnyOf("new_flow", "crowded"));
   EXPECT_EQ(run(Ethernet{} / Ipv4{.from = from, .to = to} / Tcp{.from = port, .to = to_port, .flags = "A"}).reason, "half_open");
 }
 

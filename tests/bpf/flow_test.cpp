@@ -240,6 +240,24 @@ TEST_F(Flows, ADaemonOfAnotherNetworkNamespaceKeepsItsOwnPins) {
   EXPECT_EQ(send("S").reason, "new_flow") << "ours are as they were";
 }
 
+TEST_F(Flows, TimeoutsAreThoseOfTheConfiguration) {
+  const auto of = [&](std::uint32_t state) {
+    std::uint32_t jiffies = 0;
+    bpf_map_lookup_elem(datapath().map_fd("xd_timeouts"), &state, &jiffies);
+    return jiffies;
+  };
+  xd_info info{};
+  const std::uint32_t zero = 0;
+  bpf_map_lookup_elem(datapath().map_fd("xd_info"), &zero, &info);
+  ASSERT_TRUE(datapath().set_timeouts({.tcp = 60s, .tcp_fin = 7s, .udp = 11s}));
+  EXPECT_EQ(of(XD_STATE_ESTABLISHED), 60 * info.hz);
+  EXPECT_EQ(of(XD_STATE_FIN_WAIT), 7 * info.hz);
+  EXPECT_EQ(of(XD_STATE_UDP), 11 * info.hz);
+  EXPECT_EQ(of(XD_STATE_TIME_WAIT), 120 * info.hz);
+  ASSERT_TRUE(datapath().set_timeouts({}));
+  EXPECT_EQ(of(XD_STATE_ESTABLISHED), 900 * info.hz);
+}
+
 TEST_F(Flows, WhatItCannotServeItSays) {
   lvs::Service mixed;
   mixed.destinations[endpoint("fd00::1", 80)] = {Forward::dr, 1, 0, 0};

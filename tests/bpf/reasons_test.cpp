@@ -28,8 +28,8 @@ TEST_F(Reasons, NotOurs) { passes(Ethernet{} / Ipv4{.to = "203.0.113.9"} / syn, 
 TEST_F(Reasons, Advert) {
   passes(Ethernet{} / Ipv4{.to = "224.0.0.18", .ttl = 255, .protocol = 112} / Payload{std::string(20, 'v')}, "advert");
 }
-TEST_F(Reasons, FirstAndLaterFragments) {
-  passes(Ethernet{} / Ipv4{.fragment = 0x2000} / syn, "fragment");
+TEST_F(Reasons, LaterFragments) {
+  passes(Ethernet{} / Ipv4{.fragment = 0x2100} / syn, "fragment");
   passes(Ethernet{} / Ipv4{.fragment = 0x0100} / syn, "fragment");
 }
 TEST_F(Reasons, IpOptions) { passes(Ethernet{} / Ipv4{.options = {7, 3, 4, 0}} / syn, "ip_options"); }
@@ -115,7 +115,7 @@ TEST_F(Reasons, EveryReasonIsReachedBySomeTest) {
   const std::vector<std::string> reached{
       "established",     "reply",      "icmp_error", "half_open",  "new_flow",  "stateless",    "not_ip",     "truncated", "not_ours",
       "fragment",        "ip_options", "icmp",       "protocol",   "vlan",      "vip_not_ours", "no_service", "no_flow",   "no_dest",
-      "dest_unresolved", "dest_local", "ttl",        "table_full", "nat_clash", "dest_removed", "advert",     "too_big",   "too_long"};
+      "dest_unresolved", "dest_local", "ttl",        "table_full", "nat_clash", "dest_removed", "advert",     "crowded", "too_big",   "too_long"};
   for (const auto& reason : datapath().reasons()) EXPECT_THAT(reached, testing::Contains(std::string(reason.word)));
 }
 

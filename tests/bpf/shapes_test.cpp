@@ -114,7 +114,7 @@ TEST_F(Shapes, Ipv6ThatIsNotForTheTablePasses) {
     Packet packet;
     std::string reason;
   } cases[] = {
-      {Ethernet{} / Ipv6{} / Extension{.type = 44} / Tcp{.flags = "S"}, "fragment"},
+      {Ethernet{} / Ipv6{} / Extension{.type = 44} / Tcp{.flags = "S"}, "no_dest"},  // the only fragment
       {Ethernet{} / Ipv6{.protocol = 58} / Payload{"icmpv6.."}, "icmp"},
       {Ethernet{} / Ipv6{.protocol = 47} / Payload{"gre....."}, "protocol"},
       {Ethernet{} / Ipv6{} / Tcp{.to = 81, .flags = "S"}, "no_service"},

@@ -169,6 +169,13 @@ class CheckersRole final : public RoleEngine {
 
   // lvs_timeouts. What the kernel had before comes back when the line goes, and at the end.
   void set_timeouts(const conf::LvsTimeouts& wanted) {
+    if (path_) {
+      datapath::Timeouts timeouts;
+      if (wanted.tcp != 0) timeouts.tcp = std::chrono::seconds(wanted.tcp);
+      if (wanted.tcp_fin != 0) timeouts.tcp_fin = std::chrono::seconds(wanted.tcp_fin);
+      if (wanted.udp != 0) timeouts.udp = std::chrono::seconds(wanted.udp);
+      if (auto set = tables_.path->set_timeouts(timeouts); !set) log::error("{}", set.error().message);
+    }
     if (!tables_.ipvs || (wanted == conf::LvsTimeouts{} && !timeouts_before_)) return;
     if (!timeouts_before_) {
       auto read = tables_.ipvs->timeouts();

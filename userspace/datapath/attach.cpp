@@ -213,10 +213,17 @@ Status Attacher::attach_plain(int ifindex, Mode mode) {
   return {};
 }
 
-Status Attacher::attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsigned> run_priority) {
+struct Attacher::Extension {
+  Object object;  // owns what `program` refers to
+  XdpProgram program;
+};
+
+// The copy for the dispatcher. Verifying it takes the time of a start, so all interfaces of one run priority share one.
+Result<xdp_program*> Attacher::extension(int ifindex, std::optional<unsigned> run_priority) {
+  if (const auto known = extensions_.find(run_priority); known != extensions_.end()) return known->second->program.get();
   auto copy = open_object(sizes_);
   if (!copy) return copy.error();
-  if (const Status status = reuse_maps(copy->get(), fd_of_); !status) return status;
+  if (const Status status = reuse_maps(copy->get(), fd_of_); !status) return status.error();
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, copy->get()) {
     bpf_program__set_autoload(program, std::strcmp(bpf_program__name(program), entry_name) == 0);
@@ -228,16 +235,23 @@ Status Attacher::attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsi
   if (const long failed = libxdp_get_error(created); failed != 0) {
     return failure(ifindex, "prepare the dispatcher's program for", static_cast<int>(failed));
   }
-  const XdpProgram ours(created);
+  auto made = std::make_unique<Extension>(Extension{std::move(*copy), XdpProgram(created)});
   if (run_priority) xdp_program__set_run_prio(created, *run_priority);
   xdp_program__set_chain_call_enabled(created, XDP_PASS, true);
-  if (const int failed = xdp_program__attach(created, ifindex, libxdp_mode(mode), 0); failed != 0) {
+  return extensions_.emplace(run_priority, std::move(made)).first->second->program.get();
+}
+
+Status Attacher::attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsigned> run_priority) {
+  auto ours = extension(ifindex, run_priority);
+  if (!ours) return ours.error();
+  if (const int failed = xdp_program__attach(*ours, ifindex, libxdp_mode(mode), 0); failed != 0) {
+    extensions_.erase(run_priority);
     return failure(ifindex, "attach by libxdp's dispatcher to", failed);
   }
   // Those of an earlier run go once the new one is in place.
   if (const Multiprog multiprog = dispatcher_of(ifindex)) {
     for (const XdpProgram& entry : entries_of(multiprog.get())) {
-      if (xdp_program__id(entry.get()) != xdp_program__id(created)) {
+      if (xdp_program__id(entry.get()) != xdp_program__id(*ours)) {
         xdp_program__detach(entry.get(), ifindex, xdp_multiprog__attach_mode(multiprog.get()), 0);
       }
     }

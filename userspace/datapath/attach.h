@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -34,6 +35,10 @@ class Attacher {
   Status attach_plain(int ifindex, Mode mode);
   Status attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsigned> run_priority);
 
+  struct Extension;
+  Result<xdp_program*> extension(int ifindex, std::optional<unsigned> run_priority);
+
+  std::map<std::optional<unsigned>, std::unique_ptr<Extension>> extensions_;  // by run priority, which is a property of the program
   int program_fd_;
   int long_fd_;
   std::function<int(std::string_view)> fd_of_;

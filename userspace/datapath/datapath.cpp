@@ -181,6 +181,15 @@ struct Datapath::Impl {
     filter[0].partial = std::ranges::any_of(entries, [](const auto& entry) { return (entry.second.flags & XD_PORT_PARTIAL) != 0; });
   }
 
+  Status write_timeouts(const Timeouts& timeouts) {
+    const auto by_state = timeouts_by_state(timeouts);
+    for (std::uint32_t state = 0; state < XD_STATE_COUNT; ++state) {
+      const auto jiffies = static_cast<std::uint32_t>(to_seconds(by_state[state]) * info[0].hz);
+      if (bpf_map_update_elem(fd("xd_timeouts"), &state, &jiffies, BPF_ANY) != 0) return Error::from_errno("write to xd_timeouts");
+    }
+    return {};
+  }
+
   Status pin_sweep() {
     bpf_iter_link_info walked{};
     walked.map.map_fd = static_cast<std::uint32_t>(fd("xd_flows"));
@@ -249,11 +258,7 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   if (bpf_map_update_elem(fds["xd_info"].get(), &zero, &info, BPF_ANY) != 0) return Error::from_errno("write to xd_info");
   if (const Status status = impl->use(std::move(fds)); !status) return status.error();
 
-  const auto by_state = timeouts_by_state(timeouts);
-  for (std::uint32_t state = 0; state < XD_STATE_COUNT; ++state) {
-    const auto jiffies = static_cast<std::uint32_t>(to_seconds(by_state[state]) * info.hz);
-    if (bpf_map_update_elem(impl->fd("xd_timeouts"), &state, &jiffies, BPF_ANY) != 0) return Error::from_errno("write to xd_timeouts");
-  }
+  if (const Status status = impl->write_timeouts(timeouts); !status) return status.error();
   if (!impl->adopted) {
     for (const std::string& name : pinned_maps()) {
       if (const Status status = pin(impl->fd(name), impl->pin_dir + "/" + name); !status) return status.error();
@@ -369,6 +374,8 @@ std::vector<ReasonCount> Datapath::reasons() const {
   }
   return counts;
 }
+
+Status Datapath::set_timeouts(const Timeouts& timeouts) { return impl_->write_timeouts(timeouts); }
 
 Status Datapath::sweep() {
   const std::string path = pin_dir() + "/" + sweep_name;

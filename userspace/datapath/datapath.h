@@ -132,6 +132,8 @@ class Datapath {
 
   std::vector<ReasonCount> reasons() const;
 
+  // For all flows, from now on: those that are there as well.
+  Status set_timeouts(const Timeouts& timeouts);
   // Forgets flows that have been silent for too long, in the kernel. Call it every second.
   // The same happens when somebody reads the pin xd_sweep_flows.
   Status sweep();

@@ -12,7 +12,7 @@ static __always_inline void count_reason(struct xdp_md *ctx, __u32 reason) {
 /* The end of a packet that is not sent on. */
 static __always_inline int verdict(struct xdp_md *ctx, enum xd_reason reason) {
   count_reason(ctx, reason);
-  return reason == XD_DEST_REMOVED || reason == XD_TOO_LONG ? XDP_DROP : XDP_PASS;
+  return reason == XD_DEST_REMOVED || reason == XD_TOO_LONG || reason == XD_RATE_LIMIT ? XDP_DROP : XDP_PASS;
 }
 
 /* Bytes from the IP header on, as IPVS counts them. */

@@ -98,6 +98,13 @@ static __always_inline int send_on(struct xdp_md *ctx, const struct packet *pack
 
 #define XD_SCHEDULE_ANEW (-1)
 
+/* A SYN on a flow that has ended: the client uses its port again. Persistent clients go where they went. */
+static __always_inline int is_reused(const struct xd_flow *flow, __u32 state, __u32 behaviour) {
+  if (flow->flags & XD_FLOW_PERSISTENT || behaviour & XD_REUSE_NEVER) return 0;
+  if (state == XD_STATE_FIN_WAIT) return behaviour & XD_REUSE_FIN_WAIT && !(flow->flags & XD_FLOW_NAT);
+  return state == XD_STATE_TIME_WAIT || state == XD_STATE_CLOSE;
+}
+
 /* A packet of a known flow. Verdict, or XD_SCHEDULE_ANEW when the flow is of the past and has been forgotten. Global: see parse.bpf.h. */
 __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct packet *packet, __u32 place) {
   struct xd_flow *flow = flow_at(place);
@@ -107,12 +114,21 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
   __u32 index = flow->dest, state = flow->state;
   struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &index);
   if (!dest) return verdict(ctx, XD_NO_FLOW);
-  if ((__u16)dest->generation != flow->generation ||
-      (packet->tcp_flags & TCP_SYN && (state == XD_STATE_TIME_WAIT || state == XD_STATE_CLOSE))) {
+  int past = (__u16)dest->generation != flow->generation;
+  if (packet->tcp_flags & TCP_SYN || !(dest->flags & XD_DEST_F_PRESENT)) {
+    struct xd_info *info = read_info();
+    __u32 behaviour = info ? info->behaviour : 0;
+    int expires = behaviour & XD_EXPIRE_NODEST && (!(dest->flags & XD_DEST_F_PRESENT) || !dest->weight);
+    if (packet->tcp_flags & TCP_SYN) past = past || expires || is_reused(flow, state, behaviour);
+    if (!past && !(dest->flags & XD_DEST_F_PRESENT)) {
+      if (expires) xd_forget(place);
+      return verdict(ctx, XD_DEST_REMOVED);
+    }
+  }
+  if (past) {
     xd_forget(place);
     return XD_SCHEDULE_ANEW;
   }
-  if (!(dest->flags & XD_DEST_F_PRESENT)) return verdict(ctx, XD_DEST_REMOVED);
   if (!(dest->flags & XD_DEST_F_RESOLVED)) return verdict(ctx, XD_DEST_UNRESOLVED);
   enum xd_reason reason = may_transmit(packet, &dest->hop);
   if (reason != XD_PARSED) return verdict(ctx, reason);

@@ -18,14 +18,15 @@ __attribute__((noinline)) int xd_fragment(struct xdp_md *ctx, struct packet *pac
   __builtin_memcpy(key.daddr, packet->key.daddr, 16);
   struct xd_fragment *known = bpf_map_lookup_elem(&xd_fragments, &key);
   __u32 now = jiffies();
-  if (known && now - known->seen > FRAGMENTS_SECONDS * info->hz) known = 0;
+  __s32 age = known ? now - known->seen : 0; /* negative: another CPU has seen one in the tick after `now` */
+  if (age > (__s32)(FRAGMENTS_SECONDS * info->hz)) known = 0;
   struct xd_fragment entry = {.seen = now};
 
   if (packet->fragment == FIRST_FRAGMENT) {
     enum xd_reason reason = parse_transport(ctx, packet);
     if (reason == XD_TRUNCATED) return reason;
     /* The id may have come round: a first fragment is only the stack's when the rest has just gone there. */
-    if (reason != XD_PARSED || (known && !known->placed && now - known->seen <= info->hz)) return XD_FRAGMENT;
+    if (reason != XD_PARSED || (known && !known->placed && age <= (__s32)info->hz)) return XD_FRAGMENT;
     entry.placed = 1;
     entry.sport = packet->key.sport;
     entry.dport = packet->key.dport;

@@ -85,6 +85,8 @@ __attribute__((noinline)) int xd_persist(const struct packet *packet, const stru
   struct xd_flow *template = place ? flow_at(place) : 0;
   struct xd_dest *dest = 0;
   if (template && jiffies() - template->seen <= template->way + 1) dest = dest_at(template->dest);
+  struct xd_info *info = read_info();
+  if (dest && !dest->weight && info && info->behaviour & XD_EXPIRE_QUIESCENT) dest = 0;
   if (template && dest && dest->flags & XD_DEST_F_PRESENT && (__u16)dest->generation == template->generation) {
     template->seen = jiffies();
     out->dest = template->dest;
@@ -184,11 +186,26 @@ static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *p
   return send_on(ctx, packet, flow, place, dest, to->pushed ? XD_CROWDED : XD_NEW_FLOW);
 }
 
+/* Counts the flow, and tells whether its second has too many. CPUs that begin the second at once may let a few more in. */
+static __always_inline int is_over_rate(const struct xd_service *service) {
+  struct xd_slot *slot = slot_at(service->list + service->list_len);
+  struct xd_info *info = read_info();
+  if (!slot || !info) return 0;
+  __u32 now = jiffies();
+  if (now - slot->dest >= info->hz) {
+    slot->dest = now;
+    slot->cursor = 0;
+  }
+  return __sync_fetch_and_add(&slot->cursor, 1) >= service->rate_limit;
+}
+
 __attribute__((noinline)) int xd_service_path(struct xdp_md *ctx, const struct packet *packet) {
   if (!packet) return XDP_ABORTED;
   struct xd_service *service = find_service(packet);
   if (!service) return verdict(ctx, XD_NO_SERVICE);
 
+  if (service->rate_limit && (packet->key.proto != IPPROTO_TCP || packet->tcp_flags & TCP_SYN) && is_over_rate(service))
+    return verdict(ctx, XD_RATE_LIMIT);
   if (service->one_packet && packet->key.proto == IPPROTO_UDP)
     return send_stateless(ctx, packet, xd_schedule(packet, service, 1), XD_NEW_FLOW);
   int by_turn = 1;

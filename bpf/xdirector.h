@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 5
+#define XD_LAYOUT 6
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -51,6 +51,7 @@
   X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                  \
   X(NAT_CLASH, nat_clash, pass, "NAT: the client's port is in use at this real server by way of another virtual address")  \
   X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")        \
+  X(RATE_LIMIT, rate_limit, drop, "first packet of a flow, over the rate_limit of its service")                            \
   X(ADVERT, advert, pass, "VRRP advert, for the stack")
 
 #define XD_REASON_ENUM(NAME, word, verdict, sentence) XD_##NAME,
@@ -79,10 +80,18 @@ struct xd_info {
   __u32 overflow;  /* jiffies when a bucket was last full, 0: never. Written by the program */
   __u32 buckets;   /* of xd_flows: a power of two */
   __u32 half_ways; /* how many places of a bucket half-open flows may take */
-  __u32 zero;
-  __u64 seed; /* of the flows' hash: nobody outside can aim at one bucket */
+  __u32 behaviour; /* enum xd_behaviour */
+  __u64 seed;      /* of the flows' hash: nobody outside can aim at one bucket */
 };
 XD_ASSERT_SIZE(struct xd_info, 64);
+
+/* What IPVS has as net.ipv4.vs.*. 0 is IPVS's default. */
+enum xd_behaviour {
+  XD_REUSE_NEVER = 1,      /* conn_reuse_mode 0: a SYN on an old flow stays with its real server */
+  XD_REUSE_FIN_WAIT = 2,   /* conn_reuse_mode 2: it is a new flow for DR and TUN as soon as the client has closed */
+  XD_EXPIRE_NODEST = 4,    /* expire_nodest_conn */
+  XD_EXPIRE_QUIESCENT = 8, /* expire_quiescent_template */
+};
 
 /* ---- xd_services, xd_rings, xd_dests: what is served, and by whom --------------------------------------------------- */
 
@@ -117,8 +126,9 @@ struct xd_service {
   __u32 one_packet;  /* 1: each datagram is scheduled for itself and nothing is remembered */
   __u32 persistence; /* jiffies that a client stays with its real server; 0: not persistent */
   __be32 mask[4];    /* of the client's address that persistence goes by */
+  __u32 rate_limit;  /* new flows a second; 0: any. The slot behind the list has the second's first jiffy and count */
 };
-XD_ASSERT_SIZE(struct xd_service, 48);
+XD_ASSERT_SIZE(struct xd_service, 52);
 
 /* xd_rings: segments of slots, allocated by the daemon: a header, a ring, a list. The header has the cursor of rr and wrr, counted up
  * by the program; for lblc, the destination that it stays with; for lblcr, slots of the list are marked as members of its

@@ -270,7 +270,8 @@ class Builder {
   std::vector<std::pair<lvs::ServiceKey, Token>> service_places;  // beside model.virtual_servers
   struct EngineChoice {
     lvs::ServiceKey key;
-    Engine engine = Engine::automatic;
+    std::optional<Engine> engine;
+    std::uint32_t rate_limit = 0;
     Token at;
   };
   std::vector<EngineChoice> engines;

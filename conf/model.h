@@ -620,6 +620,7 @@ struct VirtualServer {
   std::optional<SorryServer> sorry_server;
   std::vector<RealServer> real_servers;
   Engine engine = Engine::automatic;
+  std::uint32_t rate_limit = 0;  // new connections a second in the packet path; 0: any
   bool operator==(const VirtualServer&) const = default;
 };
 
@@ -660,6 +661,12 @@ struct Xdirector {
   std::vector<XdpInterface> interfaces;  // empty: those that the configuration and its routes need
   std::uint32_t flows = 1'000'000;
   std::uint32_t half_open = 262'144;
+  std::uint32_t services = 16'384;
+  std::uint32_t real_servers = 65'536;
+  // Of the packet path, what net.ipv4.vs.* is of IPVS.
+  std::uint32_t conn_reuse_mode = 1;
+  bool expire_nodest_conn = false;
+  bool expire_quiescent_template = false;
   std::string metrics;         // <address>:<port> where metrics are served; empty: nowhere
   std::string control_socket;  // empty: the default of the network namespace
   std::vector<Heartbeat> heartbeats;

@@ -535,6 +535,11 @@ void print_xdirector(Writer& w, const Model& model) {
   }
   w.line("flows {}", x.flows);
   w.line("half_open {}", x.half_open);
+  w.line("services {}", x.services);
+  w.line("real_servers {}", x.real_servers);
+  w.line("conn_reuse_mode {}", x.conn_reuse_mode);
+  w.line("expire_nodest_conn {}", x.expire_nodest_conn);
+  w.line("expire_quiescent_template {}", x.expire_quiescent_template);
   if (!x.metrics.empty()) w.line("metrics {}", word(x.metrics));
   if (!x.control_socket.empty()) w.line("control {}", word(x.control_socket));
   for (const Heartbeat& h : x.heartbeats) {
@@ -550,9 +555,10 @@ void print_xdirector(Writer& w, const Model& model) {
   for (const Fence& f : x.fences)
     w.line("fence {} \"{}\" {}", word(f.instance), join_command(f.script.script.words), time_of(f.script.timeout));
   for (const VirtualServer& v : model.virtual_servers) {
-    if (v.engine == x.engine) continue;
+    if (v.engine == x.engine && v.rate_limit == 0) continue;
     w.open("virtual_server {}", service_words(v.key));
-    w.line("engine {}", engine_name(v.engine));
+    if (v.engine != x.engine) w.line("engine {}", engine_name(v.engine));
+    if (v.rate_limit != 0) w.line("rate_limit {}", v.rate_limit);
     w.close();
   }
   w.close();

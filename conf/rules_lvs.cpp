@@ -612,7 +612,8 @@ void finish_lvs(Builder& b) {
                             ? vs.key.fwmark == choice.key.fwmark
                             : vs.key.fwmark == 0 && vs.key.address == choice.key.address && vs.key.port == choice.key.port;
       if (!same) continue;
-      vs.engine = choice.engine;
+      vs.engine = choice.engine.value_or(vs.engine);
+      if (choice.rate_limit != 0) vs.rate_limit = choice.rate_limit;
       any = true;
     }
     if (!any) b.warn(choice.at, "xdirector names a virtual server that is not defined");

@@ -29,6 +29,11 @@ const Rule rules[] = {
     {X, "engine", [](Builder& b, const Value& v) { b.model.xdirector.engine = engine_named(v.word()); }},
     {X, "flows", [](Builder& b, const Value& v) { b.model.xdirector.flows = static_cast<std::uint32_t>(v.number); }},
     {X, "half_open", [](Builder& b, const Value& v) { b.model.xdirector.half_open = static_cast<std::uint32_t>(v.number); }},
+    {X, "services", [](Builder& b, const Value& v) { b.model.xdirector.services = static_cast<std::uint32_t>(v.number); }},
+    {X, "real_servers", [](Builder& b, const Value& v) { b.model.xdirector.real_servers = static_cast<std::uint32_t>(v.number); }},
+    {X, "conn_reuse_mode", [](Builder& b, const Value& v) { b.model.xdirector.conn_reuse_mode = static_cast<std::uint32_t>(v.number); }},
+    {X, "expire_nodest_conn", [](Builder& b, const Value& v) { b.model.xdirector.expire_nodest_conn = v.on; }},
+    {X, "expire_quiescent_template", [](Builder& b, const Value& v) { b.model.xdirector.expire_quiescent_template = v.on; }},
     {X, "control", [](Builder& b, const Value& v) { b.model.xdirector.control_socket = v.word(); }},
     {X, "metrics",
      [](Builder& b, const Value& v) {
@@ -78,6 +83,8 @@ const Rule rules[] = {
        b.engines.push_back(choice);
      }},
     {Block::xdirector_virtual_server, "engine", [](Builder& b, const Value& v) { b.engines.back().engine = engine_named(v.word()); }},
+    {Block::xdirector_virtual_server, "rate_limit",
+     [](Builder& b, const Value& v) { b.engines.back().rate_limit = static_cast<std::uint32_t>(v.number); }},
 };
 
 }  // namespace

@@ -48,6 +48,7 @@ struct Case {
   double budget, goal;      // times the empty program
   std::uint32_t flows = 1;  // that take turns
   int times = repeat;
+  bool grows = false;  // the packet goes into a tunnel
 };
 
 class Rig {
@@ -58,23 +59,24 @@ class Rig {
     wanted_ = bpf_object__find_map_by_name(object_, ".bss");
   }
   int empty() const { return fd("empty"); }
-  void put(int program, const Packet& packet, std::uint32_t flows) {
+  int empty_tunnel() const { return fd("empty_tunnel"); }
+  void put(int program, const Packet& packet, std::uint32_t flows, bool grows) {
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_, "under_test"), &zero, &program, BPF_ANY) != 0) {
       die(std::string("the rig cannot call the program: ") + std::strerror(errno));
     }
     Bytes wanted = packet.bytes();
-    wanted.resize(bpf_map__value_size(wanted_));  // the frame, how many flows, which turn
-    const std::uint32_t turn = 1;                 // the first flow is the established one
-    std::memcpy(wanted.data() + 64, &flows, sizeof(flows));
-    std::memcpy(wanted.data() + 68, &turn, sizeof(turn));
+    length_ = wanted.size() > 64 ? 80 : 64;
+    wanted.resize(bpf_map__value_size(wanted_));  // the frame, how many flows, which turn, length
+    const std::uint32_t rest[] = {flows, 1, grows ? 0 : static_cast<std::uint32_t>(length_)};  // the first flow is the established one
+    std::memcpy(wanted.data() + 80, rest, sizeof(rest));
     bpf_map_update_elem(bpf_map__fd(wanted_), &zero, wanted.data(), BPF_ANY);
   }
   // ns per round; the verdict of the last.
-  double run(int times, int& verdict) const { return run_program(fd("rig"), times, verdict); }
-  static double run_program(int program, int times, int& verdict) {
-    Bytes in(64), out(256);
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = in.data(), .data_out = out.data(), .data_size_in = 64,
+  double run(int times, int& verdict) const { return run_program(fd("rig"), times, verdict, length_); }
+  static double run_program(int program, int times, int& verdict, std::size_t length = 64) {
+    Bytes in(length), out(256);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = in.data(), .data_out = out.data(), .data_size_in = static_cast<__u32>(length),
                 .data_size_out = static_cast<__u32>(out.size()), .repeat = times);
     if (bpf_prog_test_run_opts(program, &options) != 0) die(std::string("BPF_PROG_TEST_RUN: ") + std::strerror(errno));
     verdict = static_cast<int>(options.retval);
@@ -85,6 +87,7 @@ class Rig {
   int fd(const char* name) const { return bpf_program__fd(bpf_object__find_program_by_name(object_, name)); }
   bpf_object* object_ = nullptr;
   bpf_map* wanted_ = nullptr;
+  std::size_t length_ = 64;
 };
 
 double median(std::vector<double> values) {
@@ -109,21 +112,32 @@ void forget_half_open(FlowTable& table_) {
   }
 }
 
-void serve(datapath::Datapath& path, const std::string& vip, lvs::Forward forward, lvs::Scheduler scheduler, const std::string& real) {
+// Every place taken, by flows that nobody asks for.
+void fill_up(FlowTable& table_, std::uint32_t tag) {
+  for (std::uint32_t i = 0; i < table_.size(); ++i) {
+    for (std::uint32_t& line : table_[i].tag) {
+      if (line == XD_TAG_FREE || line == 3) line = tag;
+    }
+  }
+}
+
+void serve(datapath::Datapath& path, const std::string& vip, lvs::Forward forward, lvs::Scheduler scheduler, const std::string& real,
+           int servers = 8) {
   lvs::Service service;
   service.scheduler = scheduler;
-  for (int i = 1; i <= 8; ++i) {
+  for (int i = 0; i < servers; ++i) {
     const Endpoint e{*IpAddress::parse(real + std::to_string(i)), 80};
     service.destinations[e] = {forward, 1, 0, 0};
     service.order.push_back(e);
-    path.set_hop(e.address,
-                 datapath::Hop{*MacAddress::parse("02:00:00:00:01:01"), *MacAddress::parse("02:00:00:00:00:01"), 1, 0, 0, false});
+    path.set_hop(e.address, datapath::Hop{*MacAddress::parse("02:00:00:00:01:01"), *MacAddress::parse("02:00:00:00:00:01"), 1, 0, 0, false,
+                                          *IpAddress::parse("10.0.0.254"), 1500});
   }
   if (const Status status = path.put_service({*IpAddress::parse(vip), 80, lvs::Protocol::tcp}, service); !status)
     die(status.error().message);
 }
 
 Packet to(const std::string& vip, std::string_view flags) {
+  if (vip.find(':') != std::string::npos) return Ethernet{} / Ipv6{.to = vip} / Tcp{.from = 1024, .flags = flags} / Payload{"six..."};
   return Ethernet{} / Ipv4{.from = "198.51.0.7", .to = vip} / Tcp{.from = 1024, .flags = flags} / Payload{"payload..."};
 }
 
@@ -205,7 +219,7 @@ int main(int argc, char** argv) {
   const std::string json_file = argc == 3 && std::string(argv[1]) == "--json" ? argv[2] : "";
   if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) die("needs root");
 
-  const auto create = [] { return datapath::Datapath::create("/sys/fs/bpf/xd-bench", {table, half_open, 64, 256, 65'536}); };
+  const auto create = [] { return datapath::Datapath::create("/sys/fs/bpf/xd-bench", {table, half_open, 64, 512, 65'536}); };
   auto created = create();
   if (created && created->adopted()) {  // what a run that failed has left
     (void)created->unpin();
@@ -216,6 +230,9 @@ int main(int argc, char** argv) {
   serve(path, "192.0.2.10", lvs::Forward::dr, lvs::Scheduler::rr, "10.0.1.");
   serve(path, "192.0.2.11", lvs::Forward::nat, lvs::Scheduler::rr, "10.0.2.");
   serve(path, "192.0.2.12", lvs::Forward::dr, lvs::Scheduler::mh, "10.0.3.");
+  serve(path, "192.0.2.13", lvs::Forward::tun, lvs::Scheduler::rr, "10.0.4.");
+  serve(path, "192.0.2.14", lvs::Forward::dr, lvs::Scheduler::lc, "10.0.5.", 256);
+  serve(path, "2001:db8::10", lvs::Forward::dr, lvs::Scheduler::rr, "fd00::");
 
   listen(path);
 
@@ -226,19 +243,23 @@ int main(int argc, char** argv) {
   bpf_map_lookup_elem(path.map_fd("xd_info"), &zero, &known);
   auto flows = FlowTable::map(Fd(fcntl(path.map_fd("xd_flows"), F_DUPFD_CLOEXEC, 0)), known.buckets);
   if (!flows) die(flows.error().message);
-  for (const char* vip : {"192.0.2.10", "192.0.2.11"}) {
+  for (const char* vip : {"192.0.2.10", "192.0.2.11", "192.0.2.13", "2001:db8::10"}) {
     for (const char* flags : {"S", "A"}) {
-      rig.put(path.program_fd(), to(vip, flags), 1);
+      rig.put(path.program_fd(), to(vip, flags), 1, false);
       rig.run(1, verdict);
     }
   }
 
   const int new_flows = static_cast<int>(half_open / 2 / (samples + 1));
   const std::vector<Case> cases{
-      {"established_dr", to("192.0.2.10", "A"), XDP_TX, "established", 4.0, 3.0},
+      {"established_dr", to("192.0.2.10", "A"), XDP_TX, "established", 3.5, 3.0},
       {"established_nat", to("192.0.2.11", "A"), XDP_TX, "established", 4.5, 4.5},
+      {"established_dr_v6", to("2001:db8::10", "A"), XDP_TX, "established", 3.8, 3.5},
+      {"established_tun", to("192.0.2.13", "A"), XDP_TX, "established", 4.8, 4.5, 1, repeat, true},
       {"new_flow_rr", to("192.0.2.10", "S"), XDP_TX, "new_flow", 25.0, 12.0, 1u << 20, new_flows},
       {"new_flow_mh", to("192.0.2.12", "S"), XDP_TX, "new_flow", 25.0, 12.0, 1u << 20, new_flows},
+      {"new_flow_lc_256", to("192.0.2.14", "S"), XDP_TX, "new_flow", 85.0, 30.0, 1u << 20, new_flows},
+      {"table_full", to("192.0.2.10", "S"), XDP_TX, "stateless", 30.0, 15.0, 1u << 20, new_flows},
       {"not_ours", to("203.0.113.1", "A"), XDP_PASS, "not_ours", 1.9, 1.7},
       {"steady_advert", steady_advert(), XDP_PASS, "advert", 6.0, 6.0},
       {"million_flows", to("192.0.2.10", "A"), XDP_TX, "established", 16.0, 10.0, table, 2 * repeat},
@@ -255,19 +276,26 @@ int main(int argc, char** argv) {
   bool within = true;
   for (const Case& c : cases) {
     std::vector<double> alone, rigged, entry;
-    rig.put(path.program_fd(), c.packet, c.flows);
+    rig.put(path.program_fd(), c.packet, c.flows, c.grows);
+    if (c.name == "table_full") fill_up(*flows, 3);
     if (c.name == "million_flows") fill_flows(*flows, known.seed, c.packet);
     if (const std::string reason = reason_of_one(path, rig, verdict); verdict != c.verdict || reason != c.reason) {
       die(fmt::format("{}: verdict {} ({}), not {} ({})", c.name, verdict_name(verdict), reason, verdict_name(c.verdict), c.reason));
     }
     for (int i = 0; i < samples; ++i) {  // side by side, so a change of the machine's mood meets all three
       alone.push_back(Rig::run_program(rig.empty(), repeat, verdict));
-      rig.put(rig.empty(), c.packet, c.flows);
+      rig.put(rig.empty(), c.packet, c.flows, false);
       rigged.push_back(rig.run(c.times, verdict));
+      double cutting = 0;  // what the rig takes to cut what has grown: as much as growing it takes
+      if (c.grows) {
+        rig.put(rig.empty_tunnel(), c.packet, c.flows, true);
+        cutting = (rig.run(c.times, verdict) - rigged.back()) / 2;
+      }
       if (c.reason == "new_flow") forget_half_open(*flows);
-      rig.put(path.program_fd(), c.packet, c.flows);
-      entry.push_back(rig.run(c.times, verdict));
+      rig.put(path.program_fd(), c.packet, c.flows, c.grows);
+      entry.push_back(rig.run(c.times, verdict) - cutting);
     }
+    if (c.name == "table_full") fill_up(*flows, XD_TAG_FREE);
     if (c.reason == "new_flow") forget_half_open(*flows);
     const double ns = median(entry) - median(rigged), ratio = median(entry) / median(rigged);
     within = within && ratio <= c.budget;

@@ -5,13 +5,15 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define FRAME 64
+#define FRAME 64 /* of IPv4 */
+#define FRAME_V6 80
 
 /* Written by packet_bench.cpp. */
 struct {
-  __u8 frame[FRAME];
+  __u8 frame[FRAME_V6];
   __u32 flows; /* how many take turns; a power of two */
   __u32 turn;
+  __u32 length; /* FRAME or FRAME_V6; 0: frames grow, and the rig cuts them to FRAME again */
 } wanted;
 
 struct {
@@ -27,11 +29,20 @@ int empty(struct xdp_md* ctx) {
   return XDP_TX;
 }
 
+/* As empty, for programs that put a header of IPv4 in front. */
+SEC("xdp")
+int empty_tunnel(struct xdp_md* ctx) { return bpf_xdp_adjust_head(ctx, -20) ? XDP_ABORTED : XDP_TX; }
+
 SEC("xdp")
 int rig(struct xdp_md* ctx) {
+  if (!wanted.length && ctx->data_end - ctx->data > FRAME && bpf_xdp_adjust_head(ctx, 20)) return XDP_ABORTED;
   __u8* data = (void*)(long)ctx->data;
   if (data + FRAME > (__u8*)(long)ctx->data_end) return XDP_ABORTED;
   __builtin_memcpy(data, wanted.frame, FRAME);
+  if (wanted.length == FRAME_V6) {
+    if (data + FRAME_V6 > (__u8*)(long)ctx->data_end) return XDP_ABORTED;
+    __builtin_memcpy(data + FRAME, wanted.frame + FRAME, FRAME_V6 - FRAME);
+  }
   /* Ethernet 14, IPv4 20: source address at 26, source port at 34. An odd factor walks all flows in an order that no cache likes. */
   __u32 flow = wanted.turn++ * 2654435761u & (wanted.flows - 1);
   *(__u16*)(data + 34) += (__u16)flow;

@@ -258,6 +258,85 @@ TEST_F(Flows, TimeoutsAreThoseOfTheConfiguration) {
   EXPECT_EQ(of(XD_STATE_ESTABLISHED), 900 * info.hz);
 }
 
+// IPVS's sysctls, by the names they have there.
+TEST_F(Flows, ConnReuseModeSaysWhenASynIsANewConnection) {
+  const auto served_again = [&](std::uint32_t mode, std::string_view last) {
+    SetUp();
+    serve(http, service(Forward::dr, {1, 1}));
+    datapath().set_behaviour({.conn_reuse_mode = mode});
+    const int first = served_by(send("S", 7));
+    send("A", 7);
+    send(last, 7);
+    return served_by(send("S", 7)) == first;
+  };
+  EXPECT_TRUE(served_again(0, "R"));
+  EXPECT_FALSE(served_again(1, "R"));
+  EXPECT_TRUE(served_again(1, "FA"));
+  EXPECT_FALSE(served_again(2, "FA"));
+  datapath().set_behaviour({});
+}
+
+TEST_F(Flows, APersistentClientsOldConnectionStaysItsOwn) {
+  lvs::Service wanted = service(Forward::dr, {1, 1});
+  wanted.persistence_seconds = 60;
+  serve(http, wanted);
+  const int first = served_by(send("S", 7));
+  send("R", 7);
+  EXPECT_EQ(served_by(send("S", 7)), first);
+}
+
+TEST_F(Flows, ExpireNodestConnForgetsFlowsOfARemovedServer) {
+  serve(http, service(Forward::dr, {1, 1}));
+  establish(client, 1);  // at server 2
+  datapath().set_behaviour({.expire_nodest_conn = true});
+  serve(http, service(Forward::dr, {1}));
+  EXPECT_EQ(send("A", 1).reason, "dest_removed");
+  EXPECT_EQ(send("A", 1).reason, "no_flow");
+  serve(http, service(Forward::dr, {1, 1}));
+  establish(client, 3);
+  const int quiesced = served_by(send("A", 3));
+  serve(http, quiesced == 1 ? service(Forward::dr, {0, 1}) : service(Forward::dr, {1, 0}));
+  EXPECT_EQ(served_by(send("A", 3)), quiesced) << "weight 0 keeps what it has";
+  EXPECT_NE(served_by(send("S", 3)), quiesced) << "but for a client that begins anew";
+  datapath().set_behaviour({});
+}
+
+TEST_F(Flows, ExpireQuiescentTemplateSendsPersistentClientsAway) {
+  lvs::Service wanted = service(Forward::dr, {1, 1});
+  wanted.persistence_seconds = 60;
+  serve(http, wanted);
+  const int first = served_by(send("S", 7));
+  wanted.destinations[endpoint(web(first), 80)].weight = 0;
+  serve(http, wanted);
+  EXPECT_EQ(served_by(send("S", 8)), first);
+  datapath().set_behaviour({.expire_quiescent_template = true});
+  EXPECT_NE(served_by(send("S", 9)), first);
+  datapath().set_behaviour({});
+}
+
+TEST_F(Flows, ARateLimitLetsSoManyInEachSecond) {
+  serve(http, service(Forward::dr, {1, 1}));
+  establish(client, 1);
+  datapath().set_rate_limits({{http, 5}});
+  // A second may end in the middle of the first look, so there are two.
+  int fewest = 100;
+  std::uint16_t port = 100;
+  for (int look = 0; look < 2; ++look) {
+    int let_in = 0;
+    for (int i = 0; i < 20; ++i) let_in += send("S", ++port).verdict == XDP_TX;
+    fewest = std::min(fewest, let_in);
+  }
+  EXPECT_LE(fewest, 5);
+  const Outcome over = send("S", 99);
+  EXPECT_EQ(over.reason, "rate_limit");
+  EXPECT_EQ(over.verdict, XDP_DROP);
+  EXPECT_EQ(send("A", 1).reason, "established");
+  serve(http, service(Forward::dr, {1, 1, 1}));
+  EXPECT_EQ(datapath().services().at(http).destinations.size(), 3u);
+  datapath().set_rate_limits({});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(send("S", ++port).verdict, XDP_TX);
+}
+
 TEST_F(Flows, WhatItCannotServeItSays) {
   lvs::Service mixed;
   mixed.destinations[endpoint("fd00::1", 80)] = {Forward::dr, 1, 0, 0};

@@ -115,7 +115,7 @@ TEST_F(Reasons, EveryReasonIsReachedBySomeTest) {
   const std::vector<std::string> reached{
       "established",     "reply",      "icmp_error", "half_open",  "new_flow",  "stateless",    "not_ip",     "truncated", "not_ours",
       "fragment",        "ip_options", "icmp",       "protocol",   "vlan",      "vip_not_ours", "no_service", "no_flow",   "no_dest",
-      "dest_unresolved", "dest_local", "ttl",        "table_full", "nat_clash", "dest_removed", "advert",     "crowded", "too_big",   "too_long"};
+      "dest_unresolved", "dest_local", "ttl",        "table_full", "nat_clash", "dest_removed", "advert",     "crowded", "rate_limit", "too_big",   "too_long"};
   for (const auto& reason : datapath().reasons()) EXPECT_THAT(reached, testing::Contains(std::string(reason.word)));
 }
 

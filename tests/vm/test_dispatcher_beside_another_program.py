@@ -6,6 +6,7 @@ the first program sees every packet, the last one only what ours passes. SIGTERM
 """
 
 import json
+import re
 
 from lib.daemon import CTL, KEEPALIVED, Daemon
 from lib.directors import VIP, NatDirectors
@@ -31,11 +32,13 @@ def test_dispatcher_beside_another_program(lab, build_dir):
     d1, d2 = site.directors
     site.directors = [d1]
     load(d1, build_dir, "xt_before", 10)
-    wishes = "xdirector {\n    interface eth0 {\n        priority 20\n    }\n    interface eth1 {\n    }\n}\n"
+    wishes = "xdirector {\n" + "".join(f"    interface {name} {{\n        priority 20\n    }}\n" for name in ("eth0", "eth1")) + "}\n"
     site.start(lambda name: director_conf("NAT")(name) + wishes)
-    site.wait_master("d1", 240)  # the emulated kernel verifies the program for each interface anew
+    site.wait_master("d1", 240)
     shown = d1.run("xdp-loader status eth0")
     assert "xt_before" in shown and "xd_entry" in shown, shown
+    ids = [re.findall(r"xd_entry\s+(?:\S+\s+)?(\d+)\s", d1.run(f"xdp-loader status {name}")) for name in ("eth0", "eth1")]
+    assert ids[0] and ids[0] == ids[1], f"the kernel has verified one program for both interfaces: {ids}"
 
     wait_for(lambda: set(ask(site.client, VIP, count=3)) == {"web1", "web2", "web3"}, "all servers to answer", 60)
     load(d1, build_dir, "xt_after", 90)

@@ -105,7 +105,7 @@ class CheckersRole final : public RoleEngine {
 
   Status prepare(const conf::Model& model) override {
     auto prepared = engine_.prepare(model);
-    if (prepared) next_ = {plan::wanted_engines(model), model.global};
+    if (prepared) next_ = {plan::wanted_engines(model), model.global, model.xdirector, plan::rate_limits(model)};
     // One that follows an instance is the vrrp process's.
     if (auto& sync = next_.global.lvs_sync_daemon; sync && !sync->instance.empty()) sync.reset();
     return prepared;
@@ -116,6 +116,11 @@ class CheckersRole final : public RoleEngine {
     director_->want(std::move(next_.engines));
     flush_on_stop_ = next_.global.lvs_flush_on_stop == conf::LvsFlushOnStop::all;
     set_timeouts(next_.global.lvs_timeouts);
+    if (tables_.path) {
+      const conf::Xdirector& x = next_.xdirector;
+      tables_.path->set_behaviour({x.conn_reuse_mode, x.expire_nodest_conn, x.expire_quiescent_template});
+      tables_.path->set_rate_limits(std::move(next_.rate_limits));
+    }
     connection_sync_.run(next_.global.lvs_sync_daemon, 0, {ipvs::SyncRole::master, ipvs::SyncRole::backup});
     if (!resumed_ && !served_) {  // the daemon starts, and not only this process
       if (next_.global.lvs_flush) director_->flush();
@@ -163,6 +168,8 @@ class CheckersRole final : public RoleEngine {
   struct Next {
     plan::Wanted engines;
     conf::Global global;
+    conf::Xdirector xdirector;
+    std::map<lvs::ServiceKey, std::uint32_t> rate_limits;
   };
 
   std::string dump() const;

@@ -90,7 +90,13 @@ bool PacketPath::Impl::ready(const conf::Model& model) {
     why_not = opened.error().message;
   } else {
     netlink = std::move(*opened);
-    const datapath::Sizes sizes{.flows = model.xdirector.flows, .half_open = model.xdirector.half_open};
+    const conf::Xdirector& x = model.xdirector;
+    const datapath::Sizes least;
+    const datapath::Sizes sizes{.flows = x.flows,
+                                .half_open = x.half_open,
+                                .services = x.services,
+                                .dests = x.real_servers,
+                                .ring_slots = std::max(least.ring_slots, 8 * x.services + 16 * x.real_servers)};
     auto created = datapath::Datapath::create(std::string(datapath::default_pin_dir), sizes);
     if (created) {
       path.emplace(std::move(*created));

@@ -377,6 +377,17 @@ std::vector<ReasonCount> Datapath::reasons() const {
 
 Status Datapath::set_timeouts(const Timeouts& timeouts) { return impl_->write_timeouts(timeouts); }
 
+void Datapath::set_behaviour(const Behaviour& behaviour) {
+  std::uint32_t flags = 0;
+  if (behaviour.conn_reuse_mode == 0) flags |= XD_REUSE_NEVER;
+  if ((behaviour.conn_reuse_mode & 2) != 0) flags |= XD_REUSE_FIN_WAIT;
+  if (behaviour.expire_nodest_conn) flags |= XD_EXPIRE_NODEST;
+  if (behaviour.expire_quiescent_template) flags |= XD_EXPIRE_QUIESCENT;
+  impl_->info[0].behaviour = flags;
+}
+
+void Datapath::set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits) { impl_->table->set_rate_limits(std::move(limits)); }
+
 Status Datapath::sweep() {
   const std::string path = pin_dir() + "/" + sweep_name;
   const Fd walk(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -45,6 +45,13 @@ struct Timeouts {
   bool operator==(const Timeouts&) const = default;
 };
 
+// What of IPVS's sysctls (net.ipv4.vs.*) the packet path has too, by the same names and with the same defaults.
+struct Behaviour {
+  std::uint32_t conn_reuse_mode = 1;
+  bool expire_nodest_conn = false;
+  bool expire_quiescent_template = false;
+};
+
 enum class Mode { automatic, native, generic };
 
 struct Attachment {
@@ -134,6 +141,9 @@ class Datapath {
 
   // For all flows, from now on: those that are there as well.
   Status set_timeouts(const Timeouts& timeouts);
+  void set_behaviour(const Behaviour& behaviour);
+  // New flows a second of these services, which need not be there yet; the others have no limit.
+  void set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits);
   // Forgets flows that have been silent for too long, in the kernel. Call it every second.
   // The same happens when somebody reads the pin xd_sweep_flows.
   Status sweep();

@@ -58,17 +58,22 @@ void NextHops::update() {
   const auto addresses = sink_.destination_addresses();
   const std::set<IpAddress> wanted(addresses.begin(), addresses.end());
   std::erase_if(known_, [&](const auto& entry) { return !wanted.contains(entry.first); });
-  for (const IpAddress& address : wanted) known_.try_emplace(address);
-  look_up_routes();
+  // The others follow the changes that the kernel tells.
+  for (const IpAddress& address : wanted) {
+    const auto [entry, added] = known_.try_emplace(address);
+    if (added) look_up_route(address, entry->second);
+  }
+}
+
+void NextHops::look_up_route(const IpAddress& destination, Known& known) {
+  auto route = netlink_.next_hop(destination);
+  known.route = route ? std::optional(*route) : std::nullopt;
+  enter(destination, known);
 }
 
 void NextHops::look_up_routes() {
   later_.reset();
-  for (auto& [destination, known] : known_) {
-    auto route = netlink_.next_hop(destination);
-    known.route = route ? std::optional(*route) : std::nullopt;
-    enter(destination, known);
-  }
+  for (auto& [destination, known] : known_) look_up_route(destination, known);
 }
 
 void NextHops::look_up_later() {

@@ -46,6 +46,7 @@ class NextHops {
   void on_change(const netlink::Change& change);
   void look_up_later();
   void look_up_routes();
+  void look_up_route(const IpAddress& destination, Known& known);
   void enter(const IpAddress& destination, Known& known);
   void confirm();
   static IpAddress target(const IpAddress& destination, const netlink::NextHop& route);

@@ -41,7 +41,8 @@ std::uint32_t prefix_of(int family, const __be32 (&mask)[4]) {
   return static_cast<std::uint32_t>(bits);
 }
 
-std::uint32_t segment_length(const xd_service& service) { return 1 + service.ring_len + service.list_len; }
+// A header, the ring, the list, the slot of the rate limit.
+std::uint32_t segment_length(const xd_service& service) { return 2 + service.ring_len + service.list_len; }
 
 constexpr std::uint8_t hop_flags = XD_DEST_F_RESOLVED | XD_DEST_F_LOCAL;
 
@@ -157,7 +158,7 @@ void ServiceTable::learn() {
   std::vector<std::uint32_t> removed;
   for (std::uint32_t slot = 0; slot < maps_.dests.size() && maps_.dests[slot].generation != 0; ++slot) {
     const xd_dest& dest = maps_.dests[slot];
-    slots_[{from_map_key(dest.service), {from_map_address(dest.addr), ntohs(dest.port)}}] = slot;
+    enter(slot, from_map_key(dest.service), {from_map_address(dest.addr), ntohs(dest.port)});
     if (dest.method == XD_NAT) ++real_uses_[xd_filter_hash(dest.addr)];
     if (!(dest.flags & XD_DEST_F_PRESENT)) removed_.push_back(slot);
     fresh_ = slot + 1;
@@ -178,11 +179,19 @@ void count_use(std::uint8_t* bits, std::vector<std::uint32_t>& uses, const __be3
 void ServiceTable::count_vip(const __be32 (&addr)[4], int change) { count_use(maps_.filter[0].vip, vip_uses_, addr, change); }
 void ServiceTable::count_real(const __be32 (&addr)[4], int change) { count_use(maps_.filter[0].real, real_uses_, addr, change); }
 
+void ServiceTable::enter(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint) {
+  slots_[{key, endpoint}] = slot;
+  slots_by_address_[endpoint.address].push_back(slot);
+}
+
 // A slot for a destination that has none; what was in it before is forgotten, flows included (they carry its generation).
 void ServiceTable::fill(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint) {
   xd_dest& dest = maps_.dests[slot];
   if (dest.generation != 0) {
-    slots_.erase({from_map_key(dest.service), {from_map_address(dest.addr), ntohs(dest.port)}});
+    const IpAddress address = from_map_address(dest.addr);
+    slots_.erase({from_map_key(dest.service), {address, ntohs(dest.port)}});
+    std::erase(slots_by_address_[address], slot);
+    if (slots_by_address_[address].empty()) slots_by_address_.erase(address);
     if (dest.method == XD_NAT) count_real(dest.addr, -1);
   }
   xd_dest fresh{};
@@ -194,7 +203,7 @@ void ServiceTable::fill(std::uint32_t slot, const lvs::ServiceKey& key, const En
   to_map_address(endpoint.address, fresh.addr);
   dest = fresh;
   maps_.stats.clear(slot);
-  slots_[{key, endpoint}] = slot;
+  enter(slot, key, endpoint);
 }
 
 Result<std::uint32_t> ServiceTable::slot_of(const lvs::ServiceKey& key, const Endpoint& endpoint) {
@@ -239,7 +248,7 @@ std::optional<Previous> ServiceTable::previous_of(const std::optional<xd_service
 }
 
 Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::vector<std::uint32_t>& list) {
-  const auto length = static_cast<std::uint32_t>(1 + ring.slots.size() + list.size());
+  const auto length = static_cast<std::uint32_t>(2 + ring.slots.size() + list.size());
   const auto segment = segments_.take(length);
   if (!segment) {
     return Error{"no room for " + std::to_string(length) + " more of " + std::to_string(segments_.size()) + " ring slots", ENOSPC};
@@ -248,6 +257,7 @@ Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::v
   maps_.rings[at++] = {ring.start, ring.cursor};
   for (const std::uint32_t slot : ring.slots) maps_.rings[at++] = {slot, 0};
   for (const std::uint32_t slot : list) maps_.rings[at++] = {slot, 0};
+  maps_.rings[at] = {0, 0};
   return *segment;
 }
 
@@ -328,7 +338,9 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
                    static_cast<std::uint32_t>(list.size()),
                    service.one_packet ? 1u : 0u,
                    service.persistence_seconds * maps_.hz,
-                   {}};
+                   {},
+                   0};
+  if (const auto limit = rate_limits_.find(key); limit != rate_limits_.end()) entry.rate_limit = limit->second;
   to_mask(key.family(), service.persistence_mask, entry.mask);
   if (!old) count_vip(map_key.addr, 1);
   std::atomic_thread_fence(std::memory_order_release);
@@ -357,6 +369,17 @@ Status ServiceTable::remove(const lvs::ServiceKey& key) {
   count_vip(map_key.addr, -1);
   rest(old->ring, segment_length(*old));
   return {};
+}
+
+void ServiceTable::set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits) {
+  rate_limits_ = std::move(limits);
+  for (auto [map_key, entry] : maps_.services.all()) {
+    const auto found = rate_limits_.find(from_map_key(map_key));
+    const std::uint32_t wanted = found != rate_limits_.end() ? found->second : 0;
+    if (entry.rate_limit == wanted) continue;
+    entry.rate_limit = wanted;
+    maps_.services.put(map_key, entry);
+  }
 }
 
 lvs::Services ServiceTable::services() const {
@@ -395,20 +418,19 @@ std::map<Endpoint, DestinationStats> ServiceTable::stats(const lvs::ServiceKey& 
 
 std::vector<IpAddress> ServiceTable::addresses() const {
   std::vector<IpAddress> addresses;
-  for (const auto& [key, slot] : slots_) {
-    if (maps_.dests[slot].flags & XD_DEST_F_PRESENT) addresses.push_back(key.second.address);
+  for (const auto& [address, slots] : slots_by_address_) {
+    if (std::ranges::any_of(slots, [this](std::uint32_t slot) { return (maps_.dests[slot].flags & XD_DEST_F_PRESENT) != 0; }))
+      addresses.push_back(address);
   }
-  std::ranges::sort(addresses);
-  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   return addresses;
 }
 
 void ServiceTable::set_hop(const IpAddress& address, const std::optional<Hop>& hop) {
   learn();
   hops_[address] = hop;
-  for (const auto& [key, slot] : slots_) {
-    if (key.second.address == address) write_hop(maps_.dests[slot], hop);
-  }
+  const auto slots = slots_by_address_.find(address);
+  if (slots == slots_by_address_.end()) return;
+  for (const std::uint32_t slot : slots->second) write_hop(maps_.dests[slot], hop);
 }
 
 }  // namespace xd::datapath

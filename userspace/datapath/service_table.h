@@ -55,6 +55,7 @@ class ServiceTable {
 
   Status put(const lvs::ServiceKey& key, const lvs::Service& service);
   Status remove(const lvs::ServiceKey& key);
+  void set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits);
   lvs::Services services() const;
   std::map<Endpoint, DestinationStats> stats(const lvs::ServiceKey& key) const;
   std::vector<IpAddress> addresses() const;
@@ -73,6 +74,7 @@ class ServiceTable {
   void wake();
   void count_vip(const __be32 (&addr)[4], int change);
   void count_real(const __be32 (&addr)[4], int change);
+  void enter(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint);
   void fill(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint);
   void remove_dest(std::uint32_t slot);
 
@@ -86,9 +88,11 @@ class ServiceTable {
   Segments segments_;
   std::deque<Resting> resting_;
   std::map<DestKey, std::uint32_t> slots_;  // present and removed destinations
+  std::map<IpAddress, std::vector<std::uint32_t>> slots_by_address_;
   std::uint32_t fresh_ = 0;                 // slots from here on were never used
   std::deque<std::uint32_t> removed_;       // longest removed first; one that has returned meanwhile is skipped
   std::map<IpAddress, std::optional<Hop>> hops_;
+  std::map<lvs::ServiceKey, std::uint32_t> rate_limits_;
   std::vector<std::uint32_t> vip_uses_, real_uses_;  // by filter hash
 };
 

@@ -27,4 +27,12 @@ Wanted wanted_engines(const conf::Model& model) {
   return wanted;
 }
 
+std::map<lvs::ServiceKey, std::uint32_t> rate_limits(const conf::Model& model) {
+  std::map<lvs::ServiceKey, std::uint32_t> limits;
+  for (const auto& server : model.virtual_servers) {
+    if (server.rate_limit != 0) limits[server.key] = server.rate_limit;
+  }
+  return limits;
+}
+
 }  // namespace xd::plan

@@ -34,4 +34,7 @@ Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp, co
 using Wanted = std::map<lvs::ServiceKey, conf::Engine>;
 Wanted wanted_engines(const conf::Model& model);
 
+// New connections a second of the services that have a limit.
+std::map<lvs::ServiceKey, std::uint32_t> rate_limits(const conf::Model& model);
+
 }  // namespace xd::plan

@@ -154,7 +154,7 @@ static __always_inline enum xd_reject well_formed(struct xdp_md *ctx, struct adv
   if (config->flags & XD_WATCH_CHECK_ADDRESSES && (vrrp->count != config->address_count || sums.addresses != config->addresses))
     advert->remarks |= XD_REMARK_ADDRESSES;
   if (advert->interval != config->interval) advert->remarks |= XD_REMARK_INTERVAL;
-  if (form != config->checksum) advert->remarks |= XD_REMARK_CHECKSUM;
+  if (form != config->checksum) advert->remarks |= XD_REMARK_CHECKSUM | form << XD_REMARK_FORM_SHIFT;
   return XD_REJECT_COUNT;
 }
 

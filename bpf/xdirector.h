@@ -393,6 +393,7 @@ enum xd_remark {
   XD_REMARK_CHECKSUM = 4,  /* v3 over IPv4: its checksum has another form than ours */
 };
 #define XD_REMARK_COUNT 3
+#define XD_REMARK_FORM_SHIFT 4 /* with XD_REMARK_CHECKSUM: enum xd_checksum_form, above the remarks */
 
 enum xd_checksum_form { XD_CHECKSUM_MESSAGE_ONLY, XD_CHECKSUM_PSEUDO_HEADER, XD_CHECKSUM_MULTICAST_PSEUDO_HEADER };
 

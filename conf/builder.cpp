@@ -17,8 +17,8 @@ const std::vector<const Rule*>& rules_by_row() {
   static const std::vector<const Rule*> built = [] {
     std::vector<const Rule*> rows(keywords().size(), nullptr);
     for (const auto& rules :
-         {judged_rules(), global_rules(), vrrp_rules(), address_rules(), route_rules(), link_rules(), track_rules(), lvs_rules(),
-          ipvs_rules(), checker_rules(), daemon_rules(), server_group_rules(), xdirector_rules(), protocol_rules()}) {
+         {judged_rules(), global_rules(), vrrp_rules(), address_rules(), route_rules(), link_rules(), interface_rules(), track_rules(),
+          lvs_rules(), ipvs_rules(), checker_rules(), daemon_rules(), server_group_rules(), xdirector_rules(), protocol_rules()}) {
       for (const Rule& rule : rules) {
         for (std::size_t i = 0; i < rows.size(); ++i) {
           if (keywords()[i].block == rule.block && keywords()[i].name == rule.keyword) rows[i] = &rule;

@@ -45,6 +45,12 @@ struct Value {
 
 class Builder;
 
+// garp_extra_if as written.
+struct ExtraGarp {
+  Duration interval{};
+  bool all = false;
+};
+
 struct Rule {
   // stored: in the model, but no subsystem acts on it yet. judged: looked at and said to be wrong when it is, no more; such
   // a rule also runs in blocks that are not obeyed themselves.
@@ -70,6 +76,7 @@ std::span<const Rule> protocol_rules();
 std::span<const Rule> address_rules();
 std::span<const Rule> route_rules();
 std::span<const Rule> link_rules();
+std::span<const Rule> interface_rules();
 
 // Whether the daemon acts on a keyword.
 bool is_obeyed(const Keyword& keyword);
@@ -106,6 +113,7 @@ struct InstanceDraft {
       notify_priority_changes;
   std::optional<unsigned> garp_repeat, garp_refresh_repeat, garp_lower_repeat;
   std::optional<Duration> garp_delay, garp_refresh, garp_lower_delay;
+  std::optional<ExtraGarp> garp_extra;
   int family = 0;  // 0: nothing said yet
   Token family_at;
   std::vector<std::optional<int>> script_weights;  // beside out.track_scripts; empty: the script's own
@@ -257,6 +265,8 @@ class Builder {
   std::vector<HeartbeatDraft> heartbeats;
   std::vector<FenceDraft> fences;
   Token sync_daemon_at;
+  Token garp_group_at;
+  ExtraGarp garp_extra;
   bool vmac_addr_prefix_given = false;
   bool garp_delay_given = false, garp_repeat_given = false, garp_lower_given = false;
   // Real servers and virtual servers that take smtp_alert from global_defs, and checkers that take log_all_failures

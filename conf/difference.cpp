@@ -179,6 +179,15 @@ std::vector<Change> difference(const Model& running, const Model& wanted) {
   }
   if (!(statics_before == statics_after))
     add_change(out, "static addresses, routes and rules", print(statics_before), print(statics_after), {});
+  Model interfaces_before, interfaces_after;
+  for (const auto& [from, to] : {std::pair(&running, &interfaces_before), std::pair(&wanted, &interfaces_after)}) {
+    to->garp_groups = from->garp_groups;
+    to->linkbeat_use_polling = from->linkbeat_use_polling;
+    to->linkbeats = from->linkbeats;
+    to->link_delays = from->link_delays;
+  }
+  if (!(interfaces_before == interfaces_after))
+    add_change(out, "interfaces", print(interfaces_before), print(interfaces_after), {});
   const auto print_one = [](const auto& t) { return print(t); };
   compare_named(out, "vrrp_script", running.vrrp_scripts, wanted.vrrp_scripts, by_name, print_one, no_effect, "", "");
   compare_named(out, "track_file", running.track_files, wanted.track_files, by_name, print_one, no_effect, "", "");

@@ -177,6 +177,9 @@ void apply_garp(const Builder& b, InstanceDraft& d) {
   g.refresh_repeat = d.garp_refresh_repeat.value_or(global.refresh_repeat);
   g.lower_prio_delay = d.garp_lower_delay ? *d.garp_lower_delay : d.garp_delay ? *d.garp_delay : global.lower_prio_delay;
   g.lower_prio_repeat = d.garp_lower_repeat ? *d.garp_lower_repeat : d.garp_repeat ? *d.garp_repeat : global.lower_prio_repeat;
+  const ExtraGarp extra = d.garp_extra.value_or(b.garp_extra);
+  d.out.garp_extra_if = extra.interval;
+  d.out.garp_extra_if_all = extra.all && extra.interval > 0s;
   if (d.out.strict) {
     g.lower_prio_repeat = 0;
     g.lower_prio_delay = 0s;
@@ -193,6 +196,10 @@ void check_addresses(Builder& b, InstanceDraft& d) {
     }
     return;
   }
+  // RFC 9568, 5.2.9. keepalived says so in strict mode only, and goes on.
+  if (i.strict && i.family == AF_INET6 && !i.addresses.front().prefix.address.is_link_local())
+    b.warn(d.addresses_at.length ? d.addresses_at : d.at, fmt::format("{}: the first IPv6 address must be link-local", i.name), {},
+           "RFC 9568, 5.2.9; strict mode insists on it");
   const std::size_t most = most_addresses(i.version, i.family);
   if (i.addresses.size() <= most) return;
   b.warn(d.addresses_at, fmt::format("{} has {} addresses, {} fit in an advert; the others are used as virtual_ipaddress_excluded", i.name,
@@ -218,6 +225,19 @@ void clear_what_strict_mode_forbids(Builder& b, InstanceDraft& d) {
     cleared(d.higher_prio_send_advert_at, "strict mode sends no advert at a higher priority; higher_prio_send_advert is cleared");
   if (d.garp_lower_repeat.value_or(0) > 0 || d.garp_lower_delay.value_or(0s) > 0s)
     cleared(d.garp_lower_at, "strict mode announces nothing at a lower priority; garp_lower_prio_* are cleared");
+}
+
+// vrrp_rx_bufs_policy, where the instance has no size of its own.
+void apply_receive_buffer(const Builder& b, InstanceDraft& d) {
+  const AdvertBuffers& buffers = b.model.global.daemon.advert_buffers;
+  if (d.out.receive_buffer > 0 || buffers.policy == AdvertBuffers::Policy::kernel) return;
+  constexpr std::uint64_t ethernet = 1500;
+  constexpr std::uint64_t headers = 60 + 24 + 8 + 8;  // IP, authentication, VRRP with its password
+  const std::uint64_t address = d.out.family == AF_INET6 ? 16 : 4;
+  const std::uint64_t one = buffers.policy == AdvertBuffers::Policy::mtu      ? ethernet
+                            : buffers.policy == AdvertBuffers::Policy::advert ? headers + address * d.out.addresses.size()
+                                                                              : buffers.bytes;
+  d.out.receive_buffer = static_cast<std::uint32_t>(std::min<std::uint64_t>(one * buffers.multiplier, INT32_MAX));
 }
 
 // False: the instance cannot exist.
@@ -256,6 +276,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
   apply_authentication(b, d);
   finish_protocol(b, d);
   apply_garp(b, d);
+  apply_receive_buffer(b, d);
   check_addresses(b, d);
   resolve_scripts(b, i.track_scripts, d.script_weights, d.script_at, i.name);
   if (i.priority == address_owner) {

@@ -130,6 +130,7 @@ struct Global {
   std::string script_user;             // empty: keepalived_script when it exists, else the daemon's user
   std::string script_group;
   bool enable_script_security = false;
+  bool use_symlink_paths = false;  // a script's path is used as written, links in it are not resolved
   int vrrp_version = 2;
   bool vrrp_strict = false;
   bool vrrp_skip_check_adv_addr = false;
@@ -272,7 +273,8 @@ struct UnicastPeer {
 
 struct VrrpInstance {
   std::string name;
-  std::string interface;
+  std::string interface;  // empty: unicast by whatever way the kernel's routes lead
+  std::string vrf;        // of such an instance
   std::uint8_t vrid = 0;
   int version = 2;
   int family = AF_INET;
@@ -303,15 +305,16 @@ struct VrrpInstance {
   bool unicast_fault_no_peer = false;              // no peer is a fault, not multicast
   bool check_unicast_src = false;                  // adverts of others than the peers are not believed
   std::vector<VirtualAddress> addresses;           // in the advert
-  bool no_addresses = false;  // that there are no addresses is meant
+  bool no_addresses = false;                       // that there are no addresses is meant
   std::vector<VirtualAddress> excluded_addresses;  // not in the advert
   std::vector<VirtualRoute> routes;                // while master
   std::vector<VirtualRule> rules;
-  VirtualLink link;                // what it sends from; none: its interface
-  bool vmac_xmit_base = false;     // adverts leave from the interface all the same
-  bool use_vmac_addr = false;      // addresses on other interfaces get links with the virtual MAC there
-  Duration garp_extra_if = 0s;     // addresses are announced on `interface` as well, this often; 0: never
-  bool garp_extra_if_all = false;  // and on all links with the virtual MAC
+  VirtualLink link;             // what it sends from; none: its interface
+  bool vmac_xmit_base = false;  // adverts leave from the interface all the same
+  bool use_vmac_addr = false;   // addresses on other interfaces get links with the virtual MAC there
+  // Switches forget MACs that send nothing: an address on each link with a virtual MAC that sends no adverts is announced this often.
+  Duration garp_extra_if = 0s;     // 0: never
+  bool garp_extra_if_all = false;  // on any other interface of its addresses, too
   bool linkbeat_use_polling = false;
   std::vector<Track> track_interfaces;
   std::vector<Track> track_scripts;    // names of VrrpScript
@@ -324,6 +327,7 @@ struct VrrpInstance {
   bool notify_priority_changes = false;  // to the FIFOs
   bool smtp_alert = false;
   bool debug = false;
+  std::uint32_t receive_buffer = 0;  // bytes, of the socket that hears its adverts; 0: by vrrp_rx_bufs_policy
   // What adverts and announcements come from with use_vmac: that of the RFC (RFC 9568, 7.3), unless another is written.
   MacAddress virtual_mac() const {
     if (link.kind == VirtualLink::Kind::macvlan) return link.mac;

@@ -93,6 +93,7 @@ struct DaemonSettings {
   std::string state_dump_file, stats_dump_file, json_dump_file;
   std::string iproute_usr_dir, iproute_etc_dir;
   std::optional<std::uint32_t> random_seed;
+  bool set_supplementary_groups = false;  // scripts are in all groups of their user
   bool operator==(const DaemonSettings&) const = default;
 };
 

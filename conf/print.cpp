@@ -120,6 +120,8 @@ void print_global(Writer& w, const Global& g) {
   if (g.umask) w.line("umask 0{:o}", *g.umask);
   if (!g.script_user.empty()) w.line("script_user {}{}", word(g.script_user), g.script_group.empty() ? "" : " " + word(g.script_group));
   w.flag("enable_script_security", g.enable_script_security);
+  w.flag("use_symlink_paths", g.use_symlink_paths);
+  w.flag("set_supplementary_groups", g.daemon.set_supplementary_groups);
   print_fifo(w, "notify_fifo", g.notify_fifo);
   print_fifo(w, "vrrp_notify_fifo", g.vrrp_notify_fifo);
   print_fifo(w, "lvs_notify_fifo", g.lvs_notify_fifo);
@@ -307,6 +309,35 @@ void print_link(Writer& w, const VrrpInstance& i) {
   }
   w.flag("vmac_xmit_base", i.vmac_xmit_base);
   w.flag("use_vmac_addr", i.use_vmac_addr);
+  if (!i.vrf.empty()) w.line("vrf {}", word(i.vrf));
+  w.flag("linkbeat_use_polling", i.linkbeat_use_polling);
+  if (i.garp_extra_if > 0s) w.line("garp_extra_if {}{}", i.garp_extra_if_all ? "all " : "", time_of(i.garp_extra_if));
+  if (i.receive_buffer > 0) w.line("kernel_rx_buf_size {}", i.receive_buffer);
+}
+
+// Interfaces by themselves.
+void print_interfaces(Writer& w, const Model& model) {
+  w.flag("linkbeat_use_polling", model.linkbeat_use_polling);
+  if (!model.linkbeats.empty()) {
+    constexpr std::string_view ways[] = {"", " MII", " ETHTOOL", " IOCTL"};
+    w.open("linkbeat_interfaces");
+    for (const Linkbeat& l : model.linkbeats) w.line("{}{}", word(l.interface), ways[static_cast<int>(l.way)]);
+    w.close();
+  }
+  if (!model.link_delays.empty()) {
+    w.open("interface_up_down_delays");
+    for (const LinkDelay& d : model.link_delays) w.line("{} {} {}", word(d.interface), time_of(d.down), time_of(d.up));
+    w.close();
+  }
+  for (const GarpGroup& g : model.garp_groups) {
+    w.open("garp_group");
+    if (g.garp_interval > 0s) w.line("garp_interval {}", time_of(g.garp_interval));
+    if (g.gna_interval > 0s) w.line("gna_interval {}", time_of(g.gna_interval));
+    w.open("interfaces");
+    for (const std::string& name : g.interfaces) w.line("{}", word(name));
+    w.close();
+    w.close();
+  }
 }
 
 void print_instance(Writer& w, const VrrpInstance& i) {
@@ -616,6 +647,7 @@ std::string print(const Model& model) {
   if (model.global.child_wait_time != Global{}.child_wait_time) w.line("child_wait_time {}", time_of(model.global.child_wait_time));
   print_daemon_at_top(w, model.global.daemon);
   print_global(w, model.global);
+  print_interfaces(w, model);
   print_statics(w, model);
   for (const VrrpScript& s : model.vrrp_scripts) print_script(w, s);
   for (const TrackFile& f : model.track_files) print_track_file(w, f);

@@ -143,7 +143,9 @@ const Rule rules[] = {
     {G, "vrrp_gna_interval", [](Builder& b, const Value& v) { b.model.global.gna_interval = v.duration; }},
 
     {G, "checker_log_all_failures", [](Builder& b, const Value& v) { b.checker_log_all_failures = v.on; }},
-    {G, "log_unknown_vrids", [](Builder& b, const Value&) { b.model.global.log_unknown_vrids = true; }, nullptr, stored},
+    {G, "log_unknown_vrids", [](Builder& b, const Value&) { b.model.global.log_unknown_vrids = true; }},
+    {G, "use_symlink_paths", [](Builder& b, const Value& v) { b.model.global.use_symlink_paths = v.on; }},
+    {G, "set_supplementary_groups", [](Builder& b, const Value& v) { b.model.global.daemon.set_supplementary_groups = v.on; }},
     {G, "rs_init_notifies", [](Builder& b, const Value& v) { b.model.global.rs_init_notifies = v.on; }, nullptr, stored},
     {G, "nftables_ipvs",
      [](Builder& b, const Value& v) { b.model.global.nftables_ipvs.table = v.args.empty() ? "keepalived_ipvs" : v.word(); }, nullptr,

@@ -64,7 +64,6 @@ constexpr Block P = Block::vrrp_track_process;
 constexpr Block F = Block::track_file;
 constexpr Block D = Block::bfd_instance;
 constexpr Block G = Block::track_group;
-constexpr Rule::Effect stored = Rule::Effect::stored;
 
 constexpr int most_of_number = 254;  // of files and processes; +-254 reaches from one end of the priorities to the other
 constexpr int most_of_bfd = 253;
@@ -226,8 +225,8 @@ const Rule rules[] = {
     {D, "vrrp", [](Builder& b, const Value&) { b.bfds.back().vrrp_only = true; }},
     {D, "checker", [](Builder& b, const Value&) { b.bfds.back().checker_only = true; }},
 
-    {Block::root, "track_group", [](Builder& b, const Value& v) { begin(b, v, b.track_groups); }, nullptr, stored},
-    {G, "group", members, nullptr, stored},
+    {Block::root, "track_group", [](Builder& b, const Value& v) { begin(b, v, b.track_groups); }},
+    {G, "group", members},
 
     {I, "track_file", [](Builder& b, const Value& v) { read_tracks(b, v, "file", most_of_number, b.instance().files); }},
     {Y, "track_file", [](Builder& b, const Value& v) { read_tracks(b, v, "file", most_of_number, b.group().files); }},

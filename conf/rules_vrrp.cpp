@@ -16,7 +16,6 @@ namespace {
 constexpr Block I = Block::vrrp_instance;
 constexpr Block S = Block::vrrp_script;
 constexpr Block Y = Block::vrrp_sync_group;
-constexpr Rule::Effect stored = Rule::Effect::stored;
 
 std::chrono::seconds seconds(const Value& v) { return std::chrono::seconds(v.number); }
 
@@ -289,7 +288,7 @@ const Rule rules[] = {
     {I, "notify_master_rx_lower_pri", [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
     {I, "notify_priority_changes", [](Builder& b, const Value& v) { b.instance().notify_priority_changes = v.on; }},
     {I, "smtp_alert", [](Builder& b, const Value& v) { b.instance().smtp_alert = v.on; }},
-    {I, "debug", [](Builder& b, const Value& v) { b.instance().out.debug = v.number > 0; }, nullptr, stored},
+    {I, "debug", [](Builder& b, const Value& v) { b.instance().out.debug = v.number > 0; }},
     {I, "authentication",
      [](Builder& b, const Value& v) {
        b.instance().auth_given = true;

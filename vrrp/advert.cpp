@@ -146,6 +146,15 @@ constexpr std::array<RejectText, reject_count> reject_texts{{XD_REJECTS(XD_REJEC
 // ---- Sending
 // ----------------------------------------------------------------------------------------------------------
 
+std::string_view name(ChecksumForm form) {
+  switch (form) {
+    case ChecksumForm::message_only: return "message_only";
+    case ChecksumForm::pseudo_header: return "pseudo_header";
+    case ChecksumForm::multicast_pseudo_header: break;
+  }
+  return "multicast_pseudo_header";
+}
+
 Advert advert_of(const conf::VrrpInstance& instance, std::uint8_t priority) {
   return Advert{.version = instance.version,
                 .family = instance.family,
@@ -332,7 +341,8 @@ std::variant<Remarks, Rejection> acceptable(const Advert& advert, const Carrier&
 
   return Remarks{.addresses_differ = expected.check_addresses && !same_addresses(advert.addresses, expected.addresses),
                  .interval_differs = advert.interval != expected.interval,
-                 .checksum_differs = advert.checksum != expected.checksum};
+                 .checksum_differs = advert.checksum != expected.checksum,
+                 .checksum = advert.checksum};
 }
 
 }  // namespace xd::vrrp

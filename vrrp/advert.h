@@ -32,6 +32,9 @@ inline constexpr std::uint8_t priority_released = 0;  // "I stop being master"
 // What the checksum covers. v2: the message. v3 over IPv6: message and pseudo-header. v3 over IPv4: RFC 9568 says message
 // only, keepalived by default adds the pseudo-header, old releases of it with the group as destination of a unicast advert.
 enum class ChecksumForm : std::uint8_t { message_only, pseudo_header, multicast_pseudo_header };
+inline constexpr std::size_t checksum_form_count = 3;
+
+std::string_view name(ChecksumForm form);  // "pseudo_header": counters, CLI
 
 struct Advert {
   int version = 2;
@@ -146,9 +149,10 @@ Expected expected_of(const conf::VrrpInstance& instance);
 
 // Believed all the same, but worth one line in the log and a counter each.
 struct Remarks {
-  bool addresses_differ = false;  // count or list
-  bool interval_differs = false;  // v3
-  bool checksum_differs = false;  // v3 over IPv4: another form than ours
+  bool addresses_differ = false;                       // count or list
+  bool interval_differs = false;                       // v3
+  bool checksum_differs = false;                       // v3 over IPv4: another form than ours
+  ChecksumForm checksum = ChecksumForm::message_only;  // the form it has
   bool any() const { return addresses_differ || interval_differs || checksum_differs; }
   bool operator==(const Remarks&) const = default;
 };

@@ -10,6 +10,7 @@
 #include "base/number_files.h"
 #include "vrrp/claims.h"
 #include "vrrp/notify.h"
+#include "vrrp/linkbeat.h"
 #include "vrrp/packet_sender.h"
 #include "vrrp/raw_transport.h"
 #include "vrrp/router.h"
@@ -97,11 +98,13 @@ class Engine::Impl {
     planned_fifos_ = fifos_of(model.global, security, warnings_);
     plan_files(model);
     planned_processes_ = model.track_processes;
+    planned_links_ = polled_links(model);
     planned_bfds_.clear();
     for (const auto& bfd : model.bfd_instances) {
       if (bfd.for_vrrp) planned_bfds_.insert(bfd.name);
     }
     planned_mail_ = conf::mail_settings(model.global);
+    logs_unknown_ = model.global.log_unknown_vrids;
     return {};
   }
 
@@ -123,6 +126,8 @@ class Engine::Impl {
     mailer_.configure(std::move(planned_mail_));
     for (const auto& problem : files_.define(std::move(planned_files_), fresh)) log::warning("{}", problem);
     for (const auto& remark : processes_.define(std::move(planned_processes_))) log::warning("{}", remark);
+    for (const auto& remark : links_.define(planned_links_)) log::warning("{}", remark);
+    router_->observe_links(links_.up());
     Observed observed{.files = files_.numbers(), .processes = processes_.up(), .bfds = {}};
     bfds_ = std::move(planned_bfds_);
     bool unheard = false;
@@ -133,6 +138,7 @@ class Engine::Impl {
     }
     if (unheard) bfd_patience_.arm_in(bfd_patience);
     router_->observe(std::move(observed));
+    raw_.log_unknown(logs_unknown_);
     router_->commit();
     if (xdp_) xdp_->remove_unused();
     arm();
@@ -152,6 +158,7 @@ class Engine::Impl {
                                                    .sync_daemon = ports_.sync_daemon,
                                                    .mail = [this](const Alert& alert) { mailer_.send(alert.subject, alert.body); },
                                                    .accept_filter = &accept_filter_,
+                                                   .report_filter = &report_filter_,
                                                    .settings = SettingsPort::of_kernel(),
                                                    .tell_fifos = [this](const std::string& line) { fifos_.write(line); }});
     router_->on_change([this] {
@@ -205,6 +212,7 @@ class Engine::Impl {
   LoopRunner runner_;
   NotifyFifos fifos_{loop_, [](const std::string& problem) { log::warning("{}", problem); }};
   AcceptFilter accept_filter_;
+  ReportFilter report_filter_;
   Mailer mailer_;
   MailSettings planned_mail_;
   RawTransport raw_;
@@ -218,6 +226,7 @@ class Engine::Impl {
   Timer bfd_patience_{loop_, [this] { lose_bfd_patience(); }};
   NumberFiles files_;
   ProcessTracker processes_;
+  LinkPoller links_{loop_, [this](const std::string& name, bool up) { router_->observe_link(name, up); }};
   Timer timer_;
   Loop::Source arm_;
   std::function<void()> on_change_;
@@ -225,6 +234,8 @@ class Engine::Impl {
   std::vector<NotifyFifo::Definition> planned_fifos_;
   std::vector<NumberFiles::Definition> planned_files_;
   std::vector<conf::TrackProcess> planned_processes_;
+  std::vector<conf::Linkbeat> planned_links_;
+  bool logs_unknown_ = false;
   bool resumed_ = false;  // an earlier process's FIFOs go on with us
 };
 

@@ -108,6 +108,7 @@ struct InstanceStatus {
   IpAddress rival;                  // the last of them; unset: none in the last three intervals
   std::vector<Finding> findings;    // what looks like a split brain, while it goes on
   std::vector<Rejects> rejects;     // only those above 0
+  std::vector<Rejects> checksums;   // adverts believed, by the form of their checksum; only those above 0
 };
 
 // What the dump signals write, in keepalived's form: its data (SIGUSR1), counters (SIGUSR2), both as JSON.

@@ -100,6 +100,26 @@ void GarpSchedule::again(std::uint32_t owner, std::span<const Target> targets, c
   if (settings.lower_prio_delay > 0s) schedule(owner, targets, settings.lower_prio_repeat, now + settings.lower_prio_delay);
 }
 
+void GarpSchedule::keep_known(std::uint32_t owner, std::span<const Target> targets, Duration period, TimePoint now) {
+  schedule(owner, targets, 1, now + period, period);
+}
+
+const GarpSchedule::SharedClock* GarpSchedule::shared_clock(int index) const {
+  const auto place = shared_.find(index);
+  return place == shared_.end() ? nullptr : &place->second;
+}
+
+GarpSchedule::Lane GarpSchedule::lane(const Target& target) const {
+  const auto* shared = shared_clock(target.index);
+  return {shared != nullptr ? -shared->number : target.index, target.address.family()};
+}
+
+Duration GarpSchedule::pace(const Burst& burst) const {
+  const auto* shared = shared_clock(burst.targets[0].index);
+  if (burst.targets[0].address.is_v4()) return shared != nullptr ? shared->arp : arp_pace_;
+  return shared != nullptr ? shared->neighbour : neighbour_pace_;
+}
+
 void GarpSchedule::cancel(std::uint32_t owner) {
   const auto first = by_owner_.lower_bound({owner, Place{TimePoint::min(), 0}});
   auto at = first;
@@ -121,7 +141,7 @@ void GarpSchedule::schedule(std::uint32_t owner, std::span<const Target> targets
   if (repeat == 0) return;
   std::map<Lane, Burst> by_lane;
   for (const auto& target : targets) {
-    auto [it, inserted] = by_lane.try_emplace(Lane{target.index, target.address.family()}, Burst{owner, at, {}, repeat, period});
+    auto [it, inserted] = by_lane.try_emplace(lane(target), Burst{owner, at, {}, repeat, period});
     it->second.targets.push_back(target);
   }
   for (auto& [_, burst] : by_lane) enqueue(std::move(burst));

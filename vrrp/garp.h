@@ -42,6 +42,14 @@ class GarpSchedule {
     neighbour_pace_ = neighbour;
   }
 
+  // Interfaces that share a clock (garp_group): at most one frame of all of them in each interval. By index, in place of what was set
+  // before; those that are not named are paced each by itself.
+  struct SharedClock {
+    int number = 0;  // which clock
+    Duration arp{}, neighbour{};
+  };
+  void share_clocks(std::map<int, SharedClock> by_index) { shared_ = std::move(by_index); }
+
   // The owner became master of `targets`: `repeat` rounds over all of them at once, as many again after `delay`, and from then
   // on `refresh_repeat` every `refresh`. Replaces what was scheduled for it.
   void begin(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now);
@@ -49,6 +57,8 @@ class GarpSchedule {
   void add(std::uint32_t owner, std::span<const Target> gained, const conf::GarpSettings& settings, TimePoint now);
   // A lower-priority advert was heard, whose sender may have announced the addresses as its own.
   void again(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now);
+  // So that switches do not forget where the owner is (garp_extra_if): once each `period`, beside what else is scheduled for it.
+  void keep_known(std::uint32_t owner, std::span<const Target> targets, Duration period, TimePoint now);
   void cancel(std::uint32_t owner);
 
   // When take_due() has something next.
@@ -66,7 +76,7 @@ class GarpSchedule {
     Duration period;       // 0: once
     std::size_t sent = 0;  // frames of this run
   };
-  using Lane = std::pair<int, int>;  // interface and family: each is paced by itself
+  using Lane = std::pair<int, int>;  // interface, or shared clock (negative), and family: each is paced by itself
   using Queue = std::list<Burst>;
   using Place = std::pair<TimePoint, std::uint64_t>;  // bursts of one time go in the order in which they were scheduled
   // Bursts that are due and whose frames leave one by one, the first of them first.
@@ -76,8 +86,10 @@ class GarpSchedule {
   };
 
   void schedule(std::uint32_t owner, std::span<const Target> targets, unsigned repeat, TimePoint at, Duration period = 0s);
-  static Lane lane(const Burst& burst) { return {burst.targets[0].index, burst.targets[0].address.family()}; }
-  Duration pace(const Burst& burst) const { return burst.targets[0].address.is_v4() ? arp_pace_ : neighbour_pace_; }
+  const SharedClock* shared_clock(int index) const;
+  Lane lane(const Target& target) const;
+  Lane lane(const Burst& burst) const { return lane(burst.targets[0]); }
+  Duration pace(const Burst& burst) const;
   void enqueue(Burst burst);
   void send_next(Burst& burst, std::vector<Due>& out);
   void finished(Burst burst, TimePoint now);
@@ -85,6 +97,7 @@ class GarpSchedule {
 
   Duration arp_pace_{};
   Duration neighbour_pace_{};
+  std::map<int, SharedClock> shared_;
   // Thousands of owners begin together, and each only touches its own.
   std::map<Place, Burst> bursts_;
   std::set<std::pair<std::uint32_t, Place>> by_owner_;  // of bursts_

@@ -10,6 +10,18 @@ std::vector<GarpSchedule::Target> Instance::announced(const netlink::Table& tabl
   return out;
 }
 
+std::vector<GarpSchedule::Target> Instance::beside_adverts(const netlink::Table& table) const {
+  std::vector<GarpSchedule::Target> out;
+  const std::string& sends_from = conf.sends_from_link() ? conf.link.name : conf.interface;
+  std::set<std::string> seen{sends_from};
+  for (const auto& entry : addresses.entries()) {
+    if (!conf.garp_extra_if_all && entry.conf.link.empty() && entry.interface != conf.link.name) continue;
+    const auto* link = table.link(entry.interface);
+    if (link != nullptr && seen.insert(entry.interface).second) out.push_back({link->index, entry.conf.prefix.address});
+  }
+  return out;
+}
+
 Tuning Instance::tuning() {
   const bool hears_on_link = conf.link.kind == conf::VirtualLink::Kind::macvlan && link_index != 0;
   return Tuning{.index = index,
@@ -20,12 +32,23 @@ Tuning Instance::tuning() {
                 .source = election.source,
                 .expected = expected_of(conf),
                 .election = election,
+                .receive_buffer = conf.receive_buffer,
                 .raw_only = !heartbeats.empty(),
                 .ah_key = conf.authentication.data,
                 .ah_sequence = &ah_sequence,
                 .hmac_keys = &hmac_keys,
                 .hmac_policy = policy_of(conf.auth_hmac),
                 .hmac_replay = &hmac_replay};
+}
+
+bool Instance::learn_checksum(const IpAddress& peer, ChecksumForm form) {
+  const bool learns = conf.version == 3 && conf.family == AF_INET && !conf.unicast_peers.empty() && !conf.checksum_as_v2 &&
+                      conf.old_unicast_checksum == conf::OldChecksum::automatic;
+  if (!learns) return false;
+  const bool is_new =
+      form == ChecksumForm::multicast_pseudo_header ? old_checksum_peers.insert(peer).second : old_checksum_peers.erase(peer) > 0;
+  if (is_new) packets_changed();
+  return is_new;
 }
 
 void Instance::queue_advert(Sender& sender) {
@@ -74,10 +97,12 @@ void Instance::seal(Packet& packet) {
 }
 
 std::vector<Instance::Packet> Instance::build(std::uint8_t priority) {
-  const Advert advert = advert_of(conf, priority);
+  const Advert usual = advert_of(conf, priority);
   std::vector<Packet> packets;
   const auto add = [&](int link, const IpAddress& source, const IpAddress& to, std::uint8_t ttl, std::uint32_t& sequence) {
     const Carrier carrier{.source = source, .destination = to, .ttl = ttl};
+    Advert advert = usual;
+    if (old_checksum_peers.contains(to)) advert.checksum = ChecksumForm::multicast_pseudo_header;
     packets.push_back({to,
                        conf.family == AF_INET6 ? build_ipv6_packet(advert, carrier)
                        : has_ah()              ? build_ah_packet(advert, carrier)

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,7 @@ struct Instance {
   std::optional<TimePoint> farewell_at;
   TimePoint yielded_at;
   Remarks last_remarks;
+  std::set<IpAddress> old_checksum_peers;  // unicast, whose adverts have the checksum of old releases: they are answered in kind
   Findings findings;
   std::vector<std::unique_ptr<HeartbeatWay>> heartbeats;
   std::optional<Command> fence;
@@ -85,7 +87,11 @@ struct Instance {
   std::array<TimePoint, reject_count> reject_told{};
 
   std::vector<GarpSchedule::Target> announced(const netlink::Table& table) const;
+  // One address for each other interface than the one that adverts leave by: with virtual MACs only, or with `all` (garp_extra_if).
+  std::vector<GarpSchedule::Target> beside_adverts(const netlink::Table& table) const;
   Tuning tuning();
+  // What a peer's advert tells of the checksums that it understands; true: something new.
+  bool learn_checksum(const IpAddress& peer, ChecksumForm form);
 
   // Packets are built when priority, source or configuration change, not when they are due.
   void queue_advert(Sender& sender);

@@ -11,8 +11,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/fd.h"
+#include "base/log.h"
 
 namespace xd::vrrp {
 
@@ -47,17 +49,25 @@ TimePoint monotonic_stamp(Duration realtime_stamp, Duration realtime_now, TimePo
 
 class RawTransport::Socket {
  public:
-  static Result<std::shared_ptr<Socket>> open(Loop& loop, const Tuning& tuning, const Together& together);
+  static Result<std::shared_ptr<Socket>> open(RawTransport& transport, const Tuning& tuning);
 
   Status add(RawEar* ear);
   void remove(RawEar* ear);
   Status set_filter();
   void drain();
+  bool is_for(const std::string& interface, int family, std::uint8_t vrid) const;
+  const std::string& interface() const { return interface_; }
+  int family() const { return family_; }
 
  private:
-  Socket(Fd fd, const Tuning& tuning)
-      : fd_(std::move(fd)), interface_(tuning.raw_interface()), family_(tuning.expected.family), has_ah_(tuning.has_ah()) {}
+  Socket(RawTransport& transport, Fd fd, const Tuning& tuning)
+      : transport_(transport),
+        fd_(std::move(fd)),
+        interface_(tuning.raw_interface()),
+        family_(tuning.expected.family),
+        has_ah_(tuning.has_ah()) {}
   Status join(const Tuning& tuning, const std::string& what);
+  void set_queue(int bytes) const;
   std::uint32_t drops() const;
   std::optional<std::uint8_t> vrid_in(std::span<const std::uint8_t> bytes) const;
   RawEar* ear_of(std::uint8_t vrid) const;
@@ -68,6 +78,7 @@ class RawTransport::Socket {
     sockaddr_in6 from;
     iovec bytes;
   };
+  RawTransport& transport_;
   Fd fd_;
   std::string interface_;
   int family_;
@@ -103,6 +114,8 @@ class RawTransport::RawEar final : public Ear {
   Tally tally() const override { return tally_; }
 
   std::uint8_t vrid() const { return tuning_.expected.vrid; }
+  const std::string& interface() const { return tuning_.interface; }
+  std::uint32_t receive_buffer() const { return tuning_.receive_buffer; }
   bool hears() const { return listener_ != nullptr; }
 
   void take(const Datagram& datagram) {
@@ -118,6 +131,7 @@ class RawTransport::RawEar final : public Ear {
       *tuning_.ah_sequence = sequence;
     }
     ++tally_.received;
+    ++tally_.forms[static_cast<std::size_t>(advert.checksum)];
     if (advert.priority == priority_released) ++tally_.priority_zero;
     listener_->on_advert(Heard{carrier.source, advert.priority, advert.interval, datagram.at}, std::get<Remarks>(verdict));
   }
@@ -177,12 +191,12 @@ class RawTransport::RawEar final : public Ear {
   Tally tally_;
 };
 
-Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(Loop& loop, const Tuning& tuning, const Together& together) {
+Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(RawTransport& transport, const Tuning& tuning) {
   const std::string& interface = tuning.raw_interface();
   const std::string what = "listen for adverts on " + interface;
   Fd fd(::socket(tuning.expected.family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, tuning.has_ah() ? ah_protocol : ip_protocol));
   if (!fd) return Error::from_errno(what + ": raw socket");
-  std::shared_ptr<Socket> socket(new Socket(std::move(fd), tuning));
+  std::shared_ptr<Socket> socket(new Socket(transport, std::move(fd), tuning));
   const int s = socket->fd_.get();
   // Deaf until it has ears: between socket() and the binding below it would collect adverts of every interface.
   if (auto status = socket->set_filter(); !status) return std::move(status).error();
@@ -191,11 +205,10 @@ Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(Loop& l
   }
   const int on = 1;
   if (::setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) return Error::from_errno(what + ": SO_TIMESTAMPNS");
-  if (::setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &receive_queue_bytes, sizeof receive_queue_bytes) != 0) {
-    ::setsockopt(s, SOL_SOCKET, SO_RCVBUF, &receive_queue_bytes, sizeof receive_queue_bytes);
-  }
+  socket->set_queue(receive_queue_bytes);
   if (auto status = socket->join(tuning, what); !status) return std::move(status).error();
-  socket->readable_ = loop.io(s, EPOLLIN, [raw = socket.get(), &together](std::uint32_t) { together([raw] { raw->drain(); }); });
+  socket->readable_ = transport.loop_.io(
+      s, EPOLLIN, [raw = socket.get(), &together = transport.together_](std::uint32_t) { together([raw] { raw->drain(); }); });
   return socket;
 }
 
@@ -226,15 +239,23 @@ Status RawTransport::Socket::join(const Tuning& tuning, const std::string& what)
   return Error::from_errno(what + ": join " + tuning.group.str());
 }
 
+void RawTransport::Socket::set_queue(int bytes) const {
+  if (::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
 Status RawTransport::Socket::add(RawEar* ear) {
   ears_.push_back(ear);
-  return ear->hears() ? set_filter() : Status();  // who only joins changes nothing in it
+  std::int64_t wanted = 0;
+  for (const RawEar* other : ears_) wanted += other->receive_buffer();
+  if (wanted > receive_queue_bytes) set_queue(static_cast<int>(std::min<std::int64_t>(wanted, INT32_MAX / 2)));
+  return ear->hears() || transport_.logs_unknown_ ? set_filter() : Status();  // who only joins changes nothing in it
 }
 
 void RawTransport::Socket::remove(RawEar* ear) {
   std::erase(ears_, ear);
   // A filter that cannot be narrowed wakes us for adverts that nobody takes: harmless.
-  if (ear->hears()) (void)set_filter();
+  if (ear->hears() || transport_.logs_unknown_) (void)set_filter();
 }
 
 Status RawTransport::Socket::set_filter() {
@@ -246,12 +267,14 @@ Status RawTransport::Socket::set_filter() {
   } else {
     code.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, vrid_at));
   }
+  constexpr std::uint32_t all = 0xffffffff;
+  const bool takes_unknown = transport_.logs_unknown_ && !ears_.empty();
   for (const RawEar* ear : ears_) {
-    if (!ear->hears()) continue;
+    if (!ear->hears() && !takes_unknown) continue;
     code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ear->vrid(), 0, 1));
-    code.push_back(BPF_STMT(BPF_RET | BPF_K, 0xffffffff));
+    code.push_back(BPF_STMT(BPF_RET | BPF_K, ear->hears() ? all : 0));
   }
-  code.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+  code.push_back(BPF_STMT(BPF_RET | BPF_K, takes_unknown ? all : 0));
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
   if (::setsockopt(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
     return Error::from_errno("listen for adverts on " + interface_ + ": SO_ATTACH_FILTER");
@@ -314,7 +337,11 @@ void RawTransport::Socket::drain() {
       }
       const auto vrid = vrid_in(datagram.bytes);
       if (!vrid) continue;
-      if (RawEar* ear = ear_of(*vrid)) ear->take(datagram);
+      if (RawEar* ear = ear_of(*vrid)) {
+        ear->take(datagram);
+      } else {
+        transport_.tell_unknown(*this, *vrid, family_ == AF_INET ? source_of_ipv4(datagram.bytes) : datagram.carrier.source);
+      }
     }
   }
 }
@@ -335,6 +362,12 @@ RawTransport::RawEar* RawTransport::Socket::ear_of(std::uint8_t vrid) const {
   return it == ears_.end() ? nullptr : *it;
 }
 
+bool RawTransport::Socket::is_for(const std::string& interface, int family, std::uint8_t vrid) const {
+  return family_ == family && std::any_of(ears_.begin(), ears_.end(), [&](const RawEar* ear) {
+           return ear->vrid() == vrid && (interface_ == interface || ear->interface() == interface);
+         });
+}
+
 RawTransport::RawTransport(Loop& loop, Together together) : loop_(loop), together_(std::move(together)) {}
 RawTransport::~RawTransport() = default;
 
@@ -351,7 +384,7 @@ Result<std::shared_ptr<RawTransport::Socket>> RawTransport::socket_for(const Tun
   auto& known = sockets_[key_of(tuning)];
   auto socket = known.lock();
   if (socket) return socket;
-  auto opened = Socket::open(loop_, tuning, together_);
+  auto opened = Socket::open(*this, tuning);
   if (opened) known = *opened;
   return opened;
 }
@@ -368,6 +401,29 @@ void RawTransport::drain() {
   for (const auto& entry : sockets_) {
     if (const auto socket = entry.second.lock()) socket->drain();
   }
+}
+
+void RawTransport::log_unknown(bool on) {
+  if (std::exchange(logs_unknown_, on) == on) return;
+  for (const auto& [_, weak] : sockets_) {
+    const auto socket = weak.lock();
+    if (!socket) continue;
+    if (auto status = socket->set_filter(); !status) log::warning("{}", status.error().message);
+  }
+}
+
+// A socket hears all adverts that reach its interface, also those of instances that have another one there.
+void RawTransport::tell_unknown(const Socket& socket, std::uint8_t vrid, const IpAddress& source) {
+  if (!logs_unknown_) return;
+  for (const auto& [_, weak] : sockets_) {
+    if (const auto other = weak.lock(); other && other->is_for(socket.interface(), socket.family(), vrid)) return;
+  }
+  constexpr Duration told_again = 60s;
+  const TimePoint now = Clock::now();
+  const auto [told, is_new] = unknown_told_.try_emplace({socket.interface(), socket.family(), vrid}, now);
+  if (!is_new && now - told->second < told_again) return;
+  told->second = now;
+  log::info("Unknown VRID({}) received on interface({}) from {}. ignoring...", vrid, socket.interface(), source.str());
 }
 
 }  // namespace xd::vrrp

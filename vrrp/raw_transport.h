@@ -27,6 +27,8 @@ class RawTransport final : public Transport {
   // A member of the group that hears nothing.
   Result<std::unique_ptr<Ear>> join(const Tuning& tuning);
   void drain() override;
+  // log_unknown_vrids: adverts that none of our instances on that interface is meant by, a line a minute for each VRID.
+  void log_unknown(bool on);
 
  private:
   class Socket;
@@ -39,7 +41,11 @@ class RawTransport final : public Transport {
 
   Loop& loop_;
   Together together_;
+  void tell_unknown(const Socket& socket, std::uint8_t vrid, const IpAddress& source);
+
   std::map<Key, std::weak_ptr<Socket>> sockets_;  // owned by their ears
+  bool logs_unknown_ = false;
+  std::map<std::tuple<std::string, int, std::uint8_t>, TimePoint> unknown_told_;  // by interface, family and VRID
 };
 
 // The kernel's CLOCK_REALTIME stamp of a packet on our monotonic clock. The wall clock may have been set between stamp and

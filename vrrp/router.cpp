@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -112,6 +113,7 @@ void Router::finish() {
   flush();
   for (Instance* instance : to_follow_) follow(*instance);
   to_follow_.clear();
+  if (roles_changed) hold_reports();
   if (synchronises && roles_changed) follow_sync_daemon();
   tell_groups();
   if (std::exchange(changed_, false) && on_change_) on_change_();
@@ -190,8 +192,7 @@ void Router::become_master(Instance& instance, Cause cause) {
   filter(instance, true);
   instance.addresses.acquire(problems);
   instance.routes.acquire(problems);
-  const auto targets = instance.announced(ports_.netlink.table());
-  garp_.begin(instance.id, targets, instance.conf.garp, ports_.now());
+  announce(instance, instance.conf.garp);
   send_due_announcements();
   flush();
   // A log can be slow. The network has waited long enough by now.
@@ -227,6 +228,18 @@ void Router::filter(const Instance& instance, bool on) {
   if (ports_.accept_filter == nullptr || addresses.empty()) return;
   const auto status = on ? ports_.accept_filter->add(addresses) : ports_.accept_filter->remove(addresses);
   if (!status) log::error("({}) {}", instance.conf.name, status.error().message);
+}
+
+// Over IPv6 the kernel reports the groups of a link with the virtual MAC, whoever is master.
+void Router::hold_reports(const Plan* coming) {
+  if (ports_.report_filter == nullptr) return;
+  std::set<std::string> links;
+  for (std::size_t i = 0; i < instances_.size() && !stopped_; ++i) {
+    const auto& conf = coming != nullptr ? coming->instances[i].conf : instances_[i]->conf;
+    const bool has_link = conf.family == AF_INET6 && conf.link.kind == conf::VirtualLink::Kind::macvlan;
+    if (has_link && instances_[i]->state.role != Role::master) links.insert(conf.link.name);
+  }
+  if (auto status = ports_.report_filter->hold_back(global_.nftables, links); !status) log::error("{}", status.error().message);
 }
 
 // What a reload took out of the configuration.
@@ -268,6 +281,14 @@ void Router::adapt_settings() {
 
 void Router::log_problems(const Instance& instance, const std::vector<std::string>& problems) {
   for (const auto& problem : problems) log::error("({}) {}", instance.conf.name, problem);
+}
+
+// From now on and as long as it is master.
+void Router::announce(Instance& instance, const conf::GarpSettings& settings) {
+  const auto& table = ports_.netlink.table();
+  garp_.begin(instance.id, instance.announced(table), settings, ports_.now());
+  if (instance.conf.garp_extra_if > 0s)
+    garp_.keep_known(instance.id, instance.beside_adverts(table), instance.conf.garp_extra_if, ports_.now());
 }
 
 void Router::send_due_announcements() {

@@ -30,6 +30,8 @@
 #include "vrrp/engine.h"
 #include "vrrp/garp.h"
 #include "vrrp/instance.h"
+#include "vrrp/link_states.h"
+#include "vrrp/report_filter.h"
 #include "vrrp/scripts.h"
 #include "vrrp/settings.h"
 #include "vrrp/statics.h"
@@ -50,6 +52,7 @@ struct RouterPorts {
   std::function<void(const std::optional<conf::LvsSyncDaemon>&, std::uint8_t, Role)> sync_daemon = {};
   std::function<void(const Alert&)> mail = {};              // empty: none is sent
   AcceptFilter* accept_filter = nullptr;                    // none: no_accept has no effect
+  ReportFilter* report_filter = nullptr;                    // none: MLD reports leave from virtual MACs
   SettingsPort settings = {};                               // empty: none is changed
   std::function<void(const std::string& line)> tell_fifos;  // empty: there are none
 };
@@ -96,6 +99,9 @@ class Router {
   void observe_file(const std::string& name, std::int64_t number);
   void observe_process(const std::string& name, bool up);
   void observe_bfd(const std::string& name, bool up);
+  // An interface that is polled (vrrp/linkbeat.h); all of them before a commit.
+  void observe_link(const std::string& name, bool up);
+  void observe_links(std::map<std::string, bool> polled) { link_states_.set_polled(std::move(polled)); }
   // All at once, for a configuration that is about to be committed: what is not in it is not tracked.
   void observe(Observed observed) { observed_ = std::move(observed); }
 
@@ -126,6 +132,10 @@ class Router {
   void reconsider_all();
   void reconsider_who_tracks(std::vector<conf::Track> Instance::*list, const std::string& name);
   FaultSet link_faults(const Instance& instance) const;
+  bool is_up(const std::string& interface) const;
+  void tell_link(const std::string& name);
+  void delay_links(const conf::Model& interfaces);
+  void share_garp_clocks();
   bool source_is_there(const Instance& instance) const;
   void start_if_ready(Instance& instance);
   bool kernel_watches(const Instance& instance) const;
@@ -150,6 +160,7 @@ class Router {
   void notify(const Group& group, Notification what);
   void mail(bool wanted, Notification what, const std::optional<Alert>& alert);
   void fire(const std::vector<Command>& commands, const std::string& whose);
+  void announce(Instance& instance, const conf::GarpSettings& settings);
   void send_due_announcements();
   void flush();
 
@@ -195,6 +206,7 @@ class Router {
   void trim_filters();
   void follow_sync_daemon(bool end = false);
   void filter(const Instance& instance, bool on);
+  void hold_reports(const Plan* coming = nullptr);
   void log_problems(const Instance& instance, const std::vector<std::string>& problems);
 
   RouterPorts ports_;
@@ -212,7 +224,9 @@ class Router {
   StaticObjects statics_;
   KernelSettings settings_;
   VirtualLinks links_;
+  LinkStates link_states_;
   GarpSchedule garp_;
+  std::vector<conf::GarpGroup> garp_groups_;
   std::unique_ptr<Plan> plan_;
   std::vector<std::string> warnings_;
   netlink::Netlink::Subscription subscription_;

@@ -25,6 +25,29 @@ IpAddress multicast_group(const conf::Global& global, int family) {
   return configured.is_unset() ? *IpAddress::parse(family == AF_INET ? "224.0.0.18" : "ff02::12") : configured;
 }
 
+// The interfaces of static objects that an instance goes with (track_group): without them it is in fault.
+void track_statics(const conf::Model& statics, const std::string& instance, std::vector<conf::Track>& tracks) {
+  std::set<std::string> interfaces;
+  const auto follows = [&](const std::string& group) {
+    return std::any_of(statics.track_groups.begin(), statics.track_groups.end(), [&](const conf::TrackGroup& g) {
+      return g.name == group && std::find(g.members.begin(), g.members.end(), instance) != g.members.end();
+    });
+  };
+  for (const auto& address : statics.static_addresses) {
+    if (follows(address.track_group)) interfaces.insert(address.interface.empty() ? statics.global.default_interface : address.interface);
+  }
+  for (const auto& route : statics.static_routes) {
+    if (!follows(route.track_group)) continue;
+    interfaces.insert(route.route.hop.interface);
+    for (const auto& hop : route.route.hops) interfaces.insert(hop.interface);
+  }
+  interfaces.erase("");
+  for (const auto& name : interfaces) {
+    const auto track = std::find_if(tracks.begin(), tracks.end(), [&](const conf::Track& t) { return t.name == name; });
+    if (track == tracks.end()) tracks.push_back({name, 0, false});
+  }
+}
+
 // What an instance is called on the wire.
 using WireName = std::tuple<std::uint8_t, int, std::string>;
 
@@ -84,6 +107,9 @@ Status Router::prepare(const conf::Model& model) {
   plan->statics.static_addresses = model.static_addresses;
   plan->statics.static_routes = model.static_routes;
   plan->statics.static_rules = model.static_rules;
+  plan->statics.track_groups = model.track_groups;
+  plan->interfaces.garp_groups = model.garp_groups;
+  plan->interfaces.link_delays = model.link_delays;
   plan_ = std::move(plan);
   return {};
 }
@@ -130,6 +156,8 @@ void Router::commit() {
   global_ = plan->global;
   if (ports_.accept_filter != nullptr) ports_.accept_filter->configure(global_.nftables);
   garp_.set_pace(plan->global.garp_interval, plan->global.gna_interval);
+  garp_groups_ = std::move(plan->interfaces.garp_groups);
+  share_garp_clocks();
   for (auto& instance : instances_) instance->group = nullptr;
 
   statics_.become(plan->statics);
@@ -150,6 +178,7 @@ void Router::commit() {
 
   VirtualLinks::ByName wanted_links;
   for (const auto& planned : plan->instances) VirtualLinks::add_wanted(wanted_links, planned.conf);
+  hold_reports(plan.get());  // before there are links that could send some
   std::vector<std::string> link_problems;
   links_.want(std::move(wanted_links), link_problems);
 
@@ -159,6 +188,7 @@ void Router::commit() {
   for (std::size_t i = 0; i < plan->instances.size(); ++i) {
     remembered.push_back(plan->instances[i].remembered);
     configure(*instances_[i], std::move(plan->instances[i]));
+    track_statics(plan->statics, instances_[i]->conf.name, instances_[i]->track_interfaces);
     keep_time(Which::masters);
   }
   build_index();
@@ -209,6 +239,7 @@ void Router::commit() {
     const auto initial = group_initial_state(states_of(group->members));
     for (Instance* member : group->members) member->election.initial_state = initial;
   }
+  delay_links(plan->interfaces);
   links_.remove_unwanted(link_problems);
   log_problems(link_problems);
   adapt_settings();
@@ -228,6 +259,37 @@ void Router::commit() {
     if (std::all_of(members.begin(), members.end(), goes_on)) group->told = group_role(states_of(members));
   }
   changed_ = true;
+}
+
+// A backup must not take over before we have owned up to a loss: a delay ends before its last advert is missed.
+void Router::delay_links(const conf::Model& interfaces) {
+  auto delays = interfaces.link_delays;
+  for (auto& delay : delays) {
+    for (const auto& instance : instances_) {
+      const auto& tracks = instance->track_interfaces;
+      const bool uses = instance->conf.interface == delay.interface ||
+                        std::any_of(tracks.begin(), tracks.end(), [&](const conf::Track& t) { return t.name == delay.interface; });
+      const Duration most = (std::max(instance->conf.down_timer_adverts, 2U) - 1) * instance->election.interval;
+      if (!uses || std::max(delay.down, delay.up) < most) continue;
+      log::warning("interface_up_down_delays of {} are cut to {} s, before the routers of {} give it up", delay.interface, to_seconds(most),
+                   instance->conf.name);
+      delay.down = std::min(delay.down, most);
+      delay.up = std::min(delay.up, most);
+    }
+  }
+  link_states_.configure(delays, ports_.netlink.table());
+}
+
+void Router::share_garp_clocks() {
+  std::map<int, GarpSchedule::SharedClock> clocks;
+  int number = 0;
+  for (const auto& group : garp_groups_) {
+    ++number;
+    for (const auto& name : group.interfaces) {
+      if (const auto* link = ports_.netlink.table().link(name)) clocks[link->index] = {number, group.garp_interval, group.gna_interval};
+    }
+  }
+  garp_.share_clocks(std::move(clocks));
 }
 
 void Router::build_index() {
@@ -321,6 +383,7 @@ void Router::configure(Instance& instance, PlannedInstance planned) {
   }
   instance.heartbeats = std::move(ways);
   instance.fence = std::move(planned.fence);
+  if (instance.conf.old_unicast_checksum != conf::OldChecksum::automatic) instance.old_checksum_peers.clear();
   instance.hmac_replay.keep(instance.conf.unicast_peers.size());
   if (!was_configured) {
     instance.became_master = planned.became_master;
@@ -358,7 +421,7 @@ void Router::begin(Instance& instance) {
     instance.routes.acquire(problems);
     auto refresh_only = instance.conf.garp;
     refresh_only.repeat = 0;
-    garp_.begin(instance.id, instance.announced(ports_.netlink.table()), refresh_only, ports_.now());
+    announce(instance, refresh_only);
   } else {
     const auto held_by_another = [&](const VirtualAddresses::Entry& entry) {
       const auto& all = with_address(entry.conf.prefix.address);
@@ -408,6 +471,7 @@ void Router::stop(bool release) {
   }
   for (const auto& group : groups_) notify(*group, Notification::stop);
   for (auto& instance : instances_) instance->ear.reset();
+  hold_reports();
   follow_sync_daemon(true);
 }
 

@@ -37,6 +37,11 @@ class Router::Ears final : public Listener {
     if (remarks.any() && remarks != instance_.last_remarks) tell(heard, remarks);
     instance_.last_remarks = remarks;
     note(heard, remarks);
+    if (instance_.learn_checksum(heard.source, remarks.checksum)) {
+      const bool is_old = remarks.checksum == ChecksumForm::multicast_pseudo_header;
+      log::info("({}) Setting unicast VRRPv3 checksum for {} to {} version", instance_.conf.name, heard.source.str(),
+                is_old ? "old" : "new");
+    }
     router_.give(instance_, AdvertHeard{heard});
     const State& state = instance_.state;
     if (state.role == Role::master && heard.priority != priority_released && heard.source != state.master)

@@ -30,7 +30,8 @@ void Router::on_link(const netlink::Link& link, bool gone) {
     links_.make_missing(problems);
     log_problems(problems);
   }
-  const bool up = !gone && link.usable();
+  link_states_.look(link.name, gone ? nullptr : &link, ports_.now());
+  if (!garp_groups_.empty()) share_garp_clocks();
   bool in_use = false;
   for (auto& instance : instances_) {
     const auto& tracks = instance->track_interfaces;
@@ -45,11 +46,7 @@ void Router::on_link(const netlink::Link& link, bool gone) {
       tune(*instance);
     }
   }
-  if (in_use) {
-    const auto told = link_told_.find(link.name);
-    if (told == link_told_.end() ? !up : told->second != up) log::info("Netlink reports {} {}", link.name, up ? "up" : "down");
-    link_told_[link.name] = up;
-  }
+  if (in_use) tell_link(link.name);
   look_at_heartbeats(link.name);
   if (gone || !link.up) {
     links_up_.erase(link.index);
@@ -57,6 +54,15 @@ void Router::on_link(const netlink::Link& link, bool gone) {
     restore(link);
   }
   reconsider_all();
+}
+
+// Of an interface in use: does it count as up?
+void Router::tell_link(const std::string& name) {
+  const bool up = is_up(name);
+  const auto told = link_told_.find(name);
+  if (told == link_told_.end() ? !up : told->second != up)
+    log::info("{} reports {} {}", link_states_.is_polled(name) ? "Linkbeat" : "Netlink", name, up ? "up" : "down");
+  link_told_[name] = up;
 }
 
 void Router::on_address(const netlink::Address& address) {

@@ -41,7 +41,8 @@ struct Router::Plan {
   std::vector<PlannedInstance> instances;
   std::vector<std::unique_ptr<Group>> groups;  // members not filled in yet
   std::vector<ScriptTracker::Definition> scripts;
-  conf::Model statics;  // nothing else of it
+  conf::Model statics;     // nothing else of it
+  conf::Model interfaces;  // garp_group, interface_up_down_delays, nothing else of it
 };
 
 // Of the virtual link that it has; 0: none.

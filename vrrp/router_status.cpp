@@ -92,6 +92,9 @@ std::vector<InstanceStatus> Router::status(std::size_t first, std::size_t most) 
     for (std::size_t r = 0; r < tally.rejected.size(); ++r) {
       if (tally.rejected[r] != 0) s.rejects.push_back({std::string(vrrp::name(static_cast<Reject>(r))), tally.rejected[r]});
     }
+    for (std::size_t form = 0; form < tally.forms.size(); ++form) {
+      if (tally.forms[form] != 0) s.checksums.push_back({std::string(vrrp::name(static_cast<ChecksumForm>(form))), tally.forms[form]});
+    }
     out.push_back(std::move(s));
   }
   return out;

@@ -49,6 +49,7 @@ std::optional<TimePoint> Router::next() const {
   if (!schedule_.empty()) consider(schedule_.begin()->first);
   consider(garp_.next());
   consider(scripts_.next());
+  consider(link_states_.next());
   consider(start_at_);
   return soonest;
 }
@@ -63,6 +64,10 @@ void Router::run() {
   }
   run_due(Which::all);
   scripts_.run();
+  if (const auto lasting = link_states_.run(now); !lasting.empty()) {
+    for (const auto& name : lasting) tell_link(name);
+    reconsider_all();
+  }
 }
 
 void Router::run_due(Which which) {

@@ -7,10 +7,12 @@
 
 namespace xd::vrrp {
 
+bool Router::is_up(const std::string& interface) const { return link_states_.up(interface, ports_.netlink.table().link(interface)); }
+
 FaultSet Router::link_faults(const Instance& instance) const {
   FaultSet faults;
   const auto* link = ports_.netlink.table().link(instance.conf.interface);
-  bool is_down = link == nullptr || !link->usable();
+  bool is_down = !is_up(instance.conf.interface);
   if (instance.conf.link.kind != conf::VirtualLink::Kind::none) {
     // Its own link is there as soon as it is up: the carrier is that of the interface below.
     const auto* own = ports_.netlink.table().link(instance.conf.link.name);
@@ -65,11 +67,19 @@ void Router::observe_bfd(const std::string& name, bool up) {
   reconsider_who_tracks(&Instance::track_bfds, name);
 }
 
+void Router::observe_link(const std::string& name, bool up) {
+  link_states_.note_poll(name, up);
+  if (!committed_ || stopped_) return;
+  Turn turn(*this);
+  if (!link_states_.look(name, ports_.netlink.table().link(name), ports_.now())) return;
+  tell_link(name);
+  reconsider_all();
+}
+
 void Router::reconsider(Instance& instance) {
   tracked_.clear();
   for (const auto& track : instance.track_interfaces) {
-    const auto* link = ports_.netlink.table().link(track.name);
-    tracked_.push_back({Fault::tracked_interface, track.weight, track.reverse, link != nullptr && link->usable(), {}});
+    tracked_.push_back({Fault::tracked_interface, track.weight, track.reverse, is_up(track.name), {}});
   }
   for (const auto& track : instance.track_scripts) {
     // One that cannot be run was dropped with a warning when the configuration was read: it is no fault.

@@ -35,8 +35,9 @@ struct Tuning {
   IpAddress group;        // multicast group to join; unset: adverts come unicast
   IpAddress source;       // we send from: adverts with it are our own, come back
   Expected expected;
-  InstanceConfig election;  // the XDP watch decides with it which adverts are steady
-  bool raw_only = false;    // every advert is to be handed out, also where XDP would note it and say nothing
+  InstanceConfig election;           // the XDP watch decides with it which adverts are steady
+  std::uint32_t receive_buffer = 0;  // bytes that the socket's queue is to hold for it, at least
+  bool raw_only = false;             // every advert is to be handed out, also where XDP would note it and say nothing
   // With authentication header (expected.auth_type 2): its key, and the last sequence number sent or believed, the instance's own.
   AhKey ah_key{};
   std::uint32_t* ah_sequence = nullptr;
@@ -66,6 +67,7 @@ struct Tally {
   std::uint64_t received = 0;  // acceptable ones
   std::uint64_t priority_zero = 0;
   std::array<std::uint64_t, reject_count> rejected{};
+  std::array<std::uint64_t, checksum_form_count> forms{};  // of those received, by ChecksumForm
 };
 
 // One instance's registration; destroying it ends the calls.

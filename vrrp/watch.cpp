@@ -74,10 +74,12 @@ std::optional<Heard> heard_of(const xd_heard& heard) {
                .at = from_ktime(heard.at)};
 }
 
-Remarks remarks_of(const xd_heard& heard) {
+Remarks remarks_of(const xd_heard& heard, ChecksumForm ours) {
+  const bool differs = (heard.remarks & XD_REMARK_CHECKSUM) != 0;
   return Remarks{.addresses_differ = (heard.remarks & XD_REMARK_ADDRESSES) != 0,
                  .interval_differs = (heard.remarks & XD_REMARK_INTERVAL) != 0,
-                 .checksum_differs = (heard.remarks & XD_REMARK_CHECKSUM) != 0};
+                 .checksum_differs = differs,
+                 .checksum = differs ? static_cast<ChecksumForm>(heard.remarks >> XD_REMARK_FORM_SHIFT) : ours};
 }
 
 }  // namespace xd::vrrp

@@ -19,6 +19,7 @@ xd_watch_config watch_config(const Expected& expected, const InstanceConfig& con
 
 // What a watch heard, in the election's words. Nothing when `heard` is empty.
 std::optional<Heard> heard_of(const xd_heard& heard);
-Remarks remarks_of(const xd_heard& heard);
+// `ours`: the form of checksum that we send, which the program does not repeat.
+Remarks remarks_of(const xd_heard& heard, ChecksumForm ours);
 
 }  // namespace xd::vrrp

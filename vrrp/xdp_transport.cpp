@@ -92,6 +92,19 @@ class XdpTransport::XdpEar final : public Ear {
       tally.received = watch->adverts;
       tally.priority_zero = watch->zeros;
       std::copy(std::begin(watch->rejects), std::end(watch->rejects), tally.rejected.begin());
+      // The program counts what has another form than ours; whoever sends that keeps to one form.
+      constexpr int differing = 2;  // XD_REMARK_CHECKSUM's bit
+      static_assert(XD_REMARK_CHECKSUM == 1 << differing);
+      const std::uint64_t others = watch->remarks[differing];
+      const auto ours = tuning_.expected.checksum;
+      tally.forms[static_cast<std::size_t>(ours)] = watch->adverts - std::min<std::uint64_t>(others, watch->adverts);
+      for (const auto* heard : {&watch->seen, &watch->ignored}) {
+        const auto remarks = remarks_of(*heard, ours);
+        if (remarks.checksum_differs) {
+          tally.forms[static_cast<std::size_t>(remarks.checksum)] = others;
+          break;
+        }
+      }
     }
     return tally;
   }
@@ -103,7 +116,7 @@ class XdpTransport::XdpEar final : public Ear {
         if (event.reject < XD_REJECT_COUNT) listener_.on_rejected(source_of(event.heard), {static_cast<Reject>(event.reject), 0});
         break;
       default:
-        if (const auto heard = heard_of(event.heard)) listener_.on_advert(*heard, remarks_of(event.heard));
+        if (const auto heard = heard_of(event.heard)) listener_.on_advert(*heard, remarks_of(event.heard, tuning_.expected.checksum));
     }
   }
 

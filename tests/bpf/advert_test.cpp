@@ -273,7 +273,7 @@ TEST_F(AdvertPath, WhatIsRemarkableIsCountedAndToldOnce) {
   for (int i = 0; i < 3; ++i) run(frame_of(odd, from(neighbour)));
   const auto told = events();
   ASSERT_EQ(told.size(), 1u);
-  EXPECT_EQ(remarks_of(told[0].heard), (Remarks{.addresses_differ = true, .checksum_differs = true}));
+  EXPECT_EQ(remarks_of(told[0].heard, ChecksumForm::pseudo_header), (Remarks{.addresses_differ = true, .checksum_differs = true}));
   EXPECT_EQ(look().remarks[0], 3u);
   EXPECT_EQ(look().remarks[1], 0u);
   EXPECT_EQ(look().remarks[2], 3u);

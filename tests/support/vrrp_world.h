@@ -39,7 +39,8 @@ class FakeSender final : public vrrp::Sender {
     ASSERT_NE(received, nullptr) << std::get<vrrp::Rejection>(parsed).str();
     packets_.push_back({clock_, index,
                         "advert " + std::to_string(received->advert.vrid) + " priority " + std::to_string(received->advert.priority) +
-                            (to.is_multicast() ? "" : " to " + to.str())});
+                            (to.is_multicast() ? "" : " to " + to.str()) +
+                            (received->advert.checksum == vrrp::ChecksumForm::multicast_pseudo_header ? ", old checksum" : "")});
   }
   void queue_frame(std::uint32_t, int index, std::span<const std::uint8_t> frame) override {
     ASSERT_EQ(frame.size(), 42u);

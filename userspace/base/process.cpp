@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -54,8 +55,22 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return out;
 }
 
+bool all_groups = false;
+
+// Beside the group of its own, which setgid() sets.
+std::vector<gid_t> groups_of(const Command& command) {
+  const passwd* entry = all_groups && command.uid && command.gid ? ::getpwuid(*command.uid) : nullptr;
+  if (entry == nullptr) return {};
+  int count = 0;
+  ::getgrouplist(entry->pw_name, *command.gid, nullptr, &count);
+  std::vector<gid_t> groups(static_cast<std::size_t>(count));
+  if (::getgrouplist(entry->pw_name, *command.gid, groups.data(), &count) < 0) return {};
+  groups.resize(static_cast<std::size_t>(count));
+  return groups;
+}
+
 // Between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become(const Command& command, char* const* argv, char* const* envp, int report) {
+[[noreturn]] void become(const Command& command, const std::vector<gid_t>& groups, char* const* argv, char* const* envp, int report) {
   const auto give_up = [report] {
     const int code = errno;
     (void)!::write(report, &code, sizeof code);
@@ -76,7 +91,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   // `report` is close-on-exec; everything else above 2 goes as well.
   ::close_range(3, static_cast<unsigned>(report) - 1, 0);
   ::close_range(static_cast<unsigned>(report) + 1, ~0u, 0);
-  if (command.gid && (::setgroups(0, nullptr) != 0 || ::setgid(*command.gid) != 0)) give_up();
+  if (command.gid && (::setgroups(groups.size(), groups.data()) != 0 || ::setgid(*command.gid) != 0)) give_up();
   if (command.uid && ::setuid(*command.uid) != 0) give_up();
   ::execvpe(argv[0], argv, envp);
   give_up();
@@ -97,6 +112,8 @@ std::string Command::str() const {
   return out;
 }
 
+void give_all_groups(bool all) { all_groups = all; }
+
 Result<pid_t> spawn(const Command& command) {
   std::vector<std::string> words = command.words;
   if (words.empty()) return Error{"run a command: it has no words"};
@@ -110,9 +127,10 @@ Result<pid_t> spawn(const Command& command) {
   Fd write_end(::fcntl(ends[1], F_DUPFD_CLOEXEC, 3));  // out of the way of 0-2
   ::close(ends[1]);
 
+  const auto groups = groups_of(command);
   const pid_t pid = ::fork();
   if (pid < 0) return Error::from_errno("run " + command.str() + ": fork");
-  if (pid == 0) become(command, argv.data(), envp.data(), write_end.get());
+  if (pid == 0) become(command, groups, argv.data(), envp.data(), write_end.get());
 
   write_end.reset();
   int code = 0;

@@ -29,6 +29,8 @@ struct Command {
 // empty signal mask, default signal actions and an environment without LD_PRELOAD, LD_LIBRARY_PATH and IFS. The exec itself is
 // part of the result: a program that cannot be executed is an Error, not a child that exits.
 Result<pid_t> spawn(const Command& command);
+// set_supplementary_groups: a command that runs as another user is in all groups of that user, not in its own alone.
+void give_all_groups(bool all);
 
 // The CPUs that this process was started with, which are also those of the programs it runs. As sched_setaffinity(2).
 int restore_cpus();

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/network_namespace.h"
 #include "base/process.h"
 #include "ipvs/message.h"
 
@@ -146,7 +147,19 @@ Table::Table(Table&&) noexcept = default;
 Table& Table::operator=(Table&&) noexcept = default;
 Table::~Table() = default;
 
+namespace {
+std::string namespace_path;  // empty: ours
+}
+
+void Table::open_in(std::string path) { namespace_path = std::move(path); }
+
 Result<Table> Table::open() {
+  std::optional<InNetworkNamespace> elsewhere;
+  if (!namespace_path.empty()) {
+    auto entered = InNetworkNamespace::enter(namespace_path);
+    if (!entered) return std::move(entered).error();
+    elsewhere.emplace(std::move(*entered));
+  }
   auto impl = std::make_unique<Impl>();
   impl->socket.reset(nl_socket_alloc());
   if (!impl->socket || genl_connect(impl->socket.get()) < 0) return Error::from_errno("open a generic netlink socket");

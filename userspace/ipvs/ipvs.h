@@ -76,6 +76,8 @@ class Table {
  public:
   // Error::code is ENOPROTOOPT when this kernel has no IPVS; loading the module ip_vs is tried first.
   static Result<Table> open();
+  // Of the network namespace at this path, for every open() from now on (net_namespace_ipvs).
+  static void open_in(std::string path);
   Table(Table&&) noexcept;
   Table& operator=(Table&&) noexcept;
   ~Table();

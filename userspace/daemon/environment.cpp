@@ -1,7 +1,6 @@
 #include "daemon/environment.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "base/network_namespace.h"
 
 namespace xd::daemon {
 
@@ -39,9 +39,7 @@ Status apply_environment(const Options& options) {
       return Error::from_errno(std::string("write ") + path);
   }
   if (options.network_namespace) {
-    const std::string path = "/run/netns/" + *options.network_namespace;
-    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file || ::setns(file.get(), CLONE_NEWNET) != 0) return Error::from_errno("enter the network namespace " + path);
+    if (auto entered = enter_network_namespace("/run/netns/" + *options.network_namespace); !entered) return entered;
   }
   return {};
 }
@@ -57,6 +55,7 @@ log::Options log_options(const Options& options) {
       case RoleName::bfd: out.ident = "Keepalived_bfd", part = "bfd"; break;
     }
   }
+  out.ident += options.log_suffix;
   out.console = options.log_console;
   out.syslog = options.syslog;
   out.facility = options.log_facility.value_or(LOG_DAEMON);

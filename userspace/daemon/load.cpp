@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/network_namespace.h"
 #include "host/host.h"
 
 namespace xd::daemon {
@@ -38,8 +39,9 @@ conf::Options compile_options(const Options& options) {
   return out;
 }
 
-Result<Fd> in_memory(const std::string& text) {
-  Fd memory(::memfd_create("keepalived.conf", MFD_CLOEXEC));
+// tmp_config_directory: a large text need not be kept in memory.
+Result<Fd> in_memory(const std::string& text, const std::string& folder = {}) {
+  Fd memory(folder.empty() ? ::memfd_create("keepalived.conf", MFD_CLOEXEC) : ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!memory) return Error::from_errno("keep the configuration in memory");
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t n = ::pwrite(memory.get(), text.data() + done, text.size() - done, static_cast<off_t>(done));
@@ -60,7 +62,7 @@ conf::Compiled compile_disk(const Options& options) {
   return conf::compile(options.config_file, disk, compile_options(options));
 }
 
-Result<Fd> bundle_of(const conf::Sources& sources) { return in_memory(conf::serialize(sources)); }
+Result<Fd> bundle_of(const conf::Sources& sources, const std::string& folder) { return in_memory(conf::serialize(sources), folder); }
 
 Result<void> keep_configuration(Options& options) {
   if (options.config_fd < 0) return {};
@@ -94,6 +96,11 @@ Result<conf::Compiled> compile_bundle(const Fd& bundle, const Options& options) 
   return compiled;
 }
 
+std::string own_namespace(const Options& options, const conf::DaemonSettings& settings) {
+  if (options.network_namespace || settings.net_namespace.empty()) return {};
+  return "/run/netns/" + settings.net_namespace;
+}
+
 void log_diagnostics(const conf::Compiled& compiled) {
   const std::string text = compiled.diagnostics.render();
   const auto level = compiled.diagnostics.errors() > 0 ? log::Level::error : log::Level::warning;
@@ -102,6 +109,41 @@ void log_diagnostics(const conf::Compiled& compiled) {
     if (end > 0) log::write(level, rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
+}
+
+ReloadMark::ReloadMark(const conf::DaemonSettings& settings) {
+  if (!settings.reload.file) return;
+  path_ = settings.reload.file->empty() ? std::string(pid_folder) + "keepalived.reload" : *settings.reload.file;
+  if (settings.reload.file->empty()) (void)::mkdir(pid_folder, 0755);
+  const Fd file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!file) log::warning("{}", Error::from_errno("reload_file " + path_).message);
+}
+
+ReloadMark::~ReloadMark() {
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+namespace {
+
+Status write_file(const std::string& path, const std::string& text) {
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return Error::from_errno("write " + path);
+  return {};
+}
+
+}  // namespace
+
+void write_report(const std::string& file, const conf::Compiled& compiled) {
+  if (file.empty()) return;
+  if (auto written = write_file(file, compiled.diagnostics.render()); !written) log::warning("{}", written.error().message);
+}
+
+void save_copy(const std::string& folder, const conf::Sources& sources, std::uint64_t number) {
+  if (folder.empty()) return;
+  (void)::mkdir(folder.c_str(), 0755);
+  const auto written = write_file(fmt::format("{}/keepalived.conf.{}.{}", folder, ::getpid(), number), conf::serialize(sources));
+  if (!written) log::warning("{}", written.error().message);
 }
 
 int test_configuration(const Options& options) {
@@ -113,7 +155,10 @@ int test_configuration(const Options& options) {
       return cannot_test;
     }
   }
-  const conf::Compiled compiled = compile_disk(options);
+  conf::Compiled compiled = compile_disk(options);
+  // Interfaces are looked for where the daemon would run; who cannot go there judges from here.
+  if (const auto path = own_namespace(options, compiled.model.global.daemon); !path.empty() && enter_network_namespace(path))
+    compiled = compile_disk(options);
   const std::string text = compiled.diagnostics.render();
   std::fwrite(text.data(), 1, text.size(), report);
   if (!compiled.found) std::fprintf(report, "%s: there is no such configuration file\n", options.config_file.c_str());

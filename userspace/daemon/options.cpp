@@ -14,7 +14,7 @@ namespace xd::daemon {
 
 namespace {
 
-enum LongOnly { opt_all = 256, opt_signum, opt_flush, opt_config_fd, opt_role, opt_channel, opt_pins };
+enum LongOnly { opt_all = 256, opt_signum, opt_flush, opt_config_fd, opt_role, opt_channel, opt_pins, opt_log_suffix, opt_ipvs_namespace };
 
 // One row per option: what getopt_long must know and what --help prints. An empty help hides the row.
 struct Row {
@@ -68,6 +68,8 @@ constexpr Row rows[] = {
     {opt_role, "role", required_argument, "", "", nullptr},
     {opt_channel, "channel", required_argument, "", "", nullptr},
     {opt_pins, "pins", required_argument, "", "", nullptr},
+    {opt_log_suffix, "log-suffix", required_argument, "", "", nullptr},
+    {opt_ipvs_namespace, "ipvs-namespace", required_argument, "", "", nullptr},
 };
 
 constexpr bool is_short(const Row& row) { return row.value < 256; }
@@ -206,6 +208,8 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
         break;
       }
       case opt_pins: options.pins = argument; break;
+      case opt_log_suffix: options.log_suffix = argument; break;
+      case opt_ipvs_namespace: options.ipvs_namespace = argument; break;
       case ':': return refuse(fmt::format("Option '{}' needs an argument", words[static_cast<std::size_t>(at)]));
       case '?': return refuse(fmt::format("Unknown option '{}'", words[static_cast<std::size_t>(at)]));
       default: break;  // -B, -X: nothing to do

@@ -14,6 +14,7 @@
 namespace xd::daemon {
 
 inline constexpr mode_t default_umask = 0177;
+inline constexpr const char* pid_folder = "/run/keepalived/";  // of daemons that share a host
 
 struct Options {
   std::string config_file = "/etc/keepalived/keepalived.conf";   // -f, may be a glob
@@ -31,30 +32,33 @@ struct Options {
   std::optional<std::string> log_file;  // -g
   bool flush_log_file = false;
 
-  std::optional<mode_t> umask;                          // -u; else the configuration's
-  bool keep_addresses = false;                          // -V
-  bool keep_services = false;                           // -I
-  bool respawn = true;                                  // off with -R
-  bool foreground = false;                              // -n
-  bool dump_configuration = false;                      // -d
-  bool watch_addresses = false;                         // -a
-  bool all_config = false;                              // -e
-  bool core_dump = false;                               // -m
-  std::optional<std::string> core_pattern;              // -M
-  std::optional<std::string> network_namespace;         // -s
-  std::string config_id;                                // -i
-  std::string pid_file = "/run/keepalived.pid";         // -p
-  std::string vrrp_pid_file = "/run/vrrp.pid";          // -r
-  std::string checkers_pid_file = "/run/checkers.pid";  // -c
-  std::string bfd_pid_file = "/run/bfd.pid";            // -b
+  std::optional<mode_t> umask;                   // -u; else the configuration's
+  bool keep_addresses = false;                   // -V
+  bool keep_services = false;                    // -I
+  bool respawn = true;                           // off with -R
+  bool foreground = false;                       // -n
+  bool dump_configuration = false;               // -d
+  bool watch_addresses = false;                  // -a
+  bool all_config = false;                       // -e
+  bool core_dump = false;                        // -m
+  std::optional<std::string> core_pattern;       // -M
+  std::optional<std::string> network_namespace;  // -s
+  std::string config_id;                         // -i
+  // Empty: where the configuration says (places.h).
+  std::string pid_file;           // -p
+  std::string vrrp_pid_file;      // -r
+  std::string checkers_pid_file;  // -c
+  std::string bfd_pid_file;       // -b
 
   bool test = false;     // -t
   std::string test_log;  // empty: standard error
 
   // Not for people: the parent starts its children with these.
   std::optional<RoleName> role;
-  int channel = -1;  // inherited socket to the parent
-  std::string pins;  // where the packet path's maps are pinned; empty: there is none
+  int channel = -1;            // inherited socket to the parent
+  std::string pins;            // where the packet path's maps are pinned; empty: there is none
+  std::string log_suffix;      // behind the names in the log: instance and network namespace
+  std::string ipvs_namespace;  // path of the network namespace whose IPVS is ours; empty: our own
 
   bool wants(RoleName which) const { return which == RoleName::vrrp ? run_vrrp : which == RoleName::checkers ? run_checkers : run_bfd; }
   const std::string& pid_file_of(RoleName which) const {

@@ -1,5 +1,6 @@
 #include "daemon/parent.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include <variant>
 
 #include "base/log.h"
+#include "base/network_namespace.h"
 #include "base/process.h"
 #include "base/words.h"
 #include "conf/print.h"
@@ -21,6 +23,7 @@
 #include "daemon/load.h"
 #include "daemon/own_scripts.h"
 #include "daemon/pid_file.h"
+#include "daemon/places.h"
 #include "ipc/socket.h"
 
 namespace xd::daemon {
@@ -153,7 +156,7 @@ Status Parent::start_child(Member& m) {
 }
 
 void Parent::configure(Member& m, const Configuration& configuration) {
-  auto bundle = bundle_of(configuration.compiled.sources);
+  auto bundle = bundle_of(configuration.compiled.sources, configuration.compiled.model.global.daemon.tmp_config_directory);
   // Without the bundle the child says so in its answer.
   if (!bundle) log::error("{}", bundle.error().message);
   m.child->say(Configure{configuration.generation}, bundle ? std::move(*bundle) : Fd());
@@ -279,7 +282,8 @@ void Parent::reload() {
   reload_again_ = false;
   log::info("Reloading {}", options_.config_file);
   service_manager_.reloading();
-  background_->run([this]() -> Background::Finish {
+  background_->run([this, settings = running_ ? running_->compiled.model.global.daemon : conf::DaemonSettings{}]() -> Background::Finish {
+    const ReloadMark mark(settings);
     auto result = std::make_shared<conf::Compiled>(compile_disk(options_));
     return [this, result] { take_compiled(std::move(*result)); };
   });
@@ -288,10 +292,14 @@ void Parent::reload() {
 void Parent::take_compiled(conf::Compiled compiled) {
   if (stopping_) return;
   log_diagnostics(compiled);
-  if (compiled.usable()) return change_to(std::move(compiled));
-  reload_error_ = compiled.found ? fmt::format("the configuration has {} error{}", compiled.diagnostics.errors(),
-                                               compiled.diagnostics.errors() == 1 ? "" : "s")
-                                 : "there is no " + options_.config_file;
+  const conf::DaemonSettings settings = running_ ? running_->compiled.model.global.daemon : conf::DaemonSettings{};
+  if (settings.reload.check_config) write_report(settings.reload.check_log, compiled);
+  const std::string fixed = running_ ? unchangeable(settings, compiled.model.global.daemon) : std::string();
+  if (compiled.usable() && fixed.empty()) return change_to(std::move(compiled));
+  reload_error_ = !fixed.empty()   ? fmt::format("{} cannot be changed by a reload", fixed)
+                  : compiled.found ? fmt::format("the configuration has {} error{}", compiled.diagnostics.errors(),
+                                                 compiled.diagnostics.errors() == 1 ? "" : "s")
+                                   : "there is no " + options_.config_file;
   log::error("Reload failed, nothing has changed: {}", reload_error_);
   service_manager_.ready();
   if (reload_again_) reload();
@@ -339,6 +347,11 @@ void Parent::carry_out(Reload::Step step) {
 void Parent::commit_all() {
   running_ = std::move(candidate_);
   candidate_.reset();
+  const conf::DaemonSettings& settings = running_->compiled.model.global.daemon;
+  set_title(title_of(std::nullopt, settings));
+  name_dump_files(settings);
+  give_all_groups(settings.set_supplementary_groups);
+  save_copy(settings.config_save_dir, running_->compiled.sources, running_->generation);
   for (const auto& m : members_) {
     const bool takes_part = reload_.participants().count(m->role) != 0;
     if (auto handover = orphans_.take_over(m->role, takes_part)) m->handover = std::move(*handover);
@@ -391,6 +404,7 @@ void Parent::changed() {
   }
   service_manager_.ready();
   update_summary();
+  reload_time_.watch(running_->compiled.model.global.daemon.reload);
   if (reload_again_) reload();
 }
 
@@ -423,9 +437,9 @@ void Parent::leave_when_alone() {
   loop_.exit(exit_code_);
 }
 
-int run_parent(const Options& options, const std::vector<std::string>& words) {
+int run_parent(const Options& given, const std::vector<std::string>& given_words) {
   Readiness readiness;
-  if (!options.foreground) {
+  if (!given.foreground) {
     auto background = daemonize();
     if (!background) {
       std::fprintf(stderr, "%s\n", background.error().message.c_str());
@@ -438,11 +452,22 @@ int run_parent(const Options& options, const std::vector<std::string>& words) {
 
   const int code = [&]() -> int {
     // Until the log is open, what is said goes to standard error, where the one who typed the command sees it.
-    if (auto applied = apply_environment(options); !applied) {
+    if (auto applied = apply_environment(given); !applied) {
       log::error("{}", applied.error().message);
       return fatal;
     }
-    conf::Compiled compiled = compile_disk(options);
+    conf::Compiled compiled = compile_disk(given);
+    const Fd home(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));  // children open it by our number
+    if (const auto path = own_namespace(given, compiled.model.global.daemon); !path.empty()) {
+      if (auto entered = enter_network_namespace(path); !entered) {
+        log::error("{}", entered.error().message);
+        return fatal;
+      }
+      compiled = compile_disk(given);
+    }
+    const conf::DaemonSettings& settings = compiled.model.global.daemon;
+    const Options options = settle(given, settings);
+    const auto words = settled_words(given_words, options, settings, fmt::format("/proc/{}/fd/{}", ::getpid(), home.get()));
     if (!compiled.usable()) log_diagnostics(compiled);
     log::start(log_options(options));
     utsname kernel{};
@@ -456,6 +481,7 @@ int run_parent(const Options& options, const std::vector<std::string>& words) {
     }
     if (!compiled.usable()) return unusable_configuration;
 
+    if (options.pid_file.starts_with(pid_folder) && ::mkdir(pid_folder, 0755) == 0) ::chmod(pid_folder, 0755);  // whatever the umask
     auto pid_file = PidFile::claim(options.pid_file);
     if (!pid_file) {
       const bool running = pid_file.error().code == EEXIST;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "base/loop.h"
 #include "conf/compile.h"
 #include "daemon/background.h"
@@ -22,6 +23,7 @@
 #include "daemon/options.h"
 #include "daemon/packet_path.h"
 #include "daemon/reload.h"
+#include "daemon/reload_time.h"
 #include "daemon/takeover.h"
 #include "daemon/watchdog.h"
 
@@ -131,6 +133,10 @@ class Parent {
   bool stopping_ = false;
   int exit_code_ = 0;
   Timer kill_timer_;
+  ReloadTime reload_time_{loop_, [this] {
+                            log::info("The time of the scheduled reload has come");
+                            reload();
+                          }};
 
   TimePoint started_ = Clock::now();
   std::uint64_t last_question_ = 0;

@@ -16,16 +16,21 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/process.h"
 #include "conf/compile.h"
+#include "daemon/auto_priority.h"
 #include "daemon/background.h"
+#include "daemon/dump_files.h"
 #include "daemon/environment.h"
 #include "daemon/load.h"
 #include "daemon/messages.h"
 #include "daemon/pid_file.h"
+#include "daemon/places.h"
 #include "daemon/process_settings.h"
 #include "daemon/role_engine.h"
 #include "ipc/channel.h"
 #include "ipc/socket.h"
+#include "ipvs/ipvs.h"
 
 namespace xd::daemon {
 
@@ -131,11 +136,24 @@ class RoleProcess {
         if (auto resumed = engine_->resume(commit.handover); !resumed) log::warning("Starting afresh: {}", resumed.error().message);
       }
     }
-    for (const auto& refused : apply(next_settings_)) log::warning("{}", refused);
+    set_title(title_of(options_.role, next_settings_));
+    name_dump_files(next_settings_);
+    give_all_groups(next_settings_.set_supplementary_groups);
+    for (const auto& refused : apply(process_of(next_settings_))) log::warning("{}", refused);
+    auto_priority_.configure(next_settings_, process_of(next_settings_));
     engine_->commit();
     from.send(encode(Committed{commit.generation}));
     changed();
     ::malloc_trim(0);  // of thousands of instances, the compiled text and the old configuration are worth giving back
+  }
+
+  const conf::ProcessSettings& process_of(const conf::DaemonSettings& settings) const {
+    switch (*options_.role) {
+      case RoleName::vrrp: return settings.vrrp;
+      case RoleName::checkers: return settings.checker;
+      case RoleName::bfd: break;
+    }
+    return settings.bfd;
   }
 
   // Not earlier: until the commit the process of an earlier daemon may hold it.
@@ -192,8 +210,7 @@ class RoleProcess {
     Status status = compiled ? engine_->prepare(compiled->model) : Status(compiled.error());
     if (status) {
       prepared_ = generation;
-      const conf::DaemonSettings& settings = compiled->model.global.daemon;
-      next_settings_ = *options_.role == RoleName::vrrp ? settings.vrrp : settings.checker;
+      next_settings_ = compiled->model.global.daemon;
     }
     parent_->send(encode(Prepared{generation, status.ok(), status ? "" : status.error().message}));
   }
@@ -269,7 +286,8 @@ class RoleProcess {
   std::unique_ptr<Background> background_;
   std::optional<Wanted> wanted_;  // the configuration that is or will be compiled
   std::optional<std::uint64_t> prepared_;
-  conf::ProcessSettings next_settings_;  // of the prepared configuration
+  conf::DaemonSettings next_settings_;  // of the prepared configuration
+  AutoPriority auto_priority_{loop_};
   bool committed_once_ = false;
   bool stopping_ = false;
   Loop::Source more_changes_, more_answers_;
@@ -289,8 +307,8 @@ std::string role_socket(RoleName role) { return ipc::runtime_directory() + "/" +
 int run_role(const Options& options) {
   const RoleName role = *options.role;
   block_signals();
-  constexpr const char* titles[] = {"xdirectord_vrrp", "xdirectord_chk", "xdirectord_bfd"};
-  ::prctl(PR_SET_NAME, titles[static_cast<std::size_t>(role)]);
+  set_title(title_of(role, {}));
+  ipvs::Table::open_in(options.ipvs_namespace);
   log::start(log_options(options));
   const int code = [&] {
     Loop loop;

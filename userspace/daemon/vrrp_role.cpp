@@ -46,6 +46,8 @@ json describe(const vrrp::InstanceStatus& instance, TimePoint now) {
         {{"trouble", vrrp::name(f.trouble)}, {"who", f.who}, {"seconds", to_seconds(now - f.since)}, {"count", f.count}, {"text", f.text}});
   json rejects = json::object();
   for (const auto& reject : instance.rejects) rejects[reject.reason] = reject.count;
+  json checksums = json::object();
+  for (const auto& form : instance.checksums) checksums[form.reason] = form.count;
   return {{"name", instance.name},
           {"interface", instance.interface},
           {"vrid", instance.vrid},
@@ -73,6 +75,7 @@ json describe(const vrrp::InstanceStatus& instance, TimePoint now) {
           {"became_master", instance.became_master},
           {"released_master", instance.released_master},
           {"findings", findings},
+          {"checksums", checksums},
           {"rejected", rejects}};
 }
 

@@ -1,5 +1,7 @@
 #include "daemon/options.h"
 
+#include "daemon/places.h"
+
 #include <gtest/gtest.h>
 #include <syslog.h>
 
@@ -32,9 +34,10 @@ Leave refuse(std::vector<std::string> words) {
 TEST(Options, DefaultsAreKeepalived) {
   const Options options = accept({});
   EXPECT_EQ(options.config_file, "/etc/keepalived/keepalived.conf");
-  EXPECT_EQ(options.pid_file, "/run/keepalived.pid");
-  EXPECT_EQ(options.vrrp_pid_file, "/run/vrrp.pid");
-  EXPECT_EQ(options.checkers_pid_file, "/run/checkers.pid");
+  EXPECT_EQ(settle(options, {}).pid_file, "/run/keepalived.pid");
+  EXPECT_EQ(settle(options, {}).vrrp_pid_file, "/run/vrrp.pid");
+  EXPECT_EQ(settle(options, {}).checkers_pid_file, "/run/checkers.pid");
+  EXPECT_EQ(settle(options, {}).bfd_pid_file, "/run/bfd.pid");
   EXPECT_FALSE(options.umask) << "the configuration may say";
   EXPECT_TRUE(options.run_vrrp && options.run_checkers && options.syslog && options.respawn);
   EXPECT_FALSE(options.foreground || options.log_console || options.test);

@@ -233,6 +233,7 @@ void Router::commit() {
     garp_.add(instance.id, targets, instance.conf.garp, now);
   }
   trim_filters();
+  hold_reports();
   follow_sync_daemon();
   // A group begins as one: at once only if every member owns its addresses.
   for (auto& group : groups_) {

@@ -36,7 +36,7 @@ def test_the_daemon_works_in_its_namespace(lab):
     assert r1.run("ip -n red -br address", check=False).stdout.count(VIP) == 1
     if "xdirectord" in UNDER_TEST:
         file.write_text(config("blue"))
-        assert r1.run("cat /run/keepalived/keepalived_red.pid").stdout.strip()
+        assert r1.run("cat /run/keepalived/keepalived_red.pid").strip()
         r1.run("sh -c 'kill -HUP $(cat /run/keepalived/keepalived_red.pid)'")
         wait_for(lambda: "net_namespace cannot be changed by a reload" in daemon.text(), "the refusal")
         assert VIP in inside()

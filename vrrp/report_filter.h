@@ -14,7 +14,7 @@ class ReportFilter {
  public:
   explicit ReportFilter(AcceptFilter::Run run = AcceptFilter::by_nftables()) : run_(std::move(run)) {}
 
-  // Of those links and of no others. A table of our own, made in one transaction; the first call sweeps what an earlier process left.
+  // Of those links and of no others. A table of our own, made in one transaction that sweeps what an earlier process left.
   Status hold_back(const conf::Nftables& settings, const std::set<std::string>& links);
 
  private:

@@ -99,7 +99,7 @@ TEST_P(Flood, ClosesNoConnectionAndLetsNewOnesIn) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, Flood, testing::Values(Forward::dr, Forward::nat, Forward::tun),
-                         [](const auto& info) { return std::string(lvs::name(info.param)); });
+                         [](const auto& each) { return std::string(lvs::name(each.param)); });
 
 // ---- Counts
 

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "base/mailer.h"
 #include "base/notify_fifo.h"
+#include "base/number_files.h"
 #include "base/process.h"
 #include "base/script.h"
 #include "checkers/generation.h"
@@ -38,6 +41,10 @@ class Engine::Impl {
     if (!built) return std::move(built).error();
     prepared_ = std::move(*built);
     plan_fifos(model);
+    plan_files(model);
+    planned_.mail = conf::mail_settings(model.global);
+    planned_.checker_mails = !model.global.no_checker_emails;
+    planned_.init_notifies = model.global.rs_init_notifies;
     return {};
   }
 
@@ -49,6 +56,10 @@ class Engine::Impl {
   void commit() {
     // Who goes on for another process goes on with its FIFOs; one that VRRP writes to as well is made by the VRRP process.
     const bool resumed = past_.has_value();
+    mailer_.configure(std::move(planned_.mail));
+    checker_mails_ = planned_.checker_mails;
+    init_notifies_ = planned_.init_notifies;
+    for (const auto& problem : files_.define(std::move(planned_.files), !resumed)) log::warning("{}", problem);
     common_fifo_.become(std::exchange(planned_fifos_.common, {}), planned_fifos_.common_is_ours && !resumed);
     own_fifo_.become(std::exchange(planned_fifos_.own, {}), !resumed);
     const auto past = past_ ? *std::exchange(past_, std::nullopt) : current_->snapshot();
@@ -56,6 +67,7 @@ class Engine::Impl {
     for (const auto& warning : current_->warnings) log::warning("{}", warning);
     current_->inherit(past);
     current_->inherit_running(*old, Clock::now());
+    look_around();
     say_goodbye(*old);
 
     desired_.clear();
@@ -64,10 +76,12 @@ class Engine::Impl {
       settle(*service, old->find(service->config->key));
       desired_[service->config->key] = service->table;
       for (auto& server : service->servers) {
+        if (init_notifies_ && !server->inherited) notify(*server, service->member(*server).up);
         for (auto& run : server->checkers) {
-          log::debug("Activating healthchecker for service {} for VS {}", names_of(*server).server, names_of(*server).service);
-          run->timer.arm_at(run->next);
           ++checkers;
+          if (service->suspended || is_observed(*run)) continue;
+          log::debug("{}", checker_suspended(names_of(*server), false));
+          run->timer.arm_at(run->next);
         }
       }
     }
@@ -94,6 +108,27 @@ class Engine::Impl {
     own_fifo_.become({}, false);
   }
 
+  void observe_bfds(const std::map<std::string, bool>& sessions) {
+    for (const auto& [name, up] : sessions) {
+      bfds_[name] = up;
+      each_run([&, &who = name, now = up](CheckerRun& run) {
+        const auto* bfd = std::get_if<conf::BfdCheck>(&run.config->check);
+        if (bfd != nullptr && bfd->name == who) observe(run, observe_session(now));
+      });
+    }
+  }
+
+  void observe_addresses(std::function<bool(const IpAddress&)> is_here) {
+    is_here_ = std::move(is_here);
+    for (auto& service : current_->services) {
+      if (service->suspended == is_suspended(*service)) continue;
+      service->suspended = !service->suspended;
+      for (auto& server : service->servers) {
+        for (auto& run : server->checkers) suspend(*run, service->suspended);
+      }
+    }
+  }
+
   void resume(Snapshot snapshot) { past_ = std::move(snapshot); }
   Snapshot snapshot() const { return current_->snapshot(); }
   const lvs::Services& desired() const { return desired_; }
@@ -103,7 +138,7 @@ class Engine::Impl {
   // ---- attempts ----
 
   void begin_attempt(CheckerRun& run) {
-    const ProbeRequest request{run.config, run.target, run.health.url, run.command ? &*run.command : nullptr};
+    const ProbeRequest request{run.config, run.target, run.health.url, run.command ? &*run.command : nullptr, &current_->ssl};
     run.probe = prober_->start(request, [this, &run](Outcome outcome) { attempt_ended(run, outcome); });
   }
 
@@ -131,7 +166,11 @@ class Engine::Impl {
     run.health = step.next;
     schedule(run, step.delay);
 
-    if (outcome.weight) weigh(run, *outcome.weight);
+    if (outcome.weight) {
+      const std::int64_t configured = run.server->config->weight;
+      run.weight_change = *outcome.weight == Outcome::configured_weight ? 0 : *outcome.weight - configured;
+      weigh(*run.server);
+    }
 
     const bool was_believed_up = before.up || !before.has_run;
     if (!outcome.good() && was_believed_up && config.schedule.log_all_failures) log::info("{}", attempt_failed(config, name, outcome));
@@ -141,19 +180,92 @@ class Engine::Impl {
 
     log::info("{}", run.health.up ? check_succeeded(config, name) : check_failed(config, name, step.retries_used, outcome));
     // With alpha the server was down before anyone asked; now that is known.
-    if (step.first && step.verdict == Verdict::unchanged && !run.health.up) queue(run.server->notify_down);
-    reconsider(*run.server);
+    if (step.first && step.verdict == Verdict::unchanged && !run.health.up && !init_notifies_) queue(run.server->notify_down);
+    const bool changed = reconsider(*run.server);
+    if (step.verdict != Verdict::unchanged) mail(run, outcome, changed);
     publish_soon();
+  }
+
+  // ---- what is observed instead of asked ----
+
+  static bool is_observed(const CheckerRun& run) { return run.file || std::holds_alternative<conf::BfdCheck>(run.config->check); }
+
+  template <typename Act>
+  void each_run(const Act& act) {
+    for (auto& service : current_->services) {
+      for (auto& server : service->servers) {
+        for (auto& run : server->checkers) act(*run);
+      }
+    }
+  }
+
+  // What files, sessions and addresses say at the moment when a generation is put in place.
+  void look_around() {
+    each_run([this](CheckerRun& run) {
+      if (const auto* file = std::get_if<conf::FileCheck>(&run.config->check)) {
+        const auto known = files_.numbers().find(file->track_file);
+        if (known != files_.numbers().end()) learn(run, observe_file(*run.file, known->second));
+      } else if (const auto* bfd = std::get_if<conf::BfdCheck>(&run.config->check)) {
+        if (const auto known = bfds_.find(bfd->name); known != bfds_.end()) learn(run, observe_session(known->second));
+      }
+    });
+    for (auto& service : current_->services) {
+      service->suspended = is_suspended(*service);
+      for (auto& server : service->servers) {
+        service->member(*server).up = server->healthy();
+        service->member(*server).destination.weight = server->weight();
+      }
+      if (!service->inherited) service->pool.quorum_up = quorum_at_start(service->pool);
+    }
+  }
+
+  static void learn(CheckerRun& run, const Observation& seen) {
+    run.health.up = seen.up;
+    run.health.has_run = true;
+    run.weight_change = seen.weight_change;
+    run.last_outcome = seen.words;
+    run.last_time = Clock::now();
+  }
+
+  void observe(CheckerRun& run, const Observation& seen) {
+    const bool was_up = run.health.up;
+    learn(run, seen);
+    ++run.runs;
+    if (!seen.up) ++run.failures;
+    weigh(*run.server);
+    if (was_up == seen.up) return;
+    const auto name = names_of(*run.server).server;
+    const Outcome outcome{seen.up ? OutcomeKind::good : OutcomeKind::wrong_answer, 0, seen.words};
+    log::info("{}", seen.up ? check_succeeded(*run.config, name) : check_failed(*run.config, name, 0, outcome));
+    mail(run, outcome, reconsider(*run.server));
+    publish_soon();
+  }
+
+  // ---- ha_suspend ----
+
+  bool is_suspended(const Service& service) const {
+    const auto& key = service.config->key;
+    return service.config->ha_suspend && key.fwmark == 0 && is_here_ && !is_here_(key.address);
+  }
+
+  // What is believed of a server stays as it was.
+  void suspend(CheckerRun& run, bool suspended) {
+    if (is_observed(run)) return;
+    log::info("{}", checker_suspended(names_of(*run.server), suspended));
+    run.probe.reset();
+    if (suspended) {
+      run.timer.disarm();
+    } else {
+      schedule(run, 0s);
+    }
   }
 
   // ---- servers and quorums ----
 
-  void weigh(CheckerRun& run, std::uint32_t weight) {
-    Server& server = *run.server;
+  void weigh(Server& server) {
     auto& service = *server.service;
     auto& destination = service.member(server).destination;
-    const std::uint32_t wanted = weight == Outcome::configured_weight ? server.config->weight : weight;
-    run.weight = wanted;
+    const std::uint32_t wanted = server.weight();
     if (destination.weight == wanted) return;
     log::info("{}", weight_changed(names_of(server), destination.weight, wanted, service.member(server).up));
     destination.weight = wanted;
@@ -163,19 +275,20 @@ class Engine::Impl {
     publish_soon();
   }
 
-  void reconsider(Server& server) {
+  // Whether the server changed.
+  bool reconsider(Server& server) {
     auto& service = *server.service;
     auto& member = service.member(server);
     const bool up = server.healthy();
-    if (up == member.up) return;
+    if (up == member.up) return false;
     log::info("{}", server_changed(names_of(server), up, member.inhibit_on_failure));
     member.up = up;
     server.since = Clock::now();
-    tell_server(server, up);
-    queue(up ? server.notify_up : server.notify_down);
+    notify(server, up);
     recount(service);
     service.refill();
     desired_[service.config->key] = service.table;
+    return true;
   }
 
   QuorumChange recount(Service& service) {
@@ -183,7 +296,10 @@ class Engine::Impl {
     const auto change = update_quorum(service.pool);
     if (change == QuorumChange::none) return change;
     const bool gained = change == QuorumChange::gained;
-    log::info("{}", quorum_line(gained ? QuorumEvent::gained : QuorumEvent::lost, service.pool, threshold, name_of(service.config->key)));
+    const auto name = name_of(service.config->key);
+    const auto line = quorum_line(gained ? QuorumEvent::gained : QuorumEvent::lost, service.pool, threshold, name);
+    log::info("{}", line);
+    if (service.config->smtp_alert) mailer_.send(service_subject(name, gained), line);
     if (service.pool.sorry) tell_sorry(service, !gained);
     tell_fifos(fifo_line_of_service(name_of(service.config->key), gained));
     queue(gained ? service.quorum_up : service.quorum_down);
@@ -254,8 +370,7 @@ class Engine::Impl {
       }
       if (before.up != member.up) {
         log::info("{}", server_changed(names_of(server), member.up, member.inhibit_on_failure));
-        tell_server(server, member.up);
-        queue(member.up ? server.notify_up : server.notify_down);
+        notify(server, member.up);
       }
       return;
     }
@@ -278,13 +393,45 @@ class Engine::Impl {
     if (script) scripts_.push_back(*script);
   }
 
-  void tell_server(const Server& server, bool up) { tell_fifos(fifo_line_of_server(names_of(server), up)); }
+  void notify(const Server& server, bool up) {
+    tell_fifos(fifo_line_of_server(names_of(server), up));
+    queue(up ? server.notify_up : server.notify_down);
+  }
+
+  // no_checker_emails: only when the server changed with its checker.
+  void mail(const CheckerRun& run, const Outcome& outcome, bool server_changed) {
+    if (!run.server->config->smtp_alert || !(checker_mails_ || server_changed)) return;
+    mailer_.send(server_subject(names_of(*run.server), run.health.up), check_mail(*run.config, run.health.up, outcome));
+  }
+
   void tell_fifos(std::string line) { lines_.push_back(std::move(line)); }
 
   struct PlannedFifos {
     std::vector<NotifyFifo::Definition> common, own;  // notify_fifo, lvs_notify_fifo
     bool common_is_ours = false;
   };
+
+  // Files of FILE_CHECKs. Where VRRP is configured its process gives them their first number.
+  void plan_files(const conf::Model& model) {
+    planned_.files.clear();
+    std::set<std::string> wanted;
+    for (const auto& service : model.virtual_servers) {
+      for (const auto& server : service.real_servers) {
+        for (const auto& checker : server.checkers) {
+          if (const auto* file = std::get_if<conf::FileCheck>(&checker.check)) wanted.insert(file->track_file);
+        }
+      }
+    }
+    const bool first = model.vrrp_instances.empty();
+    for (const auto& file : model.track_files) {
+      if (!wanted.contains(file.name)) continue;
+      if (const auto problem = unwatchable(file.path); !problem.empty()) {
+        prepared_->warnings.push_back("track_file " + file.name + " is not tracked: " + problem);
+      } else {
+        planned_.files.push_back({file.name, file.path, first ? file.initial : std::nullopt, first && file.overwrite});
+      }
+    }
+  }
 
   void plan_fifos(const conf::Model& model) {
     planned_fifos_ = {};
@@ -341,6 +488,23 @@ class Engine::Impl {
   std::optional<Snapshot> past_;
   lvs::Services desired_;
   Loop::Source publish_later_;
+  struct Planned {
+    std::vector<NumberFiles::Definition> files;
+    MailSettings mail;
+    bool checker_mails = true;
+    bool init_notifies = false;
+  };
+  Planned planned_;
+  bool checker_mails_ = true, init_notifies_ = false;
+  Mailer mailer_;
+  NumberFiles files_{loop_, [this](const std::string& name, std::int64_t number) {
+                       each_run([&](CheckerRun& run) {
+                         const auto* file = std::get_if<conf::FileCheck>(&run.config->check);
+                         if (file != nullptr && file->track_file == name) observe(run, observe_file(*run.file, number));
+                       });
+                     }};
+  std::map<std::string, bool> bfds_;  // as they were last told
+  std::function<bool(const IpAddress&)> is_here_;
   std::deque<Command> scripts_;
   std::vector<std::string> lines_;  // for the FIFOs
   PlannedFifos planned_fifos_;
@@ -390,6 +554,8 @@ Status Engine::prepare(const conf::Model& model) { return impl_->prepare(model);
 void Engine::commit() { impl_->commit(); }
 void Engine::abort() { impl_->abort(); }
 void Engine::stop() { impl_->stop(); }
+void Engine::observe_bfds(const std::map<std::string, bool>& sessions) { impl_->observe_bfds(sessions); }
+void Engine::observe_addresses(std::function<bool(const IpAddress&)> is_here) { impl_->observe_addresses(std::move(is_here)); }
 void Engine::resume(Snapshot snapshot) { impl_->resume(std::move(snapshot)); }
 Snapshot Engine::snapshot() const { return impl_->snapshot(); }
 const lvs::Services& Engine::desired() const { return impl_->desired(); }

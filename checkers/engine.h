@@ -11,7 +11,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "base/loop.h"
 #include "base/lvs.h"
@@ -43,6 +45,11 @@ class Engine {
   // Ends all checks. Runs quorum_down and notify_down of servers that are up where the virtual server says omega. Does
   // not report empty services: whether the tables are emptied or left in place (-I) is the daemon's to decide.
   void stop();
+
+  // FILE_CHECK finds its files by itself; of BFD sessions and of this host's addresses (ha_suspend) it is told. Before anybody told, a
+  // session is as alpha says, and every address is here.
+  void observe_bfds(const std::map<std::string, bool>& sessions);
+  void observe_addresses(std::function<bool(const IpAddress&)> is_here);
 
   // What a former process knew; before the first commit(), which inherits from it as a reload does from the old
   // generation.

@@ -46,8 +46,9 @@ HealthPolicy policy_of(const conf::Checker& checker) {
 class Builder {
  public:
   Builder(Loop& loop, const conf::Model& model, std::function<void(CheckerRun&)> due)
-      : loop_(loop), global_(model.global), due_(std::move(due)), generation_(std::make_unique<Generation>()) {
+      : loop_(loop), model_(model), due_(std::move(due)), generation_(std::make_unique<Generation>()) {
     generation_->config = model.virtual_servers;
+    generation_->ssl = model.ssl;
   }
 
   Result<std::unique_ptr<Generation>> build() {
@@ -117,7 +118,6 @@ class Builder {
     server->notify_down = script(config.notify_down);
     server->since = Clock::now();
     for (const auto& checker : config.checkers) {
-      if (!conf::is_run(checker)) continue;  // the compiler has said so
       auto run = std::make_unique<CheckerRun>(loop_, due_);
       run->server = server.get();
       run->config = &checker;
@@ -127,6 +127,7 @@ class Builder {
         run->command = script(misc->script);
         if (!run->command) continue;
       }
+      if (const auto* file = std::get_if<conf::FileCheck>(&checker.check)) run->file = rule_of(*file, model_.track_files);
       run->policy = policy_of(checker);
       run->health = initial_health(checker.schedule.alpha);
       if (std::holds_alternative<conf::HttpCheck>(checker.check) && run->policy.urls == 0) {
@@ -141,14 +142,14 @@ class Builder {
 
   std::optional<Command> script(const conf::Script& config) {
     if (!config) return std::nullopt;
-    auto command = script_command(config.words, config.user, config.group, global_.script_user, global_.script_group);
+    auto command = script_command(config.words, config.user, config.group, model_.global.script_user, model_.global.script_group);
     if (command) return std::move(*command);
     generation_->warnings.push_back(command.error().message + " - script disabled");
     return std::nullopt;
   }
 
   Loop& loop_;
-  const conf::Global& global_;
+  const conf::Model& model_;
   std::function<void(CheckerRun&)> due_;
   std::unique_ptr<Generation> generation_;
   std::mt19937 random_{std::random_device{}()};
@@ -199,6 +200,12 @@ bool Server::healthy() const {
   return true;
 }
 
+std::uint32_t Server::weight() const {
+  std::int64_t change = 0;
+  for (const auto& checker : checkers) change += checker->weight_change;
+  return changed_weight(config->weight, change);
+}
+
 Result<std::unique_ptr<Generation>> Generation::build(Loop& loop, const conf::Model& model, std::function<void(CheckerRun&)> due) {
   return Builder(loop, model, std::move(due)).build();
 }
@@ -221,6 +228,7 @@ void Generation::inherit(const Snapshot& past) {
     for (auto& server : service->servers) {
       const auto same = servers.find(service->member(*server).endpoint);
       if (same == servers.end()) continue;
+      server->inherited = true;
       const bool up_before = was_up(*same->second);
       pair_up(*server, same->second->checkers, [&](CheckerRun& run, const CheckerSnapshot* checker) {
         if (checker != nullptr) {
@@ -251,10 +259,10 @@ void Generation::inherit_running(const Generation& old, TimePoint now) {
         run.last_time = was.last_time;
         run.runs = was.runs;
         run.failures = was.failures;
-        run.weight = was.weight;
-        if (run.weight) service->member(*server).destination.weight = *run.weight;
+        run.weight_change = was.weight_change;
         run.next = due_after_reload(run.config->schedule, was.next, now);
       });
+      service->member(*server).destination.weight = server->weight();
     }
   }
 }
@@ -296,11 +304,18 @@ std::string identity(const conf::Checker& checker, const Endpoint& target) {
     text += fmt::format(" payload {:02x} reply {} {:02x} {:02x} length {}-{}", fmt::join(udp->payload, ""), udp->require_reply,
                         fmt::join(udp->reply, ""), fmt::join(udp->reply_mask, ""), udp->minimum_length, udp->maximum_length);
   }
+  if (const auto* file = std::get_if<conf::FileCheck>(&checker.check)) text += " track_file " + file->track_file;
+  if (const auto* bfd = std::get_if<conf::BfdCheck>(&checker.check)) text += " name " + bfd->name;
   if (const auto* http = std::get_if<conf::HttpCheck>(&checker.check)) {
+    if (http->enable_sni) text += " sni_name '" + http->sni_name + "'";
     text += fmt::format(" http_protocol {} virtualhost '{}' fast_recovery {}", static_cast<int>(http->protocol), http->virtualhost,
                         http->fast_recovery);
     for (const auto& url : http->urls) {
       text += fmt::format(" url '{}' virtualhost '{}'", url.path, url.virtualhost);
+      if (const auto& regex = url.regex) {
+        text += fmt::format(" regex{} '{}' {} {}-{}", regex->must_not_match ? "_no_match" : "", regex->pattern,
+                            fmt::join(regex->options, " "), regex->minimum_offset, regex->maximum_offset.value_or(UINT32_MAX));
+      }
       if (url.digest) {
         text += " digest ";
         for (const auto byte : *url.digest) text += fmt::format("{:02x}", byte);

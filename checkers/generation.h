@@ -16,6 +16,7 @@
 #include "base/process.h"
 #include "base/result.h"
 #include "checkers/health.h"
+#include "checkers/observed.h"
 #include "checkers/probe.h"
 #include "checkers/quorum.h"
 #include "checkers/snapshot.h"
@@ -34,8 +35,9 @@ struct CheckerRun {
   const conf::Checker* config = nullptr;
   Endpoint target;
   std::string identity;
-  std::optional<Command> command;       // of a MISC_CHECK
-  std::optional<std::uint32_t> weight;  // that it has set
+  std::optional<Command> command;  // of a MISC_CHECK
+  std::optional<FileRule> file;    // of a FILE_CHECK
+  std::int64_t weight_change = 0;  // that it adds to the real server's weight
   HealthPolicy policy;
   Health health;
 
@@ -56,7 +58,10 @@ struct Server {
   std::optional<Command> notify_up, notify_down;
   TimePoint since;
 
-  bool healthy() const;  // all checkers are up
+  bool inherited = false;  // it was there before
+
+  bool healthy() const;          // all checkers are up
+  std::uint32_t weight() const;  // as configured, and as its checkers have changed it
 };
 
 struct Service {
@@ -66,6 +71,7 @@ struct Service {
   lvs::Service table;                            // what is wanted now
   std::optional<Command> quorum_up, quorum_down;
   bool inherited = false;  // was there before
+  bool suspended = false;  // ha_suspend: its address is not on this host
 
   Member& member(const Server& server) { return pool.members[server.member]; }
   const Member& member(const Server& server) const { return pool.members[server.member]; }
@@ -73,7 +79,8 @@ struct Service {
 };
 
 struct Generation {
-  std::vector<conf::VirtualServer> config;         // the others point into it
+  std::vector<conf::VirtualServer> config;  // the others point into it
+  conf::SslSettings ssl;
   std::vector<std::unique_ptr<Service>> services;  // in file order
   std::map<lvs::ServiceKey, Service*> by_key;
   std::vector<std::string> warnings;  // to be logged when the generation is put in place

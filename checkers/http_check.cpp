@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "checkers/body_pattern.h"
 #include "checkers/socket.h"
 
 namespace xd::checkers {
@@ -39,7 +40,7 @@ std::string hex(const std::array<std::uint8_t, 16>& bytes) {
 class HttpProbe final : public Probe {
  public:
   HttpProbe(CurlLoop& curl, const conf::HttpCheck& check, const conf::HttpUrl& url, const conf::CheckConnection& connection,
-            const Endpoint& target, ProbeDone done)
+            const conf::SslSettings* ssl, const Endpoint& target, ProbeDone done)
       : curl_(curl),
         url_(url),
         connection_(connection),
@@ -57,11 +58,20 @@ class HttpProbe final : public Probe {
     if (url.digest) {
       md5_.reset(EVP_MD_CTX_new());
       if (EVP_DigestInit_ex(md5_.get(), EVP_md5(), nullptr) != 1) {
-        refusal_ = curl.loop().defer([this] { finish({OutcomeKind::not_tried, 0, "this system's OpenSSL has no MD5"}); });
+        refuse("this system's OpenSSL has no MD5");
         return;
       }
     }
+    if (url.regex) {
+      auto compiled = BodyPattern::compile(*url.regex);
+      if (!compiled) {
+        refuse(compiled.error().message);
+        return;
+      }
+      pattern_.emplace(std::move(*compiled));
+    }
     ask(check);
+    if (check.tls) ask_tls(check, ssl);
     whole_.arm_in(std::max<Duration>(longest_attempt, 10 * connection.connect_timeout));
     curl_.add(easy_.get(), [this](CURLcode code) { finish(outcome(code)); });
   }
@@ -72,6 +82,10 @@ class HttpProbe final : public Probe {
   template <typename T>
   void set(CURLoption option, T value) {
     curl_easy_setopt(easy_.get(), option, value);
+  }
+
+  void refuse(std::string why) {
+    refusal_ = curl_.loop().defer([this, why = std::move(why)] { finish({OutcomeKind::not_tried, 0, why}); });
   }
 
   void header(const std::string& line) { headers_.reset(curl_slist_append(headers_.release(), line.c_str())); }
@@ -111,6 +125,23 @@ class HttpProbe final : public Probe {
     set(CURLOPT_WRITEDATA, this);
   }
 
+  void ask_tls(const conf::HttpCheck& check, const conf::SslSettings* ssl) {
+    // curl takes the name from the URL, and the way from CONNECT_TO. An address is no name (RFC 6066).
+    const auto& virtualhost = url_.virtualhost.empty() ? check.virtualhost : url_.virtualhost;
+    const auto& name = check.sni_name.empty() ? virtualhost : check.sni_name;
+    if (check.enable_sni && !name.empty() && !IpAddress::parse(name) && name.find_first_of(":/@?# ") == std::string::npos) {
+      set(CURLOPT_URL, fmt::format("https://{}:{}/", name, target_.port).c_str());
+      way_.reset(curl_slist_append(nullptr, ("::" + target_.str()).c_str()));
+      set(CURLOPT_CONNECT_TO, way_.get());
+    }
+    set(CURLOPT_SSL_CTX_DATA, this);
+    if (ssl == nullptr) return;
+    if (!ssl->certificate.empty()) set(CURLOPT_SSLCERT, ssl->certificate.c_str());
+    if (!ssl->key.empty()) set(CURLOPT_SSLKEY, ssl->key.c_str());
+    if (!ssl->password.empty()) set(CURLOPT_KEYPASSWD, ssl->password.c_str());
+    if (!ssl->ca.empty()) set(CURLOPT_CAINFO, ssl->ca.c_str());
+  }
+
   // ---- what curl calls ----
 
   static curl_socket_t on_open(void* self, curlsocktype, curl_sockaddr* address) {
@@ -122,8 +153,9 @@ class HttpProbe final : public Probe {
   }
 
   // Many servers end TLS without close_notify; an answer without content-length then just ends.
-  static CURLcode on_tls(CURL*, void* context, void*) {
+  static CURLcode on_tls(CURL*, void* context, void* self) {
     SSL_CTX_set_options(static_cast<SSL_CTX*>(context), SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_quiet_shutdown(static_cast<SSL_CTX*>(context), static_cast<HttpProbe*>(self)->url_.tls_compliant ? 0 : 1);
     return CURLE_OK;
   }
 
@@ -150,8 +182,9 @@ class HttpProbe final : public Probe {
       that.verdict_ = that.judge();
       return 0;
     }
-    if (that.md5_) {
-      EVP_DigestUpdate(that.md5_.get(), data, size);
+    if (that.md5_) EVP_DigestUpdate(that.md5_.get(), data, size);
+    if (that.pattern_) that.body_.append(data, size);
+    if (that.md5_ || that.pattern_) {
       if (that.body_bytes_ <= body_limit) return size;
       that.verdict_ = Outcome{OutcomeKind::body_too_large, 0, fmt::format("more than {} bytes", body_limit)};
       return 0;
@@ -178,6 +211,9 @@ class HttpProbe final : public Probe {
       EVP_DigestFinal_ex(md5_.get(), digest.data(), nullptr);
       if (digest != *url_.digest) return {OutcomeKind::digest_mismatch, 0, "it is " + hex(digest)};
     }
+    if (pattern_) {
+      if (auto objection = pattern_->objection(body_); !objection.empty()) return {OutcomeKind::wrong_answer, 0, std::move(objection)};
+    }
     return {OutcomeKind::good, code, ""};
   }
 
@@ -198,6 +234,8 @@ class HttpProbe final : public Probe {
       }
       case CURLE_OPERATION_TIMEDOUT: return {connected_ ? OutcomeKind::read_timeout : OutcomeKind::connect_timeout, 0, ""};
       case CURLE_SSL_CONNECT_ERROR: return {OutcomeKind::tls_failed, 0, said};
+      case CURLE_SSL_CERTPROBLEM:
+      case CURLE_SSL_CACERT_BADFILE: return {OutcomeKind::not_tried, 0, "SSL: " + said};  // of ours, from the SSL block
       case CURLE_GOT_NOTHING: return {OutcomeKind::no_answer, 0, ""};
       case CURLE_SEND_ERROR:
       case CURLE_RECV_ERROR: return {connected_ ? OutcomeKind::closed_early : OutcomeKind::connect_failed, 0, said};
@@ -225,8 +263,10 @@ class HttpProbe final : public Probe {
   Timer silence_;
   Timer whole_;
   Loop::Source refusal_;
-  Owned<curl_slist> headers_;
+  Owned<curl_slist> headers_, way_;
   Owned<EVP_MD_CTX> md5_;
+  std::optional<BodyPattern> pattern_;
+  std::string body_;  // for the pattern
   std::array<char, CURL_ERROR_SIZE> error_{};
   Owned<CURL> easy_;  // before what it points to goes
 
@@ -238,8 +278,9 @@ class HttpProbe final : public Probe {
 }  // namespace
 
 std::unique_ptr<Probe> start_http_check(CurlLoop& curl, const conf::HttpCheck& check, const conf::HttpUrl& url,
-                                        const conf::CheckConnection& connection, const Endpoint& target, ProbeDone done) {
-  return std::make_unique<HttpProbe>(curl, check, url, connection, target, std::move(done));
+                                        const conf::CheckConnection& connection, const conf::SslSettings* ssl, const Endpoint& target,
+                                        ProbeDone done) {
+  return std::make_unique<HttpProbe>(curl, check, url, connection, ssl, target, std::move(done));
 }
 
 }  // namespace xd::checkers

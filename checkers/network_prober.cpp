@@ -16,7 +16,7 @@ namespace xd::checkers {
 std::unique_ptr<Probe> NetworkProber::start(const ProbeRequest& request, ProbeDone done) {
   const auto& connection = request.checker->connection;
   if (const auto* http = std::get_if<conf::HttpCheck>(&request.checker->check)) {
-    return start_http_check(curl_, *http, http->urls.at(request.url), connection, request.target, std::move(done));
+    return start_http_check(curl_, *http, http->urls.at(request.url), connection, request.ssl, request.target, std::move(done));
   }
   const auto& check = request.checker->check;
   const auto id = static_cast<std::uint16_t>(random_());

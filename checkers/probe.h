@@ -18,6 +18,7 @@ struct ProbeRequest {
   Endpoint target;                         // where to connect: connect_ip and connect_port already applied
   unsigned url = 0;                        // index into the URLs of an HTTP check
   const Command* command = nullptr;        // of a MISC_CHECK: what to run, and as whom
+  const conf::SslSettings* ssl = nullptr;  // of SSL_GET; also outlives the probe
 };
 
 // One attempt under way. Destroying it cancels the attempt; its callback is then not called.

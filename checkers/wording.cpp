@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace xd::checkers {
 
 namespace {
@@ -33,6 +35,7 @@ std::string web_trouble(OutcomeKind kind) {
     case OutcomeKind::bad_status: return "HTTP status code error to";
     case OutcomeKind::digest_mismatch:
     case OutcomeKind::body_too_large: return "MD5 digest error to";
+    case OutcomeKind::wrong_answer: return "Regex match error to";
     default: return "Read error with";
   }
 }
@@ -74,6 +77,25 @@ std::string check_failed(const conf::Checker& checker, const std::string& server
   const auto trouble = fmt::format("{} on service {} failed", is_http(checker) ? "HTTP_CHECK" : kind_of(checker), server);
   if (retries == 0) return fmt::format("{}: {}.", trouble, outcome.str());
   return fmt::format("{} after {} retries: {}.", trouble, retries, outcome.str());
+}
+
+std::string check_mail(const conf::Checker& checker, bool up, const Outcome& outcome) {
+  // "TCP CHECK succeed on service"; of a web check only "CHECK".
+  auto word = is_http(checker) ? std::string("CHECK") : kind_of(checker);
+  std::replace(word.begin(), word.end(), '_', ' ');
+  return up ? fmt::format("{} succeed on service", word) : fmt::format("{} failed on service : {}", word, outcome.str());
+}
+
+std::string server_subject(const ServerNames& names, bool up) {
+  return fmt::format("Realserver {} of virtual server {} - {}", names.server, names.service, up ? "UP" : "DOWN");
+}
+
+std::string service_subject(const std::string& service, bool up) {
+  return fmt::format("Virtualserver {} - {}", service, up ? "UP" : "DOWN");
+}
+
+std::string checker_suspended(const ServerNames& names, bool suspended) {
+  return fmt::format("{} healthchecker for service {} for VS {}", suspended ? "Suspending" : "Activating", names.server, names.service);
 }
 
 std::string server_changed(const ServerNames& names, bool up, bool inhibit) {

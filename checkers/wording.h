@@ -29,6 +29,12 @@ std::string url_passed(const conf::HttpUrl& url, const std::string& server);
 std::string check_succeeded(const conf::Checker& checker, const std::string& server);
 std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries, const Outcome& outcome);
 
+// Subjects and sentences of mails.
+std::string check_mail(const conf::Checker& checker, bool up, const Outcome& outcome);
+std::string server_subject(const ServerNames& names, bool up);
+std::string service_subject(const std::string& service, bool up);
+std::string checker_suspended(const ServerNames& names, bool suspended);  // ha_suspend
+
 std::string server_changed(const ServerNames& names, bool up, bool inhibit);
 std::string server_removed(const ServerNames& names, bool inhibited);
 std::string server_shut_down(const ServerNames& names, bool inhibited);

@@ -294,9 +294,7 @@ void Builder::statement(const Tree& tree, const Statement& s, Block block, Withi
   const bool obeyed = rule && rule->effect == Rule::Effect::obeyed;
   if (!obeyed && within == Within::effect && !ineffective_said_[row]) {
     ineffective_said_[row] = true;
-    const bool is_checker = block == Block::real_server && keyword->argument.opens != Block::none;
-    advise(value.at(), fmt::format("accepted, not in effect yet: {}{}", keyword->name,
-                                   is_checker ? "; a real server that has no other checker counts as up, always" : ""));
+    advise(value.at(), fmt::format("accepted, not in effect yet: {}", keyword->name));
   }
   const bool applies = rule && (judged || within != Within::judged);
   if (applies) rule->apply(*this, value);

@@ -562,10 +562,6 @@ struct Checker {
 
 // The keyword that begins it: "TCP_CHECK".
 std::string_view keyword_of(const Checker& checker);
-// Whether somebody runs it. A checker that nobody runs does not hold its real server down.
-inline bool is_run(const Checker& checker) {
-  return !std::holds_alternative<FileCheck>(checker.check) && !std::holds_alternative<BfdCheck>(checker.check);
-}
 
 struct RealServer {
   Endpoint endpoint;

@@ -115,6 +115,7 @@ void print_global(Writer& w, const Global& g) {
   w.line("smtp_connect_timeout {}", time_of(g.mail.connect_timeout));
   if (!g.mail.helo_name.empty()) w.line("smtp_helo_name {}", word(g.mail.helo_name));
   w.flag("no_email_faults", g.no_email_faults);
+  w.flag("no_checker_emails", g.no_checker_emails);
   print_timed_script(w, "startup_script", g.startup_script);
   print_timed_script(w, "shutdown_script", g.shutdown_script);
   if (g.umask) w.line("umask 0{:o}", *g.umask);

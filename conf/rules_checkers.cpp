@@ -16,7 +16,6 @@ constexpr Block H = Block::http_get;
 constexpr Block U = Block::http_url;
 constexpr Block D = Block::udp_check;
 constexpr Block M = Block::misc_check;
-constexpr Rule::Effect stored = Rule::Effect::stored;
 
 template <typename Kind>
 void begin(Builder& b, const Value& v) {
@@ -334,29 +333,26 @@ const Rule rules[] = {
                                                            : HttpProtocol::http_1_0;
      }},
     {H, "fast_recovery", [](Builder& b, const Value& v) { check<HttpCheck>(b).fast_recovery = v.on; }},
-    {H, "enable_sni", [](Builder& b, const Value& v) { check<HttpCheck>(b).enable_sni = v.on; }, nullptr, stored},
+    {H, "enable_sni", [](Builder& b, const Value& v) { check<HttpCheck>(b).enable_sni = v.on; }},
     {H, "sni_name",
      [](Builder& b, const Value& v) {
        check<HttpCheck>(b).enable_sni = true;
        check<HttpCheck>(b).sni_name = v.word();
-     },
-     nullptr, stored},
-    {Block::ssl_get, "tls_compliant", [](Builder& b, const Value& v) { b.checker().tls_compliant = v.on; }, nullptr, stored},
+     }},
+    {Block::ssl_get, "tls_compliant", [](Builder& b, const Value& v) { b.checker().tls_compliant = v.on; }},
     {H, "url", begin_url, end_url},
     {Block::ssl_get, "url", begin_url, end_url},
     {U, "path", [](Builder& b, const Value& v) { b.url().path = v.word(); }},
     {U, "digest", digest},
     {U, "status_code", status_code},
     {U, "virtualhost", [](Builder& b, const Value& v) { b.url().virtualhost = v.word(); }},
-    {U, "regex", [](Builder& b, const Value& v) { regex(b).pattern = v.word(); }, nullptr, stored},
-    {U, "regex_no_match", [](Builder& b, const Value&) { regex(b).must_not_match = true; }, nullptr, stored},
-    {U, "regex_options", regex_options, nullptr, stored},
-    {U, "regex_min_offset", [](Builder& b, const Value& v) { regex(b).minimum_offset = static_cast<std::uint32_t>(v.number); }, nullptr,
-     stored},
-    {U, "regex_max_offset", [](Builder& b, const Value& v) { regex(b).maximum_offset = static_cast<std::uint32_t>(v.number); }, nullptr,
-     stored},
-    {U, "regex_stack", regex_stack, nullptr, stored},
-    {Block::ssl_url, "tls_compliant", [](Builder& b, const Value& v) { b.url().tls_compliant = v.on; }, nullptr, stored},
+    {U, "regex", [](Builder& b, const Value& v) { regex(b).pattern = v.word(); }},
+    {U, "regex_no_match", [](Builder& b, const Value&) { regex(b).must_not_match = true; }},
+    {U, "regex_options", regex_options},
+    {U, "regex_min_offset", [](Builder& b, const Value& v) { regex(b).minimum_offset = static_cast<std::uint32_t>(v.number); }},
+    {U, "regex_max_offset", [](Builder& b, const Value& v) { regex(b).maximum_offset = static_cast<std::uint32_t>(v.number); }},
+    {U, "regex_stack", regex_stack},
+    {Block::ssl_url, "tls_compliant", [](Builder& b, const Value& v) { b.url().tls_compliant = v.on; }},
 
     {R, "MISC_CHECK", begin<MiscCheck>,
      [](Builder& b, const Value& v) {
@@ -383,13 +379,13 @@ const Rule rules[] = {
     {D, "min_reply_length", [](Builder& b, const Value& v) { check<UdpCheck>(b).minimum_length = static_cast<std::uint16_t>(v.number); }},
     {D, "max_reply_length", [](Builder& b, const Value& v) { check<UdpCheck>(b).maximum_length = static_cast<std::uint16_t>(v.number); }},
 
-    {R, "FILE_CHECK", begin<FileCheck>, end_file, stored},
-    {Block::file_check, "track_file", file_name, nullptr, stored},
-    {Block::file_check, "weight", file_weight, nullptr, stored},
+    {R, "FILE_CHECK", begin<FileCheck>, end_file},
+    {Block::file_check, "track_file", file_name},
+    {Block::file_check, "weight", file_weight},
 
-    {R, "BFD_CHECK", begin<BfdCheck>, end_bfd, stored},
-    {Block::bfd_check, "name", bfd_name, nullptr, stored},
-    {Block::bfd_check, "alpha", [](Builder& b, const Value& v) { b.checker().own.alpha = v.on; }, nullptr, stored},
+    {R, "BFD_CHECK", begin<BfdCheck>, end_bfd},
+    {Block::bfd_check, "name", bfd_name},
+    {Block::bfd_check, "alpha", [](Builder& b, const Value& v) { b.checker().own.alpha = v.on; }},
 };
 
 }  // namespace

@@ -85,7 +85,7 @@ const Rule rules[] = {
     {G, "smtp_connect_timeout", smtp_connect_timeout},
     {G, "smtp_alert", [](Builder& b, const Value& v) { b.smtp_alert = v.on; }},
     {G, "smtp_alert_vrrp", [](Builder& b, const Value& v) { b.smtp_alert_vrrp = v.on; }},
-    {G, "smtp_alert_checker", [](Builder& b, const Value& v) { b.smtp_alert_checker = v.on; }, nullptr, stored},
+    {G, "smtp_alert_checker", [](Builder& b, const Value& v) { b.smtp_alert_checker = v.on; }},
 
     {G, "notify_fifo", [](Builder& b, const Value& v) { fifo(b, v, b.model.global.notify_fifo); }},
     {G, "notify_fifo_script", [](Builder& b, const Value& v) { b.model.global.notify_fifo.reader = b.command(v.args); }},
@@ -146,7 +146,8 @@ const Rule rules[] = {
     {G, "log_unknown_vrids", [](Builder& b, const Value&) { b.model.global.log_unknown_vrids = true; }},
     {G, "use_symlink_paths", [](Builder& b, const Value& v) { b.model.global.use_symlink_paths = v.on; }},
     {G, "set_supplementary_groups", [](Builder& b, const Value& v) { b.model.global.daemon.set_supplementary_groups = v.on; }},
-    {G, "rs_init_notifies", [](Builder& b, const Value& v) { b.model.global.rs_init_notifies = v.on; }, nullptr, stored},
+    {G, "no_checker_emails", [](Builder& b, const Value& v) { b.model.global.no_checker_emails = v.on; }},
+    {G, "rs_init_notifies", [](Builder& b, const Value& v) { b.model.global.rs_init_notifies = v.on; }},
     {G, "nftables_ipvs",
      [](Builder& b, const Value& v) { b.model.global.nftables_ipvs.table = v.args.empty() ? "keepalived_ipvs" : v.word(); }, nullptr,
      stored},

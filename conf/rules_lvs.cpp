@@ -276,11 +276,11 @@ void ssl_word(Builder& b, const Value& v) {
 }
 
 const Rule rules[] = {
-    {Block::root, "SSL", [](Builder&, const Value&) {}, nullptr, stored},
-    {Block::ssl, "password", ssl_word<&SslSettings::password>, nullptr, stored},
-    {Block::ssl, "ca", ssl_word<&SslSettings::ca>, nullptr, stored},
-    {Block::ssl, "certificate", ssl_word<&SslSettings::certificate>, nullptr, stored},
-    {Block::ssl, "key", ssl_word<&SslSettings::key>, nullptr, stored},
+    {Block::root, "SSL", [](Builder&, const Value&) {}},
+    {Block::ssl, "password", ssl_word<&SslSettings::password>},
+    {Block::ssl, "ca", ssl_word<&SslSettings::ca>},
+    {Block::ssl, "certificate", ssl_word<&SslSettings::certificate>},
+    {Block::ssl, "key", ssl_word<&SslSettings::key>},
 
     {Block::root, "virtual_server", begin_virtual_server, [](Builder& b, const Value&) { finish_virtual_server(b); }},
     {V, "ip_family", ip_family},
@@ -298,7 +298,7 @@ const Rule rules[] = {
     {V, "sh-fallback", scheduler_flag},
     {V, "mh-port", scheduler_flag},
     {V, "mh-fallback", scheduler_flag},
-    {V, "ha_suspend", [](Builder& b, const Value&) { b.virtual_server.out.ha_suspend = true; }, nullptr, stored},
+    {V, "ha_suspend", [](Builder& b, const Value&) { b.virtual_server.out.ha_suspend = true; }},
     {V, "snmp_name", [](Builder& b, const Value& v) { b.virtual_server.out.snmp_name = v.word(); }, nullptr, stored},
     {V, "persistence_timeout",
      [](Builder& b, const Value& v) {
@@ -332,7 +332,7 @@ const Rule rules[] = {
     {V, "quorum_up", [](Builder& b, const Value& v) { b.virtual_server.out.quorum_up = b.command(v.args); }},
     {V, "quorum_down", [](Builder& b, const Value& v) { b.virtual_server.out.quorum_down = b.command(v.args); }},
     {V, "virtualhost", [](Builder& b, const Value& v) { b.virtual_server.out.virtualhost = v.word(); }},
-    {V, "smtp_alert", [](Builder& b, const Value& v) { b.virtual_server.smtp_alert = v.on; }, nullptr, stored},
+    {V, "smtp_alert", [](Builder& b, const Value& v) { b.virtual_server.smtp_alert = v.on; }},
     {V, "sorry_server", sorry_server},
     {V, "sorry_server_inhibit", [](Builder& b, const Value&) { b.virtual_server.sorry_inhibit = true; }},
     {V, "sorry_server_lvs_method", [](Builder& b, const Value& v) { b.virtual_server.sorry_forward = forward_method(b, v); }},
@@ -354,7 +354,7 @@ const Rule rules[] = {
     {R, "connect_timeout", InRealServer::connect_timeout},
     {R, "retry", InRealServer::retry},
     {R, "alpha", InRealServer::alpha},
-    {R, "smtp_alert", [](Builder& b, const Value& v) { b.real_server().smtp_alert = v.on; }, nullptr, stored},
+    {R, "smtp_alert", [](Builder& b, const Value& v) { b.real_server().smtp_alert = v.on; }},
     {R, "virtualhost", [](Builder& b, const Value& v) { b.real_server().virtualhost = v.word(); }},
     {R, "snmp_name", [](Builder& b, const Value& v) { b.real_server().out.snmp_name = v.word(); }, nullptr, stored},
 

@@ -102,6 +102,18 @@ Endpoint Connection::peer() const {
   return {*IpAddress::from_sockaddr(storage), ntohs(reinterpret_cast<sockaddr_in*>(&storage)->sin_port)};
 }
 
+std::string Connection::server_name() const {
+  const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
+  return name != nullptr ? name : "";
+}
+
+bool Connection::ends_with_goodbye() {
+  std::array<char, 4096> buffer;
+  while (SSL_read(tls_, buffer.data(), buffer.size()) > 0) {
+  }
+  return (SSL_get_shutdown(tls_) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
 TestServer::TestServer(Behaviour behaviour, Kind kind, const char* address)
     : behaviour_(std::move(behaviour)), kind_(kind), listener_(listen_on(address, 128, endpoint_)) {
   ::signal(SIGPIPE, SIG_IGN);  // SSL_write

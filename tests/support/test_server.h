@@ -31,6 +31,9 @@ class Connection {
   // Closes with a reset instead of a FIN.
   void reset();
   Endpoint peer() const;
+  std::string server_name() const;  // that TLS was asked for (SNI)
+  // TLS: reads until the peer goes; whether it said goodbye (close_notify).
+  bool ends_with_goodbye();
 
  private:
   int fd_;

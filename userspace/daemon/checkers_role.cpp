@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 
 #include "base/log.h"
 #include "checkers/engine.h"
+#include "daemon/bfd_events.h"
 #include "daemon/connection_sync.h"
 #include "daemon/dump_files.h"
 #include "daemon/role_engine.h"
@@ -83,6 +85,15 @@ struct Tables {
   }
 };
 
+bool asks_bfd(const conf::Model& model) {
+  return std::ranges::any_of(model.virtual_servers, [](const conf::VirtualServer& service) {
+    return std::ranges::any_of(service.real_servers, [](const conf::RealServer& server) {
+      return std::ranges::any_of(server.checkers,
+                                 [](const conf::Checker& checker) { return std::holds_alternative<conf::BfdCheck>(checker.check); });
+    });
+  });
+}
+
 class CheckersRole final : public RoleEngine {
  public:
   CheckersRole(Loop& loop, const Options& options, std::unique_ptr<netlink::KernelNetlink> netlink, std::function<void()> changed)
@@ -91,10 +102,17 @@ class CheckersRole final : public RoleEngine {
         netlink_(std::move(netlink)),
         tables_(Tables::open(options.pins)),
         changed_(std::move(changed)),
-        engine_(loop, [this](const lvs::Services& desired) {
-          serve(desired);
-          changed_();
-        }) {
+        engine_(loop,
+                [this](const lvs::Services& desired) {
+                  serve(desired);
+                  changed_();
+                }),
+        bfd_(loop, [this](const BfdSessions& sessions) { engine_.observe_bfds(sessions); }) {
+    look_at_addresses();
+    addresses_ = netlink_->subscribe([this](const netlink::Change& change) {
+      if (std::holds_alternative<netlink::AddressChanged>(change) || std::holds_alternative<netlink::AddressGone>(change))
+        look_at_addresses();
+    });
     if (tables_.ipvs) kernel_.emplace(*tables_.ipvs);
     if (tables_.path) {
       path_.emplace(*tables_.path);
@@ -105,7 +123,7 @@ class CheckersRole final : public RoleEngine {
 
   Status prepare(const conf::Model& model) override {
     auto prepared = engine_.prepare(model);
-    if (prepared) next_ = {plan::wanted_engines(model), model.global, model.xdirector, plan::rate_limits(model)};
+    if (prepared) next_ = {plan::wanted_engines(model), model.global, model.xdirector, plan::rate_limits(model), asks_bfd(model)};
     // One that follows an instance is the vrrp process's.
     if (auto& sync = next_.global.lvs_sync_daemon; sync && !sync->instance.empty()) sync.reset();
     return prepared;
@@ -128,6 +146,7 @@ class CheckersRole final : public RoleEngine {
     }
     director_->reread();
     engine_.commit();
+    bfd_.want(next_.bfd);
   }
 
   void abort() override { engine_.abort(); }
@@ -170,9 +189,16 @@ class CheckersRole final : public RoleEngine {
     conf::Global global;
     conf::Xdirector xdirector;
     std::map<lvs::ServiceKey, std::uint32_t> rate_limits;
+    bool bfd = false;  // some checker is a BFD_CHECK
   };
 
   std::string dump() const;
+
+  void look_at_addresses() {
+    engine_.observe_addresses([this](const IpAddress& address) {
+      return std::ranges::any_of(netlink_->table().addresses, [&](const netlink::Address& here) { return here.prefix.address == address; });
+    });
+  }
 
   // lvs_timeouts. What the kernel had before comes back when the line goes, and at the end.
   void set_timeouts(const conf::LvsTimeouts& wanted) {
@@ -237,6 +263,8 @@ class CheckersRole final : public RoleEngine {
   bool served_ = false;
   Loop::Source done_;
   checkers::Engine engine_;
+  BfdSubscriber bfd_;
+  netlink::Netlink::Subscription addresses_;
 };
 
 std::string CheckersRole::summary() const {

@@ -466,6 +466,106 @@ TEST_F(EngineTest, ANewProcessGoesOnWhereTheOldOneStopped) {
   EXPECT_THAT(table(), ElementsAre(web3, web1, web2));
 }
 
+// ---- what is observed: files, sessions, addresses ----
+
+class ObservedTest : public ScriptTest {
+ protected:
+  void write(const std::string& text) { std::ofstream(folder_ / "number") << text; }
+  // A server whose FILE_CHECK has this weight; none: what the track_file says.
+  conf::Model with_file(std::optional<int> weight) {
+    auto server = real_server(web1);
+    server.weight = 10;
+    server.checkers = {conf::Checker{.check = conf::FileCheck{.track_file = "number", .weight = weight}, .connection = {}, .schedule = {}}};
+    auto model = model_of({server, real_server(web2)});
+    model.track_files = {{.name = "number", .path = (folder_ / "number").string(), .weight = 1, .weight_reverse = false, .initial = {}}};
+    return model;
+  }
+  template <typename Condition>
+  void wait(const Condition& condition) {
+    const auto deadline = Clock::now() + 30s;
+    while (!condition() && Clock::now() < deadline) loop_.run_once(10ms);
+    EXPECT_TRUE(condition());
+  }
+};
+
+TEST_F(ObservedTest, AFilesNumberTakesAServerOut) {
+  write("1\n");
+  load(with_file(0));
+  EXPECT_THAT(table(), ElementsAre(web2));
+  write("0\n");
+  wait([this] { return table().size() == 2; });
+  EXPECT_THAT(log_of([&] {
+                write("7\n");
+                wait([this] { return table().size() == 1; });
+              }),
+              HasSubstr("FILE_CHECK on service [10.0.0.1]:tcp:80 failed: wrong answer (the number is 7)"));
+}
+
+TEST_F(ObservedTest, AFilesNumberChangesAServersWeight) {
+  write("5\n");
+  load(with_file(2));
+  EXPECT_EQ(weight(web1), 20u);
+  write("-3\n");
+  wait([this] { return weight(web1) == 4; });
+  load(with_file(1));  // a reload looks at once
+  EXPECT_EQ(weight(web1), 7u);
+}
+
+TEST_F(ObservedTest, ABfdSessionTakesAServerOut) {
+  auto server = real_server(web1);
+  server.checkers = {conf::Checker{.check = conf::BfdCheck{"neighbour"}, .connection = {}, .schedule = {}}};
+  load(model_of({server, real_server(web2)}));
+  EXPECT_EQ(table().size(), 2u);
+  engine_->observe_bfds({{"neighbour", true}, {"other", false}});
+  turn();
+  EXPECT_EQ(table().size(), 2u);
+  engine_->observe_bfds({{"neighbour", false}});
+  turn();
+  EXPECT_THAT(table(), ElementsAre(web2));
+  load(model_of({server, real_server(web2)}));  // what was told stays known
+  EXPECT_THAT(table(), ElementsAre(web2));
+  engine_->observe_bfds({{"neighbour", true}});
+  turn();
+  EXPECT_THAT(table(), ElementsAre(web2, web1));
+}
+
+TEST_F(ObservedTest, WithHaSuspendChecksRunOnlyWhereTheAddressIs) {
+  bool here = false;
+  engine_->observe_addresses([&](const IpAddress&) { return here; });
+  auto model = model_of({real_server(web1)});
+  model.virtual_servers[0].ha_suspend = true;
+  load(model);
+  for (int i = 0; i < 20; ++i) loop_.run_once(5ms);
+  EXPECT_TRUE(prober_->waiting.empty());
+  here = true;
+  EXPECT_THAT(log_of([&] { engine_->observe_addresses([&](const IpAddress&) { return here; }); }),
+              HasSubstr("Activating healthchecker for service [10.0.0.1]:tcp:80 for VS [192.0.2.10]:tcp:80"));
+  answer(web1, refused);
+  EXPECT_THAT(table(), IsEmpty());
+  here = false;
+  engine_->observe_addresses([&](const IpAddress&) { return here; });
+  EXPECT_TRUE(prober_->waiting.empty());
+  EXPECT_THAT(table(), IsEmpty());  // what is believed stays
+}
+
+TEST_F(ObservedTest, TheFirstStateIsToldOnDemand) {
+  auto server = real_server(web1);
+  server.notify_up = note("up");
+  server.notify_down = note("down");
+  auto model = model_of({server});
+  model.global.rs_init_notifies = true;
+  load(model);
+  expect_notes("up\n");
+  model.virtual_servers[0].real_servers.push_back(server);
+  model.virtual_servers[0].real_servers[1].endpoint = web2;
+  model.virtual_servers[0].real_servers[1].checkers[0].schedule.alpha = true;
+  load(model);
+  expect_notes("up\ndown\n");
+  answer(web2, refused);
+  answer(web1, refused);
+  expect_notes("up\ndown\ndown\n");
+}
+
 TEST_F(EngineTest, ManyChangesInOneTurnArePublishedOnce) {
   load(model_of({real_server(web1), real_server(web2), real_server(web3)}));
   while (prober_->waiting.size() < 3) loop_.run_once(10ms);

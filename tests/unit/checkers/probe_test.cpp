@@ -514,5 +514,83 @@ TEST_F(OtherProbes, smtpSpeaksPolitely) {
   EXPECT_EQ(attempt(of(smtp), {*IpAddress::parse("127.0.0.1"), 9}).kind, OutcomeKind::refused);
 }
 
+// ---- SNI, close_notify, certificates of ours ----
+
+TEST_F(AnswerTest, TheNameThatTlsAsksForIsConfigured) {
+  std::promise<std::string> name;
+  auto* asked = &name;
+  TestServer server(
+      [&](Connection& c) {
+        asked->set_value(c.server_name());
+        TestServer::answering("HTTP/1.0 200 OK\r\n\r\n")(c);
+      },
+      TestServer::Kind::tls);
+  const auto name_with = [&](auto change) {
+    name = {};
+    auto checker = https();
+    auto& check = std::get<conf::HttpCheck>(checker.check);
+    check.virtualhost = "www.example.org";
+    change(check);
+    EXPECT_EQ(attempt(checker, server.endpoint()).kind, OutcomeKind::good);
+    return name.get_future().get();
+  };
+  EXPECT_EQ(name_with([](auto&) {}), "");
+  EXPECT_EQ(name_with([](auto& check) { check.enable_sni = true; }), "www.example.org");
+  EXPECT_EQ(name_with([](auto& check) { check.enable_sni = true, check.urls[0].virtualhost = "other.example.org"; }), "other.example.org");
+  EXPECT_EQ(name_with([](auto& check) { check.enable_sni = true, check.sni_name = "sni.example.org"; }), "sni.example.org");
+  EXPECT_EQ(name_with([](auto& check) { check.enable_sni = true, check.virtualhost = "192.0.2.1"; }), "");
+}
+
+TEST_F(AnswerTest, GoodbyeIsSaidWhereTlsComplianceIsAskedFor) {
+  for (const bool compliant : {false, true}) {
+    std::promise<bool> goodbye;
+    TestServer server(
+        [&](Connection& c) {
+          c.read_request();
+          c.write("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n");
+          goodbye.set_value(c.ends_with_goodbye());
+        },
+        TestServer::Kind::tls);
+    conf::HttpUrl url;
+    url.tls_compliant = compliant;
+    EXPECT_TRUE(attempt(https(url), server.endpoint()).good());
+    EXPECT_EQ(goodbye.get_future().get(), compliant);
+  }
+}
+
+TEST_F(AnswerTest, ACertificateOfOursThatCannotBeReadSaysNothingAboutTheServer) {
+  TestServer server(TestServer::answering("HTTP/1.0 200 OK\r\n\r\n"), TestServer::Kind::tls);
+  const conf::SslSettings ssl{.password = {}, .ca = {}, .certificate = "/nonexistent/cert.pem", .key = {}};
+  const auto checker = https();
+  std::optional<Outcome> outcome;
+  const auto probe =
+      prober_.start({.checker = &checker, .target = server.endpoint(), .ssl = &ssl}, [&](Outcome o) { outcome = std::move(o); });
+  while (!outcome && loop_.run_once(30s)) {
+  }
+  EXPECT_EQ(outcome->kind, OutcomeKind::not_tried);
+  EXPECT_NE(outcome->str().find("/nonexistent/cert.pem"), std::string::npos) << outcome->str();
+}
+
+// ---- regex ----
+
+TEST_F(AnswerTest, TheBodyMatchesAPattern) {
+  const auto with = [&](conf::HttpRegex regex) {
+    TestServer server(TestServer::answering("HTTP/1.0 200 OK\r\n\r\nstate: Good\nload: 7\n"));
+    conf::HttpUrl url;
+    url.regex = std::move(regex);
+    return attempt(http(url), server.endpoint()).str();
+  };
+  EXPECT_EQ(with({.pattern = "load: [0-9]"}), "good (status 200)");
+  EXPECT_EQ(with({.pattern = "state: good"}), "wrong answer (the body does not match 'state: good')");
+  EXPECT_EQ(with({.pattern = "STATE: good$", .options = {"caseless", "multiline"}}), "good (status 200)");
+  EXPECT_EQ(with({.pattern = "load", .must_not_match = true}), "wrong answer (the body matches 'load')");
+  EXPECT_EQ(with({.pattern = "error", .must_not_match = true}), "good (status 200)");
+  EXPECT_EQ(with({.pattern = "state", .minimum_offset = 1}), "wrong answer (the body does not match 'state')");
+  EXPECT_EQ(with({.pattern = "load", .maximum_offset = 3}), "wrong answer (the body does not match 'load')");
+  EXPECT_EQ(with({.pattern = "load", .maximum_offset = 12, .stack_start = 32768, .stack_maximum = 524288}), "good (status 200)");
+  EXPECT_EQ(with({.pattern = "load", .minimum_offset = 500}), "wrong answer (the body does not match 'load')");
+  EXPECT_EQ(with({.pattern = "("}), "not tried (regex '(': missing closing parenthesis at character 1)");
+}
+
 }  // namespace
 }  // namespace xd::checkers

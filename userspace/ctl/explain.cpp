@@ -90,7 +90,8 @@ std::optional<std::string> explain_instance(const json& status, const std::strin
                        duration(instance, "advert_interval"), text(instance, "transport"), number(instance, "adverts_sent"),
                        number(instance, "adverts_received"), number(instance, "became_master"));
     if (const auto rival = text(instance, "rival"); !rival.empty()) out += fmt::format("  two masters: {} sends adverts as well\n", rival);
-    for (const auto& [reason, count] : instance.value("rejected", json::object()).items())
+    const json rejected = instance.value("rejected", json::object());  // items() refers to it
+    for (const auto& [reason, count] : rejected.items())
       out += fmt::format("  {} adverts were not believed: {}\n", count.get<std::uint64_t>(), reason);
     return out;
   }

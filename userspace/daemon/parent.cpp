@@ -159,10 +159,14 @@ void Parent::configure(Member& m, const Configuration& configuration) {
   auto bundle = bundle_of(configuration.compiled.sources, configuration.compiled.model.global.daemon.tmp_config_directory);
   // Without the bundle the child says so in its answer.
   if (!bundle) log::error("{}", bundle.error().message);
+  m.watchdog.at_work(true);
   m.child->say(Configure{configuration.generation}, bundle ? std::move(*bundle) : Fd());
 }
 
-void Parent::commit(Member& m) { m.child->say(Commit{running_->generation, m.committed == 0 ? m.handover : Handover{}}); }
+void Parent::commit(Member& m) {
+  m.watchdog.at_work(true);
+  m.child->say(Commit{running_->generation, m.committed == 0 ? m.handover : Handover{}});
+}
 
 void Parent::due(Member& m) {
   if (!m.child) {
@@ -187,6 +191,7 @@ void Parent::due(Member& m) {
 void Parent::said(Member& m, Words words) {
   m.watchdog.answered(Clock::now());
   if (auto* prepared = std::get_if<Prepared>(&words)) {
+    m.watchdog.at_work(false);
     if (candidate_ && candidate_->generation == prepared->generation) {
       carry_out(reload_.prepared(m.role, prepared->generation, prepared->ok, prepared->why));
     } else if (running_ && running_->generation == prepared->generation && !stopping_) {  // the successor of one that died
@@ -198,6 +203,7 @@ void Parent::said(Member& m, Words words) {
       }
     }
   } else if (const auto* committed = std::get_if<Committed>(&words)) {
+    m.watchdog.at_work(false);
     m.committed = committed->generation;
     carry_out(reload_.committed(m.role, committed->generation));
   } else if (auto* snapshot = std::get_if<Snapshot>(&words)) {

@@ -9,6 +9,7 @@ void Watchdog::started(TimePoint now) {
   last_sign_ = now;
   next_hello_ = now;
   unanswered_.reset();
+  at_work_ = false;
   killed_ = false;
 }
 
@@ -19,7 +20,8 @@ void Watchdog::answered(TimePoint now) {
 
 Watchdog::Decision Watchdog::decide(TimePoint now) {
   if (killed_) return {Action::none, now + policy_.hello_interval};
-  if (unanswered_ && now - *unanswered_ >= policy_.answer_limit) {
+  const Duration limit = at_work_ ? policy_.work_limit : policy_.answer_limit;
+  if (unanswered_ && now - *unanswered_ >= limit) {
     killed_ = true;
     return {Action::kill, now + policy_.hello_interval};
   }
@@ -29,7 +31,7 @@ Watchdog::Decision Watchdog::decide(TimePoint now) {
     next_hello_ = now + policy_.hello_interval;
     if (!unanswered_) unanswered_ = now;
   }
-  return {action, unanswered_ ? std::min(next_hello_, *unanswered_ + policy_.answer_limit) : next_hello_};
+  return {action, unanswered_ ? std::min(next_hello_, *unanswered_ + limit) : next_hello_};
 }
 
 Watchdog::Restart Watchdog::exited(TimePoint now) {

@@ -14,6 +14,7 @@ namespace xd::daemon {
 struct WatchdogPolicy {
   Duration hello_interval = 5s;
   Duration answer_limit = 10s;   // of silence after a hello
+  Duration work_limit = 60s;     // likewise, while it prepares or commits a configuration
   Duration settled_after = 60s;  // a child that lived this long starts again at once
   Duration longest_delay = 60s;
   bool respawn = true;  // false: its death is the daemon's end (-R)
@@ -35,6 +36,8 @@ class Watchdog {
 
   void started(TimePoint now);
   void answered(TimePoint now);
+  // A configuration was given to the child, or it is done with it. On a slow host the kernel's verifier alone may need half a minute.
+  void at_work(bool is) { at_work_ = is; }
   // What to do now. Deciding to say hello or to kill counts as done.
   Decision decide(TimePoint now);
   // The child is gone; whether it is started again, and when.
@@ -52,6 +55,7 @@ class Watchdog {
   TimePoint last_sign_{};
   TimePoint next_hello_{};
   std::optional<TimePoint> unanswered_;  // the oldest hello without an answer
+  bool at_work_ = false;
   bool killed_ = false;
   Duration delay_{};  // of the next quick restart
   unsigned restarts_ = 0;

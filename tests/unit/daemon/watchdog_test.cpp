@@ -44,6 +44,25 @@ TEST_F(WatchdogTest, ASilentChildIsKilledTenSecondsAfterTheHelloItDidNotAnswer) 
   EXPECT_EQ(watchdog.last_sign(), TimePoint{});
 }
 
+TEST_F(WatchdogTest, AChildThatPreparesAConfigurationMayBeSilentForAMinute) {
+  watchdog.started(now);
+  watchdog.at_work(true);
+  run(59s, false);
+  EXPECT_FALSE(watchdog.given_up());
+  now = TimePoint{60s};
+  EXPECT_EQ(watchdog.decide(now).action, Action::kill);
+}
+
+TEST_F(WatchdogTest, DoneWithItsWorkItMayNot) {
+  watchdog.started(now);
+  watchdog.at_work(true);
+  run(20s, false);
+  watchdog.answered(now);
+  watchdog.at_work(false);
+  run(40s, false);
+  EXPECT_TRUE(watchdog.given_up());
+}
+
 TEST_F(WatchdogTest, KilledOnceIsEnough) {
   watchdog.started(now);
   run(10s, false);

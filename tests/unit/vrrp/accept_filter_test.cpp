@@ -54,7 +54,12 @@ TEST(AcceptFilter, neighbourDiscoveryPassesAndLinkLocalAddressesAreThoseOfTheirL
 
 TEST(AcceptFilter, theSettingsAreObeyed) {
   Nft nft;
-  nft.filter.configure({.table = "mine", .priority = -300, .counters = true, .ifindex = true});
+  conf::Nftables settings;
+  settings.table = "mine";
+  settings.priority = -300;
+  settings.counters = true;
+  settings.ifindex = true;
+  nft.filter.configure(settings);
   ASSERT_TRUE(nft.filter.add({filtered("fe80::10")}));
   for (const char* part :
        {"add table ip6 mine", "priority -300", "counter drop", "ipv6_addr . iface_index", "daddr . iif @vips_link_local"})

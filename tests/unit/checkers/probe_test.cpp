@@ -574,22 +574,31 @@ TEST_F(AnswerTest, ACertificateOfOursThatCannotBeReadSaysNothingAboutTheServer) 
 // ---- regex ----
 
 TEST_F(AnswerTest, TheBodyMatchesAPattern) {
-  const auto with = [&](conf::HttpRegex regex) {
+  const auto with = [&](const std::string& pattern, const std::function<void(conf::HttpRegex&)>& change = {}) {
+    conf::HttpRegex regex;
+    regex.pattern = pattern;
+    if (change) change(regex);
     TestServer server(TestServer::answering("HTTP/1.0 200 OK\r\n\r\nstate: Good\nload: 7\n"));
     conf::HttpUrl url;
     url.regex = std::move(regex);
     return attempt(http(url), server.endpoint()).str();
   };
-  EXPECT_EQ(with({.pattern = "load: [0-9]"}), "good (status 200)");
-  EXPECT_EQ(with({.pattern = "state: good"}), "wrong answer (the body does not match 'state: good')");
-  EXPECT_EQ(with({.pattern = "STATE: good$", .options = {"caseless", "multiline"}}), "good (status 200)");
-  EXPECT_EQ(with({.pattern = "load", .must_not_match = true}), "wrong answer (the body matches 'load')");
-  EXPECT_EQ(with({.pattern = "error", .must_not_match = true}), "good (status 200)");
-  EXPECT_EQ(with({.pattern = "state", .minimum_offset = 1}), "wrong answer (the body does not match 'state')");
-  EXPECT_EQ(with({.pattern = "load", .maximum_offset = 3}), "wrong answer (the body does not match 'load')");
-  EXPECT_EQ(with({.pattern = "load", .maximum_offset = 12, .stack_start = 32768, .stack_maximum = 524288}), "good (status 200)");
-  EXPECT_EQ(with({.pattern = "load", .minimum_offset = 500}), "wrong answer (the body does not match 'load')");
-  EXPECT_EQ(with({.pattern = "("}), "not tried (regex '(': missing closing parenthesis at character 1)");
+  EXPECT_EQ(with("load: [0-9]"), "good (status 200)");
+  EXPECT_EQ(with("state: good"), "wrong answer (the body does not match 'state: good')");
+  EXPECT_EQ(with("STATE: good$", [](auto& r) { r.options = {"caseless", "multiline"}; }), "good (status 200)");
+  EXPECT_EQ(with("load", [](auto& r) { r.must_not_match = true; }), "wrong answer (the body matches 'load')");
+  EXPECT_EQ(with("error", [](auto& r) { r.must_not_match = true; }), "good (status 200)");
+  EXPECT_EQ(with("state", [](auto& r) { r.minimum_offset = 1; }), "wrong answer (the body does not match 'state')");
+  EXPECT_EQ(with("load", [](auto& r) { r.maximum_offset = 3; }), "wrong answer (the body does not match 'load')");
+  EXPECT_EQ(with("load",
+                 [](auto& r) {
+                   r.maximum_offset = 12;
+                   r.stack_start = 32768;
+                   r.stack_maximum = 524288;
+                 }),
+            "good (status 200)");
+  EXPECT_EQ(with("load", [](auto& r) { r.minimum_offset = 500; }), "wrong answer (the body does not match 'load')");
+  EXPECT_EQ(with("("), "not tried (regex '(': missing closing parenthesis at character 1)");
 }
 
 }  // namespace

@@ -71,11 +71,13 @@ TEST(AcceptFilter, anotherNameMovesWhatIsThere) {
   nft.filter.configure({});
   ASSERT_TRUE(nft.filter.add({filtered("192.0.2.10")}));
   nft.scripts.clear();
-  nft.filter.configure({.table = "mine"});
+  conf::Nftables settings;
+  settings.table = "mine";
+  nft.filter.configure(settings);
   EXPECT_THAT(nft.scripts, ::testing::Contains(HasSubstr("delete table ip keepalived")));
   EXPECT_THAT(nft.last(), HasSubstr("add element ip mine vips { 192.0.2.10 }"));
   nft.scripts.clear();
-  nft.filter.configure({.table = "mine"});
+  nft.filter.configure(settings);
   EXPECT_TRUE(nft.scripts.empty());
 }
 

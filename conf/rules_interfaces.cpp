@@ -81,11 +81,18 @@ void garp_interfaces(Builder& b, const Value& v) {
   });
 }
 
-void end_garp_group(Builder& b, const Value&) {
-  if (group(b).garp_interval <= 0s && group(b).gna_interval <= 0s) {
+void end_garp_group(Builder& b, const Value& v) {
+  if (group(b).garp_interval > 0s || group(b).gna_interval > 0s) return;
+  bool is_written = false;
+  for_each_line(v, [&](std::span<const Token> words) {
+    is_written |= words.front().text == "garp_interval" || words.front().text == "gna_interval";
+  });
+  if (is_written) {
+    b.advise(b.garp_group_at, "garp_group with an interval of 0 holds nothing back");
+  } else {
     b.warn(b.garp_group_at, "garp_group has neither garp_interval nor gna_interval; it is ignored");
-    b.model.garp_groups.pop_back();
   }
+  b.model.garp_groups.pop_back();
 }
 
 // ---- links

@@ -1,8 +1,8 @@
 """
     NAT as drawn in tests/lab/lib/directors.py, with one director and engine auto: XDP, and the kernel's IPVS behind it.
 
-Both tables hold the service. Plain requests are forwarded by XDP and IPVS counts none of them; a connection whose packets have IP options
-is passed to the stack and served by IPVS.
+Both tables hold the service. Plain requests are forwarded by XDP and IPVS counts none of them; a connection whose packets ask for a record
+of their route is passed to the stack and served by IPVS.
 """
 
 import json
@@ -14,11 +14,11 @@ from lib.directors_conf import director_conf
 from lib.wait import wait_for
 from lib.web import ask
 
-# Every packet of the client has four no-operation options.
+# Every packet of the client has room for one router's address, which routers have to write.
 WITH_OPTIONS = f"""
 import socket
 s = socket.socket()
-s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, bytes([1, 1, 1, 1]))
+s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, bytes([7, 7, 4, 0, 0, 0, 0, 0]))
 s.settimeout(10)
 s.connect(("{VIP}", 80))
 s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")

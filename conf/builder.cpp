@@ -171,10 +171,6 @@ void Builder::lacks(const Token& at, std::string message) {
   report(std::move(d), at);
 }
 
-void Builder::not_in_effect(const Token& at, std::string_view what) {
-  if (ineffective_words_.insert(std::string(what)).second) advise(at, fmt::format("accepted, not in effect yet: {}", what));
-}
-
 Script Builder::command(std::span<const Token> args) {
   Script s;
   if (args.empty()) return s;

@@ -13,7 +13,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "conf/compile.h"
@@ -312,7 +311,6 @@ class Builder {
   void lacks(const Token& at, std::string message);
   void report(Diagnostic diagnostic, const Token& at);
   Place place(const Token& token) const { return text_.place(token); }
-  void not_in_effect(const Token& at, std::string_view what);
 
   // A word as a program with its arguments, and user and group behind it.
   Script command(std::span<const Token> args);
@@ -352,7 +350,6 @@ class Builder {
   };
   std::unordered_map<std::string, Program> programs_;  // what scripts run
   std::vector<bool> ineffective_said_;                 // by row
-  std::unordered_set<std::string> ineffective_words_;  // options of lines
 };
 
 // finish(), by subject.

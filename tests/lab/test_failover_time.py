@@ -13,33 +13,13 @@ import statistics
 
 import pytest
 
+from lib.measure import VIP, one_death
 from lib.pairs import RouterPair, instance, under_test
 
-VIP = "192.0.2.10"
 DEATHS = 10
 TRIES = 3
 MASTER_DOWN = 0.3 + 0.1 * (256 - 100) / 256
 ALLOWED = 0.002
-
-
-def measure(pair, wire, config):
-    """(advert, garp): seconds since the last advert of the killed master, one pair of figures per death."""
-    r1, r2 = pair.routers
-    figures = []
-    for _ in range(DEATHS):
-        under_test(r1, config[r1])
-        pair.wait_holder("r1", VIP)
-        wire.wait_advert(source="192.0.2.1")
-        since = wire.mark()
-        r1.kill_everything()
-        taken = wire.wait_advert(since=since, source="192.0.2.2")
-        last = wire.adverts(source="192.0.2.1")[-1]
-        garp = wire.garps(VIP, since, source_mac=r2.mac("eth0"))
-        while not garp:
-            wire.wait_advert(source="192.0.2.2")
-            garp = wire.garps(VIP, since, source_mac=r2.mac("eth0"))
-        figures.append(((taken.time - last.time) / 1e9, (garp[0].time - last.time) / 1e9))
-    return figures
 
 
 @pytest.mark.timing
@@ -53,7 +33,7 @@ def test_failover_time(lab, capture, record_property):
     pair.wait_holder("r2", VIP)
 
     for attempt in range(TRIES):
-        figures = measure(pair, wire, config)
+        figures = [one_death(pair, wire, under_test, config) for _ in range(DEATHS)]
         adverts, garps = ([row[i] * 1000 for row in figures] for i in (0, 1))
         for name, values in (("first advert", adverts), ("first gratuitous ARP", garps)):
             text = (f"{name}: median {statistics.median(values):.2f} ms, {min(values):.2f} to {max(values):.2f} "

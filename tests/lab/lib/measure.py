@@ -41,6 +41,20 @@ def load(command, processes=None):
             process.wait()
 
 
+def one_death(pair, wire, start, config):
+    """Everything on the master r1 is killed. (first advert, first gratuitous ARP) of r2: seconds since the last advert of r1."""
+    r1, r2 = pair.routers
+    start(r1, config[r1])
+    pair.wait_holder("r1", VIP)
+    wire.wait_advert(source="192.0.2.1")
+    since = wire.mark()
+    r1.kill_everything()
+    taken = wire.wait_advert(since=since, source="192.0.2.2")
+    last = wire.adverts(source="192.0.2.1")[-1]
+    garp = wait_for(lambda: wire.garps(VIP, since, source_mac=r2.mac("eth0")), "the gratuitous ARP", 15, 0.005)
+    return tuple((frame.time - last.time) / 1e9 for frame in (taken, garp[0]))
+
+
 def deaths(lab, capture, start, count, interval, head=""):
     """SIGKILL to everything on the master, `count` times. For each the milliseconds beyond master-down, counted from the last
     advert of the old master: (first advert, first gratuitous ARP) of the new one."""
@@ -50,18 +64,7 @@ def deaths(lab, capture, start, count, interval, head=""):
     config = {node: head + instance(priority=priority, version=3, advert=interval) for node, priority in ((r1, 200), (r2, 100))}
     start(r2, config[r2])
     pair.wait_holder("r2", VIP)
-    figures = []
-    for _ in range(count):
-        start(r1, config[r1])
-        pair.wait_holder("r1", VIP)
-        wire.wait_advert(source="192.0.2.1")
-        since = wire.mark()
-        r1.kill_everything()
-        taken = wire.wait_advert(since=since, source="192.0.2.2")
-        last = wire.adverts(source="192.0.2.1")[-1]
-        garp = wait_for(lambda since=since: wire.garps(VIP, since, source_mac=r2.mac("eth0")), "the gratuitous ARP", 15, 0.005)
-        figures.append(tuple((frame.time - last.time) / 1e6 - master_down(interval) * 1000 for frame in (taken, garp[0])))
-    return figures
+    return [tuple((seconds - master_down(interval)) * 1000 for seconds in one_death(pair, wire, start, config)) for _ in range(count)]
 
 
 def under_load(lab, capture, start, interval, seconds, command, head=""):

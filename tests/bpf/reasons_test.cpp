@@ -1,4 +1,5 @@
-// Packets that are not sent on: each reason, and the frame untouched.
+// Packets that are not sent on: each reason, and the frame untouched. That every reason is reached by some test is asked at the end of all
+// (director.cpp).
 #include "director.h"
 
 namespace xd::test {
@@ -108,15 +109,6 @@ TEST_F(Reasons, TheVerifierNeedsFewEnoughSteps) {
   std::uint32_t size = sizeof(info);
   ASSERT_EQ(bpf_obj_get_info_by_fd(datapath().program_fd(), &info, &size), 0);
   EXPECT_LT(info.verified_insns, 600'000u);
-}
-
-TEST_F(Reasons, EveryReasonIsReachedBySomeTest) {
-  // The words above, and those of the other files; a new reason must be added here and reached there.
-  const std::vector<std::string> reached{
-      "established",     "reply",      "icmp_error", "half_open",  "new_flow",  "stateless",    "not_ip",     "truncated", "not_ours",
-      "fragment",        "ip_options", "icmp",       "protocol",   "vlan",      "vip_not_ours", "no_service", "no_flow",   "no_dest",
-      "dest_unresolved", "dest_local", "ttl",        "table_full", "nat_clash", "dest_removed", "advert",     "crowded", "rate_limit", "too_big",   "too_long"};
-  for (const auto& reason : datapath().reasons()) EXPECT_THAT(reached, testing::Contains(std::string(reason.word)));
 }
 
 }  // namespace

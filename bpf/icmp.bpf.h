@@ -85,9 +85,10 @@ __attribute__((noinline)) int xd_translate_error(struct xdp_md *ctx, const struc
 
 __attribute__((noinline)) int xd_icmp_path(struct xdp_md *ctx, const struct packet *packet) {
   struct xd_flow_key key;
+  struct spot spot = {};
   if (!packet) return XDP_ABORTED;
   if (!quoted_key(ctx, packet, &key)) return verdict(ctx, XD_ICMP);
-  __u32 place = xd_find(&key);
+  __u32 place = xd_find(&key, &spot);
   struct xd_flow *found = place ? flow_at(place) : 0, *flow = found;
   if (!found) return verdict(ctx, XD_ICMP);
   int reply = found->flags & XD_FLOW_REPLY;

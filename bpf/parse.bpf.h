@@ -29,8 +29,15 @@ struct frame {
   __u32 vlans; /* as in xd_hop */
 };
 
+/* Where a key's flow stands, or would stand: see table.bpf.h. */
+struct spot {
+  __u32 first; /* bucket */
+  __u32 tag;
+};
+
 struct packet {
   struct xd_flow_key key;
+  struct spot spot;
   __u32 vlans;
   __u32 length; /* of the IP datagram: frames may be padded */
   __u16 l3;     /* offsets of the IP header */

@@ -87,36 +87,76 @@ __attribute__((noinline)) __u32 xd_fall_back(const struct xd_service *service, _
   return XD_NOBODY;
 }
 
-/* The destination that carries least for its weight. How load and weight are counted makes the scheduler; the first in the list wins
- * among equals. `members`: only those of lblcr's set. */
-__attribute__((noinline)) __u32 xd_least(const struct xd_service *service, __u32 scheduler, __u32 members) {
+/* What a destination carries, and by what weight that counts. */
+struct burden {
+  __u64 load, weight;
+};
+
+/* How load and weight are counted makes the scheduler. 0: the destination takes no connections. */
+static __always_inline int weigh(const struct xd_dest *dest, __u32 scheduler, struct burden *out) {
+  if (!is_available(dest)) return 0;
+  __u64 active = dest->active;
+  out->weight = dest->weight;
+  switch (scheduler) {
+    case XD_NQ: out->load = active ? active + 1 : 0; return 1; /* an idle one before all others, whatever its weight */
+    case XD_SED: out->load = active + 1; return 1;
+    case XD_OVF:
+      if (active > out->weight) return 0;
+      out->load = 1;
+      return 1;
+    case XD_FO: out->load = 1; return 1; /* the greatest weight, which is the least 1 / weight */
+    case XD_LC: out->weight = 1; break;
+  }
+  out->load = (active << 8) + dest->inactive;
+  return 1;
+}
+
+/* The one of two destinations that carries less for its weight, the first when they are equal. XD_NOBODY: neither takes connections. */
+__attribute__((noinline)) __u32 xd_lesser(__u32 scheduler, __u32 first, __u32 second) {
+  struct burden a, b;
+  if (!weigh(dest_at(second), scheduler, &b)) return first;
+  if (!weigh(dest_at(first), scheduler, &a)) return second;
+  return b.load * a.weight < a.load * b.weight ? second : first;
+}
+
+/* Of a group of the list the one that carries least. `members`: only those of lblcr's set. */
+__attribute__((noinline)) __u32 xd_least_of_group(const struct xd_service *service, __u32 group, __u32 members) {
   if (!service) return XD_NOBODY;
-  __u32 best = XD_NOBODY, length = service->list_len;
-  __u64 best_load = 0, best_weight = 0;
+  __u32 best = XD_NOBODY, at = group * XD_GROUP, length = service->list_len;
 #pragma clang loop unroll(disable)
-  for (__u32 i = 0; i < XD_LIST_MAX; i++) {
-    if (i >= length) break;
-    struct xd_slot *slot = slot_at(service->list + i);
+  for (__u32 i = 0; i < XD_GROUP; i++, at++) {
+    if (at >= length) break;
+    struct xd_slot *slot = slot_at(service->list + at);
     if (!slot) break;
-    __u32 index = slot->dest;
-    struct xd_dest *dest = dest_at(index);
-    if (!dest || dest->overloaded || (members && !slot->cursor)) continue;
-    __u64 weight = dest->weight, load, active = dest->active;
-    if (!weight) continue;
-    if (scheduler == XD_SED || scheduler == XD_NQ) {
-      if (scheduler == XD_NQ && !active) return index;
-      load = active + 1;
-    } else if (scheduler == XD_FO || scheduler == XD_OVF) { /* the greatest weight, which is the least 1 / weight */
-      if (scheduler == XD_OVF && active > weight) continue;
-      load = 1;
-    } else {
-      load = (active << 8) + dest->inactive;
-      if (scheduler == XD_LC) weight = 1;
-    }
-    if (best != XD_NOBODY && best_load * weight <= load * best_weight) continue;
-    best = index;
-    best_load = load;
-    best_weight = weight;
+    if (!members || slot->cursor) best = xd_lesser(service->scheduler, best, slot->dest);
+  }
+  return best;
+}
+
+/* The same, as it was found for an earlier packet, unless a destination of the group has changed since. */
+__attribute__((noinline)) __u32 xd_known_least(const struct xd_service *service, __u32 group) {
+  if (!service) return XD_NOBODY;
+  struct xd_slot *known = slot_at(xd_groups(service) + group);
+  struct burden burden;
+  if (!known) return XD_NOBODY;
+  /* The daemon may just have taken its weight away. */
+  if (!known->cursor && (known->dest == XD_NOBODY || weigh(dest_at(known->dest), service->scheduler, &burden))) return known->dest;
+  __sync_lock_test_and_set(&known->cursor, 0); /* before the look: what changes meanwhile counts for the next one */
+  __u32 best = xd_least_of_group(service, group, 0);
+  known->dest = best;
+  return best;
+}
+
+/* The destination that carries least for its weight, the first in the list among equals. After a new flow there is one group to look through,
+ * not all. */
+__attribute__((noinline)) __u32 xd_least(const struct xd_service *service, __u32 members) {
+  if (!service) return XD_NOBODY;
+  __u32 best = XD_NOBODY, groups = (service->list_len + XD_GROUP - 1) / XD_GROUP;
+#pragma clang loop unroll(disable)
+  for (__u32 group = 0; group < XD_LIST_MAX / XD_GROUP; group++) {
+    if (group >= groups) break;
+    __u32 index = members ? xd_least_of_group(service, group, 1) : xd_known_least(service, group);
+    best = xd_lesser(service->scheduler, best, index);
   }
   return best;
 }
@@ -189,7 +229,7 @@ static __always_inline __u32 local_least(const struct xd_service *service) {
   if (!header) return XD_NOBODY;
   struct xd_dest *dest = dest_at(header->dest);
   if (dest && dest->flags & XD_DEST_F_PRESENT && dest->weight && !xd_is_swamped(service, header->dest)) return header->dest;
-  __u32 index = xd_least(service, XD_WLC, 0);
+  __u32 index = xd_least(service, 0);
   if (index != XD_NOBODY) header->dest = index;
   return index;
 }
@@ -210,9 +250,9 @@ __attribute__((noinline)) int xd_join(const struct xd_service *service, __u32 in
 
 /* lblcr: the least loaded of a set, which grows by the least loaded of all when it is swamped. */
 static __always_inline __u32 local_least_of_set(const struct xd_service *service) {
-  __u32 index = xd_least(service, XD_WLC, 1);
+  __u32 index = xd_least(service, 1);
   if (index != XD_NOBODY && !xd_is_swamped(service, index)) return index;
-  index = xd_least(service, XD_WLC, 0);
+  index = xd_least(service, 0);
   if (index != XD_NOBODY) xd_join(service, index);
   return index;
 }
@@ -254,7 +294,7 @@ __attribute__((noinline)) __u32 xd_schedule(const struct packet *packet, const s
     case XD_LBLC: return local_least(service);
     case XD_LBLCR: return local_least_of_set(service);
     case XD_TWOS: return of_two(service);
-    default: return xd_least(service, scheduler, 0);
+    default: return xd_least(service, 0);
   }
 }
 

@@ -37,8 +37,8 @@ static __always_inline int send_stateless(struct xdp_md *ctx, const struct packe
 
 /* NAT keeps the client's port. When a client talks to one real server from one port by two virtual addresses, the server's packets could
  * belong to either: the first flow keeps them. */
-static __always_inline int reply_is_taken(const struct xd_flow_key *back) {
-  __u32 place = xd_find(back);
+static __always_inline int reply_is_taken(const struct xd_flow_key *back, struct spot *spot) {
+  __u32 place = xd_find(back, spot);
   struct xd_flow *reply = place ? flow_at(place) : 0;
   if (!reply || !(reply->flags & XD_FLOW_REPLY)) return 0;
   struct xd_flow *first = flow_at(reply->peer);
@@ -46,13 +46,13 @@ static __always_inline int reply_is_taken(const struct xd_flow_key *back) {
 }
 
 /* A place for a key: free, or that of a half-open flow when `push`. */
-static __always_inline __u32 take(struct taking *taking, int push, __u32 *pushed) {
-  __u32 place = xd_take(taking);
+static __always_inline __u32 take(const struct spot *spot, __u32 taking, int push, __u32 *pushed) {
+  __u32 place = xd_take(spot, taking);
   if (place || !push) return place;
-  __u32 oldest = xd_oldest_half_open(&taking->key);
+  __u32 oldest = xd_oldest_half_open(spot->first);
   if (!oldest || !xd_forget(oldest)) return 0;
   *pushed = 1;
-  return xd_take(taking);
+  return xd_take(spot, taking);
 }
 
 /* Where a new flow goes. */
@@ -75,13 +75,14 @@ static __always_inline void template_key(const struct packet *packet, const stru
 /* A persistent client goes to the destination of its template, which is made when there is none. */
 __attribute__((noinline)) int xd_persist(const struct packet *packet, const struct xd_service *service, struct choice *out) {
   if (!packet || !service || !out) return 0;
-  struct taking taking = {};
+  struct xd_flow_key key;
+  struct spot spot = {};
   struct xd_service_key service_key = {.port = packet->key.dport, .proto = packet->key.proto};
   __builtin_memcpy(service_key.addr, packet->key.daddr, 16);
   /* A service of one port has a template for that port, one of all ports a template for all. */
-  template_key(packet, service, bpf_map_lookup_elem(&xd_services, &service_key) ? packet->key.dport : 0, &taking.key);
+  template_key(packet, service, bpf_map_lookup_elem(&xd_services, &service_key) ? packet->key.dport : 0, &key);
 
-  __u32 place = xd_find(&taking.key);
+  __u32 place = xd_find(&key, &spot);
   struct xd_flow *template = place ? flow_at(place) : 0;
   struct xd_dest *dest = 0;
   if (template && jiffies() - template->seen <= template->way + 1) dest = dest_at(template->dest);
@@ -100,9 +101,10 @@ __attribute__((noinline)) int xd_persist(const struct packet *packet, const stru
   out->dest = index;
   out->template = 0;
   if (!dest) return 0;
-  place = take(&taking, 1, &out->pushed);
+  place = take(&spot, 0, 1, &out->pushed);
   template = place ? flow_at(place) : 0;
   if (!template) return 1; /* no room: it is only less persistent */
+  write_key(template, &key);
   template->dest = index;
   template->generation = dest->generation;
   template->seen = jiffies();
@@ -111,7 +113,7 @@ __attribute__((noinline)) int xd_persist(const struct packet *packet, const stru
   template->control = 0;
   template->peer = 0;
   template->flags = XD_FLOW_TEMPLATE | (dest->method == XD_NAT ? XD_FLOW_NAT : 0);
-  show(place, taking.tag);
+  show(place, spot.tag);
   out->template = place;
   return 1;
 }
@@ -123,28 +125,29 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
   struct xd_dest *dest = dest_at(index);
   if (!dest) return -XD_NO_DEST - 1;
 
-  struct taking taking = {.half_open = 1};
+  struct xd_flow_key back_key;
+  struct spot back_spot = {};
   int nat = dest->method == XD_NAT;
   if (nat) {
-    reply_key(&packet->key, dest, &taking.key);
-    if (reply_is_taken(&taking.key)) return -XD_NAT_CLASH - 1;
+    reply_key(&packet->key, dest, &back_key);
+    if (reply_is_taken(&back_key, &back_spot)) return -XD_NAT_CLASH - 1;
   }
   /* A first datagram or SYN may be one of a flood: it pushes nobody out, where nothing has to be remembered. */
   int push = nat || (packet->key.proto == IPPROTO_TCP && !(packet->tcp_flags & TCP_SYN));
-  taking.key = packet->key;
-  __u32 place = take(&taking, push, &to->pushed), tag = taking.tag, reply = 0, way = 0;
+  __u32 place = take(&packet->spot, push ? TAKE_HALF_OPEN : TAKE_HALF_OPEN | TAKE_MODESTLY, push, &to->pushed), reply = 0, way = 0;
   struct xd_flow *flow = place ? flow_at(place) : 0;
   if (!flow) return 0;
   __u8 flags = (to->template ? XD_FLOW_PERSISTENT : 0) | (dest->method == XD_TUN ? XD_FLOW_TUN : 0);
   if (nat) {
-    reply_key(&packet->key, dest, &taking.key);
-    reply = take(&taking, 1, &to->pushed);
+    reply = take(&back_spot, TAKE_HALF_OPEN, 1, &to->pushed);
     struct xd_flow *back = reply ? flow_at(reply) : 0;
     if (!back) {
-      show(place, tag);
+      write_key(flow, &packet->key);
+      show(place, packet->spot.tag);
       xd_give_back(place);
       return -XD_TABLE_FULL - 1;
     }
+    write_key(back, &back_key);
     back->hop = way_back(ctx, packet);
     back->peer = place;
     back->flags = XD_FLOW_REPLY | XD_FLOW_NAT;
@@ -159,6 +162,7 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
     struct xd_flow *template = flow_at(to->template);
     if (template) __sync_fetch_and_add(&template->peer, 1);
   }
+  write_key(flow, &packet->key);
   flow->dest = index;
   flow->seen = jiffies();
   flow->state = state;
@@ -167,8 +171,8 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
   flow->peer = reply;
   flow->flags = flags;
   flow->generation = dest->generation;
-  show(place, tag);
-  if (reply) show(reply, taking.tag);
+  show(place, packet->spot.tag);
+  if (reply) show(reply, back_spot.tag);
   return place;
 }
 

@@ -85,6 +85,11 @@ static __always_inline void count_state(__u32 dest_index, __u32 generation, __u3
   if (to != XD_STATE_NONE) __sync_fetch_and_add(is_active(to) ? &dest->active : &dest->inactive, 1);
   if (from == XD_STATE_NONE) judge_load(dest, 1);
   if (to == XD_STATE_NONE) judge_load(dest, 0);
+  if (dest->group) { /* who carries least there is to be found out anew */
+    __u32 group = dest->group;
+    struct xd_slot *slot = bpf_map_lookup_elem(&xd_rings, &group);
+    if (slot && !slot->cursor) slot->cursor = 1;
+  }
 }
 
 static __always_inline void change_state(struct xd_flow *flow, __u32 from, __u32 to) {

@@ -66,24 +66,34 @@ static __always_inline __u32 find_in(__u32 bucket_index, __u32 tag, const struct
   return 0;
 }
 
-/* The place of a flow, or 0. */
-__attribute__((noinline)) __u32 xd_find(const struct xd_flow_key *key) {
+/* The place of a flow, or 0; and its spot, for xd_take(). */
+__attribute__((noinline)) __u32 xd_find(const struct xd_flow_key *key, struct spot *spot) {
   struct xd_info *info = read_info();
-  if (!key || !info) return 0;
+  if (!key || !spot || !info) return 0;
   __u64 hash = xd_flow_hash(key, info->seed);
   __u32 mask = info->buckets - 1, first = hash & mask, tag = xd_flow_tag(hash), marks = 0;
+  spot->first = first;
+  spot->tag = tag;
   __u32 place = find_in(first, tag, key, &marks);
   if (place || marks < MARKS_SPILL) return place;
   return find_in(xd_second_bucket(first, tag, mask), tag, key, &marks);
 }
 
-static __always_inline void note_overflow(struct xd_info *info) { info->overflow = jiffies() | 1; /* 0 means never */ }
+/* Written once in a jiffy, for every packet reads that line. */
+static __always_inline void note_overflow(struct xd_info *info) {
+  __u32 now = jiffies() | 1; /* 0 means never */
+  if (info->overflow != now) info->overflow = now;
+}
+
+/* The stamp may be a jiffy ahead, for its lowest bit is always set. */
+static __always_inline int overflowed_within(const struct xd_info *info, __u32 seconds) {
+  return info->overflow && jiffies() + 1 - info->overflow < seconds * info->hz;
+}
 
 /* Within a minute of a full bucket, segments of unknown flows may belong to one that found no place. */
 static __always_inline int overflowed_lately(void) {
   struct xd_info *info = read_info();
-  /* The stamp may be a jiffy ahead, for its lowest bit is always set. */
-  return info && info->overflow && jiffies() + 1 - info->overflow < 60 * info->hz;
+  return info && overflowed_within(info, 60);
 }
 
 static __always_inline __u32 count_bits(__u32 bits) {
@@ -97,19 +107,22 @@ static __always_inline __u32 take_in(__u32 bucket_index, __u32 tag, __u32 half_o
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
   if (!bucket) return 0;
   if (half_open && count_bits(bucket->marks & MARKS_HALF_OPEN) >= half_ways) return 0;
-  __u32 favourite = xd_favourite(tag);
-#pragma clang loop unroll(disable)
-  for (__u32 i = 0; i < XD_WAYS; i++) {
-    __u64 way = (favourite + i) % XD_WAYS;
+  __u64 way = xd_favourite(tag);
+  asm volatile("" : "+r"(way));
+  way &= PLACE_LINE;
+  if (way >= XD_WAYS || bucket->tag[way] != XD_TAG_FREE) {
+    way = XD_WAYS;
+#pragma clang loop unroll(full)
+    for (__u32 i = 0; i < XD_WAYS; i++) {
+      if (bucket->tag[i] == XD_TAG_FREE) way = i;
+    }
     asm volatile("" : "+r"(way));
     way &= PLACE_LINE;
-    if (way < XD_WAYS && bucket->tag[way] == XD_TAG_FREE &&
-        __sync_val_compare_and_swap(&bucket->tag[way], XD_TAG_FREE, XD_TAG_BUSY) == XD_TAG_FREE) {
-      if (half_open) __sync_fetch_and_or(&bucket->marks, 1u << way);
-      return bucket_index << 4 | (__u32)(way + 1);
-    }
   }
-  return 0;
+  /* Who loses it to another CPU looks elsewhere. */
+  if (way >= XD_WAYS || __sync_val_compare_and_swap(&bucket->tag[way], XD_TAG_FREE, XD_TAG_BUSY) != XD_TAG_FREE) return 0;
+  if (half_open) __sync_fetch_and_or(&bucket->marks, 1u << way);
+  return bucket_index << 4 | (__u32)(way + 1);
 }
 
 /* Other CPUs must see the tag after the flow. Where they see stores in their order anyway, no barrier waits here for the flow's line to come
@@ -126,34 +139,32 @@ static __always_inline void show(__u32 place, __u32 tag) {
 #endif
 }
 
-/* Takes a place for a key, writes the key and shows it when asked to. 0: both buckets are full, or half-open flows have their share. */
-struct taking {
-  struct xd_flow_key key;
-  __u32 half_open;
-  __u32 tag; /* out: to show() the place with */
+enum taking {
+  TAKE_HALF_OPEN = 1,
+  TAKE_MODESTLY = 2, /* what need not be remembered: while tables overflow, its second bucket is not looked at */
 };
 
-__attribute__((noinline)) __u32 xd_take(struct taking *taking) {
+/* Takes the place where a key would stand. 0: both buckets are full, or half-open flows have their share. */
+__attribute__((noinline)) __u32 xd_take(const struct spot *spot, __u32 taking) {
   struct xd_info *info = read_info();
-  if (!taking || !info) return 0;
-  __u64 hash = xd_flow_hash(&taking->key, info->seed);
-  __u32 mask = info->buckets - 1, first = hash & mask, tag = xd_flow_tag(hash);
-  __u32 place = take_in(first, tag, taking->half_open, info->half_ways);
+  if (!spot || !info) return 0;
+  __u32 first = spot->first, tag = spot->tag, half_open = taking & TAKE_HALF_OPEN;
+  __u32 place = take_in(first, tag, half_open, info->half_ways);
+  if (place) return place;
+  if (!(taking & TAKE_MODESTLY) || !overflowed_within(info, 1))
+    place = take_in(xd_second_bucket(first, tag, info->buckets - 1), tag, half_open, info->half_ways);
   if (!place) {
-    place = take_in(xd_second_bucket(first, tag, mask), tag, taking->half_open, info->half_ways);
-    struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &first);
-    if (!place) {
-      note_overflow(info);
-      return 0;
-    }
-    if (bucket) __sync_fetch_and_add(&bucket->marks, MARKS_SPILL);
+    note_overflow(info);
+    return 0;
   }
-  taking->tag = tag;
-  struct xd_flow *flow = flow_at(place);
-  if (!flow) return 0;
-  __builtin_memcpy(flow->saddr, &taking->key, 36);
-  flow->proto = taking->key.proto;
+  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &first);
+  if (bucket) __sync_fetch_and_add(&bucket->marks, MARKS_SPILL);
   return place;
+}
+
+static __always_inline void write_key(struct xd_flow *flow, const struct xd_flow_key *key) {
+  __builtin_memcpy(flow->saddr, key, 36);
+  flow->proto = key->proto;
 }
 
 /* Gives a place back. 1 for the one who did it. */
@@ -187,12 +198,10 @@ static __always_inline void confirm(__u32 place) {
   if (bucket) __sync_fetch_and_and(&bucket->marks, ~(1u << way));
 }
 
-/* The half-open flow of a key's first bucket that has been silent longest: it makes room for one that is more likely to be real. Where only
+/* The half-open flow of a bucket that has been silent longest: it makes room for one that is more likely to be real. Where only
  * replies are half-open, the flow of one of them. 0: none. */
-__attribute__((noinline)) __u32 xd_oldest_half_open(const struct xd_flow_key *key) {
-  struct xd_info *info = read_info();
-  if (!key || !info) return 0;
-  __u32 first = xd_flow_hash(key, info->seed) & (info->buckets - 1), now = jiffies(), oldest = 0, of_reply = 0, age = 0;
+__attribute__((noinline)) __u32 xd_oldest_half_open(__u32 first) {
+  __u32 now = jiffies(), oldest = 0, of_reply = 0, age = 0;
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &first);
   if (!bucket) return 0;
 #pragma clang loop unroll(full)

@@ -63,7 +63,7 @@ int xd_entry(struct xdp_md *ctx) {
   if (business & TO_CLOSED && gate_is_closed(&packet)) return verdict(ctx, XD_VIP_NOT_OURS);
   if (reason == XD_ICMP) return xd_icmp_path(ctx, &packet);
 
-  __u32 place = xd_find(&packet.key);
+  __u32 place = xd_find(&packet.key, &packet.spot);
   if (place) {
     int action = xd_flow_path(ctx, &packet, place);
     if (action != XD_SCHEDULE_ANEW) return action;

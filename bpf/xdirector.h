@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 6
+#define XD_LAYOUT 7
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -130,7 +130,12 @@ struct xd_service {
 };
 XD_ASSERT_SIZE(struct xd_service, 52);
 
-/* xd_rings: segments of slots, allocated by the daemon: a header, a ring, a list. The header has the cursor of rr and wrr, counted up
+/* Destinations of the list in a group, whose least loaded one the program remembers. */
+#define XD_GROUP 16
+static inline __u32 xd_groups(const struct xd_service *service) { return service->list + service->list_len + 1; }
+
+/* xd_rings: segments of slots, allocated by the daemon: a header, a ring, a list, the slot of the rate limit and, without a ring, one for each group
+ * of the list: its least loaded destination, and in `cursor` whether that is to be found out anew. The header has the cursor of rr and wrr, counted up
  * by the program; for lblc, the destination that it stays with; for lblcr, slots of the list are marked as members of its
  * set. Eight bytes, because that is what an array map's entry takes anyway. */
 struct xd_slot {
@@ -189,7 +194,8 @@ struct xd_dest {
   __u32 lower;
   __u32 last_weight; /* the last weight that was not 0: mh's table goes by it */
   struct xd_service_key service;
-  __u32 spare[4];
+  __u32 group; /* index in xd_rings of the group's slot; 0: none */
+  __u32 spare[3];
 };
 XD_ASSERT_SIZE(struct xd_dest, 128);
 

@@ -40,9 +40,9 @@ class Director : public testing::Test {
   static datapath::Sizes sizes();
   void SetUp() override;
 
-  // Web servers 1, 2, 3... are 10.0.0.N with MAC 02:00:00:00:01:0N, on the interface that packets come in by.
+  // Web servers 1, 2, 3... are 10.0.0.N with MAC 02:00:00:00:01:N, on the interface that packets come in by.
   static std::string web(int number) { return "10.0.0." + std::to_string(number); }
-  static std::string web_mac(int number) { return "02:00:00:00:01:0" + std::to_string(number); }
+  static std::string web_mac(int number);
   static lvs::Service service(lvs::Forward forward, std::vector<std::uint32_t> weights, lvs::Scheduler scheduler = lvs::Scheduler::rr,
                               std::uint16_t port = 80);
   // Puts the service, and makes its real servers' next hops known.

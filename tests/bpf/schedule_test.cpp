@@ -54,11 +54,20 @@ std::optional<std::size_t> model(Scheduler scheduler, const std::vector<Carried>
 
 class ByLoad : public Director, public testing::WithParamInterface<Scheduler> {
  protected:
+  void compare(std::vector<std::uint32_t> weights);
   const lvs::ServiceKey http = service_key(vip, 80);
 };
 
-TEST_P(ByLoad, ChoosesAsIpvsDoes) {
-  const std::vector<std::uint32_t> weights{3, 1, 0, 2, 5};
+TEST_P(ByLoad, ChoosesAsIpvsDoes) { compare({3, 1, 0, 2, 5}); }
+
+// More than one group of those whose least loaded one is remembered.
+TEST_P(ByLoad, ChoosesAsIpvsDoesAmongMany) {
+  std::vector<std::uint32_t> weights;
+  for (std::uint32_t i = 0; i < 40; ++i) weights.push_back(i * 7 % 5);
+  compare(weights);
+}
+
+void ByLoad::compare(std::vector<std::uint32_t> weights) {
   const auto count = static_cast<int>(weights.size());
   serve(http, service(Forward::dr, weights, GetParam()));
   std::vector<Carried> list;  // newest first
@@ -71,6 +80,13 @@ TEST_P(ByLoad, ChoosesAsIpvsDoes) {
   std::mt19937 random(42);
   std::vector<std::pair<std::uint16_t, std::size_t>> open;
   for (std::uint16_t port = 1; port <= 60; ++port) {
+    if (port == 30) {  // weights change in flight
+      weights.front() = 0;
+      weights.back() = 4;
+      list.back().weight = 0;
+      list.front().weight = 4;
+      serve(http, service(Forward::dr, weights, GetParam()));
+    }
     const auto expected = model(GetParam(), list, last);
     const Outcome out = run(Ethernet{} / Ipv4{} / Tcp{.from = port, .flags = "S"});
     if (!expected) {
@@ -108,6 +124,16 @@ class Choice : public Director {
     return served_by(run(Ethernet{} / Ipv4{.from = from} / Tcp{.from = port, .to = to_port, .flags = "S"}));
   }
 };
+
+TEST_F(Choice, ServersThatCameAndWentGetPlacesOfTheirOwn) {
+  for (int i = 0; i < 3; ++i) {
+    serve(http, service(Forward::dr, {1, 1}));
+    ASSERT_TRUE(datapath().remove_service(http));
+  }
+  const auto other = service_key(vip, 81);
+  serve(other, service(Forward::dr, std::vector<std::uint32_t>(sizes().dests, 1), Scheduler::rr, 81));
+  EXPECT_EQ(datapath().services()[other].destinations.size(), sizes().dests);
+}
 
 TEST_F(Choice, LblcrAddsAServerWhenItsSetIsSwamped) {
   serve(http, service(Forward::dr, {2, 9, 9}, Scheduler::lblcr));

@@ -42,7 +42,14 @@ std::uint32_t prefix_of(int family, const __be32 (&mask)[4]) {
 }
 
 // A header, the ring, the list, the slot of the rate limit.
-std::uint32_t segment_length(const xd_service& service) { return 2 + service.ring_len + service.list_len; }
+bool has(const std::vector<Candidate>& candidates, std::uint32_t slot) {
+  return std::ranges::any_of(candidates, [slot](const Candidate& c) { return c.dest == slot; });
+}
+
+std::uint32_t groups_of(std::uint32_t list_length) { return (list_length + XD_GROUP - 1) / XD_GROUP; }
+
+std::uint32_t segment_length(std::uint32_t ring, std::uint32_t list) { return 2 + ring + list + (ring == 0 ? groups_of(list) : 0); }
+std::uint32_t segment_length(const xd_service& service) { return segment_length(service.ring_len, service.list_len); }
 
 constexpr std::uint8_t hop_flags = XD_DEST_F_RESOLVED | XD_DEST_F_LOCAL;
 
@@ -202,24 +209,24 @@ void ServiceTable::fill(std::uint32_t slot, const lvs::ServiceKey& key, const En
   fresh.port = htons(endpoint.port);
   to_map_address(endpoint.address, fresh.addr);
   dest = fresh;
-  maps_.stats.clear(slot);
+  if (fresh.generation != 1) maps_.stats.clear(slot);  // a system call, for what may be 100,000 of them at the start
   enter(slot, key, endpoint);
 }
 
 Result<std::uint32_t> ServiceTable::slot_of(const lvs::ServiceKey& key, const Endpoint& endpoint) {
-  if (const auto known = slots_.find({key, endpoint}); known != slots_.end()) return known->second;
+  if (const auto known = slots_.find({key, endpoint}); known != slots_.end()) {
+    if (!(maps_.dests[known->second].flags & XD_DEST_F_PRESENT)) std::erase(removed_, known->second);
+    return known->second;
+  }
   if (fresh_ < maps_.dests.size()) {
     fill(fresh_, key, endpoint);
     return fresh_++;
   }
-  while (!removed_.empty()) {
-    const std::uint32_t slot = removed_.front();
-    removed_.pop_front();
-    if (maps_.dests[slot].flags & XD_DEST_F_PRESENT) continue;  // it has returned
-    fill(slot, key, endpoint);
-    return slot;
-  }
-  return Error{"all " + std::to_string(maps_.dests.size()) + " places for real servers are taken", ENOSPC};
+  if (removed_.empty()) return Error{"all " + std::to_string(maps_.dests.size()) + " places for real servers are taken", ENOSPC};
+  const std::uint32_t slot = removed_.front();
+  removed_.pop_front();
+  fill(slot, key, endpoint);
+  return slot;
 }
 
 std::vector<std::uint32_t> ServiceTable::list_of(const xd_service& service) const {
@@ -248,7 +255,7 @@ std::optional<Previous> ServiceTable::previous_of(const std::optional<xd_service
 }
 
 Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::vector<std::uint32_t>& list) {
-  const auto length = static_cast<std::uint32_t>(2 + ring.slots.size() + list.size());
+  const auto length = segment_length(static_cast<std::uint32_t>(ring.slots.size()), static_cast<std::uint32_t>(list.size()));
   const auto segment = segments_.take(length);
   if (!segment) {
     return Error{"no room for " + std::to_string(length) + " more of " + std::to_string(segments_.size()) + " ring slots", ENOSPC};
@@ -257,7 +264,8 @@ Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::v
   maps_.rings[at++] = {ring.start, ring.cursor};
   for (const std::uint32_t slot : ring.slots) maps_.rings[at++] = {slot, 0};
   for (const std::uint32_t slot : list) maps_.rings[at++] = {slot, 0};
-  maps_.rings[at] = {0, 0};
+  maps_.rings[at++] = {0, 0};
+  while (at < *segment + length) maps_.rings[at++] = {XD_NOBODY, 1};
   return *segment;
 }
 
@@ -270,7 +278,14 @@ void ServiceTable::wake() {
   }
 }
 
+// Where the program notes that a destination's load has changed.
+void ServiceTable::name_groups(const xd_service& service) {
+  for (std::uint32_t i = 0; i < service.list_len; ++i)
+    maps_.dests[maps_.rings[service.list + i].dest].group = service.ring_len == 0 ? xd_groups(&service) + i / XD_GROUP : 0;
+}
+
 void ServiceTable::remove_dest(std::uint32_t slot) {
+  maps_.dests[slot].group = 0;
   maps_.dests[slot].flags &= static_cast<std::uint8_t>(~XD_DEST_F_PRESENT);
   removed_.push_back(slot);
 }
@@ -295,18 +310,24 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
 
   std::vector<std::uint32_t> list;
   std::vector<Candidate> candidates;
+  const auto give_up = [&](const std::string& doing, const Error& why) {
+    for (const std::uint32_t slot : list) {
+      if (!(maps_.dests[slot].flags & XD_DEST_F_PRESENT)) removed_.push_back(slot);
+    }
+    return cannot(doing, key, why.message, why.code);
+  };
   for (const Endpoint& e : endpoints) {
     const lvs::Destination& wanted = service.destinations.at(e);
     auto slot = slot_of(key, e);
-    if (!slot) return cannot("add " + e.str() + " to", key, slot.error().message, slot.error().code);
+    if (!slot) return give_up("add " + e.str() + " to", slot.error());
     list.push_back(*slot);
     candidates.push_back({*slot, e.address, e.port, wanted.weight, wanted.weight != 0 ? wanted.weight : maps_.dests[*slot].last_weight});
   }
   auto ring = build_ring(service.scheduler, candidates, previous ? &*previous : nullptr);
-  if (!ring) return cannot("serve", key, ring.error().message, ring.error().code);
+  if (!ring) return give_up("serve", ring.error());
   if (service.scheduler == lvs::Scheduler::lblc) ring->start = old ? maps_.rings[old->ring].dest : XD_NOBODY;
   auto segment = write_segment(*ring, list);
-  if (!segment) return cannot("serve", key, segment.error().message, segment.error().code);
+  if (!segment) return give_up("serve", segment.error());
 
   for (std::size_t i = 0; i < list.size(); ++i) {
     const lvs::Destination& wanted = service.destinations.at(endpoints[i]);
@@ -343,9 +364,14 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
   if (const auto limit = rate_limits_.find(key); limit != rate_limits_.end()) entry.rate_limit = limit->second;
   to_mask(key.family(), service.persistence_mask, entry.mask);
   if (!old) count_vip(map_key.addr, 1);
+  name_groups(entry);
   std::atomic_thread_fence(std::memory_order_release);
   if (const int failed = maps_.services.put(map_key, entry); failed != 0) {
     if (!old) count_vip(map_key.addr, -1);
+    for (const std::uint32_t slot : list) {
+      if (!previous || !has(previous->candidates, slot)) remove_dest(slot);
+    }
+    if (old) name_groups(*old);
     rest(*segment, segment_length(entry));
     return cannot("add", key, Error::from_errno("write to xd_services", failed).message, failed);
   }

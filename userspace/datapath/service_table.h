@@ -76,6 +76,7 @@ class ServiceTable {
   void count_real(const __be32 (&addr)[4], int change);
   void enter(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint);
   void fill(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint);
+  void name_groups(const xd_service& service);
   void remove_dest(std::uint32_t slot);
 
   struct Resting {
@@ -90,7 +91,7 @@ class ServiceTable {
   std::map<DestKey, std::uint32_t> slots_;  // present and removed destinations
   std::map<IpAddress, std::vector<std::uint32_t>> slots_by_address_;
   std::uint32_t fresh_ = 0;                 // slots from here on were never used
-  std::deque<std::uint32_t> removed_;       // longest removed first; one that has returned meanwhile is skipped
+  std::deque<std::uint32_t> removed_;       // all that are not present, longest removed first
   std::map<IpAddress, std::optional<Hop>> hops_;
   std::map<lvs::ServiceKey, std::uint32_t> rate_limits_;
   std::vector<std::uint32_t> vip_uses_, real_uses_;  // by filter hash

@@ -60,8 +60,8 @@ class Engine::Impl {
     checker_mails_ = planned_.checker_mails;
     init_notifies_ = planned_.init_notifies;
     for (const auto& problem : files_.define(std::move(planned_.files), !resumed)) log::warning("{}", problem);
-    common_fifo_.become(std::exchange(planned_fifos_.common, {}), planned_fifos_.common_is_ours && !resumed);
-    own_fifo_.become(std::exchange(planned_fifos_.own, {}), !resumed);
+    common_fifo_.become(std::exchange(planned_fifos_.common, {}), planned_fifos_.common_is_ours && resumed);
+    own_fifo_.become(std::exchange(planned_fifos_.own, {}), resumed);
     const auto past = past_ ? *std::exchange(past_, std::nullopt) : current_->snapshot();
     const auto old = std::exchange(current_, std::move(prepared_));
     for (const auto& warning : current_->warnings) log::warning("{}", warning);

@@ -171,10 +171,16 @@ void Builder::lacks(const Token& at, std::string message) {
   report(std::move(d), at);
 }
 
+std::string_view text_of_command(const Token& t) {
+  const std::string_view s = t.text;
+  const bool in_single_quotes = t.kind == Token::Kind::word && s.size() > 1 && s.front() == '\'' && s.back() == '\'';
+  return in_single_quotes ? s.substr(1, s.size() - 2) : s;
+}
+
 Script Builder::command(std::span<const Token> args) {
   Script s;
   if (args.empty()) return s;
-  s.words = split_command(args[0].text);
+  s.words = split_command(text_of_command(args[0]));
   if (args.size() > 1) s.user = args[1].text;
   if (args.size() > 2) s.group = args[2].text;
   runs(s, args[0]);

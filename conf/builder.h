@@ -77,13 +77,28 @@ std::span<const Rule> route_rules();
 std::span<const Rule> link_rules();
 std::span<const Rule> interface_rules();
 
+// What stands between the quotes of a command or a word of one. Those may be '...' as well.
+std::string_view text_of_command(const Token& token);
+
 // Whether the daemon acts on a keyword.
 bool is_obeyed(const Keyword& keyword);
 
-// A list of tracked things as written; weights that are not given are those of the things.
+// "weight <n> [reverse|noreverse]" behind the name of a tracked thing. What is not written is the thing's own, also `reverse` behind
+// a weight.
+struct WrittenWeight {
+  std::optional<int> value;
+  std::optional<bool> reverse;
+
+  void apply(Track& track, int own_value, bool own_reverse) const {
+    track.weight = value.value_or(own_value);
+    track.reverse = reverse.value_or(own_reverse);
+  }
+};
+
+// A list of tracked things as written.
 struct TrackDrafts {
   std::vector<Track> tracks;
-  std::vector<std::optional<int>> weights;
+  std::vector<WrittenWeight> weights;
   std::vector<Token> at;
 };
 
@@ -115,7 +130,7 @@ struct InstanceDraft {
   std::optional<ExtraGarp> garp_extra;
   int family = 0;  // 0: nothing said yet
   Token family_at;
-  std::vector<std::optional<int>> script_weights;  // beside out.track_scripts; empty: the script's own
+  std::vector<WrittenWeight> script_weights;  // beside out.track_scripts
   std::vector<Token> script_at;
   std::vector<Token> interface_tracks_at;
   TrackDrafts files, processes, bfds;
@@ -153,7 +168,7 @@ struct GroupDraft {
   VrrpSyncGroup out;
   Token at;
   std::vector<Token> members_at;
-  std::vector<std::optional<int>> script_weights;
+  std::vector<WrittenWeight> script_weights;
   std::vector<Token> script_at;
   std::vector<Token> interface_tracks_at;
   TrackDrafts files, processes, bfds;

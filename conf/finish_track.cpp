@@ -46,12 +46,7 @@ void resolve(Builder& b, const TrackDrafts& drafts, const std::vector<T>& things
              close.empty() ? "" : fmt::format("did you mean '{}'?", close));
       continue;
     }
-    if (drafts.weights[i]) {
-      t.weight = *drafts.weights[i];
-    } else {
-      t.weight = (*found)->weight;
-      t.reverse = (*found)->weight_reverse;
-    }
+    drafts.weights[i].apply(t, (*found)->weight, (*found)->weight_reverse);
     out.push_back(std::move(t));
   }
 }

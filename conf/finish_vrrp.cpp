@@ -64,8 +64,8 @@ const VrrpScript* script_named(const Builder& b, std::string_view name) {
 }
 
 // Names become references to scripts that exist, with the script's own weight where the reference gives none.
-void resolve_scripts(Builder& b, std::vector<Track>& tracks, const std::vector<std::optional<int>>& weights,
-                     const std::vector<Token>& places, std::string_view owner) {
+void resolve_scripts(Builder& b, std::vector<Track>& tracks, const std::vector<WrittenWeight>& weights, const std::vector<Token>& places,
+                     std::string_view owner) {
   std::vector<Track> resolved;
   for (std::size_t i = 0; i < tracks.size(); ++i) {
     Track& t = tracks[i];
@@ -81,12 +81,7 @@ void resolve_scripts(Builder& b, std::vector<Track>& tracks, const std::vector<s
              close.empty() ? "" : fmt::format("did you mean '{}'?", close));
       continue;
     }
-    if (weights[i]) {
-      t.weight = *weights[i];
-    } else {
-      t.weight = script->weight;
-      t.reverse = script->weight_reverse;
-    }
+    weights[i].apply(t, script->weight, script->weight_reverse);
     resolved.push_back(std::move(t));
   }
   tracks = std::move(resolved);

@@ -615,6 +615,20 @@ bool Lexer::include(const Line& line) {
   return true;
 }
 
+namespace {
+
+// The partner of the quote at `p`: a backslash before one makes it a part of the word, unless none is left then.
+const char* end_of_quoted(const char* p, const char* end) {
+  const char quote = *p;
+  for (const char* c = p + 1; c < end; ++c) {
+    if (*c == quote) return c;
+    if (*c == '\\' && c + 1 < end) ++c;
+  }
+  return static_cast<const char*>(std::memchr(p + 1, quote, static_cast<std::size_t>(end - p - 1)));
+}
+
+}  // namespace
+
 void Lexer::tokenize(const Line& line, std::vector<Token>& tokens) {
   const char* const begin = line.text.data();
   const char* const end = begin + line.text.size();
@@ -633,10 +647,14 @@ void Lexer::tokenize(const Line& line, std::vector<Token>& tokens) {
       add(p, p + 1, *p == '{' ? Token::Kind::open : Token::Kind::close, p, p + 1);
       ++p;
     } else if (*p == '"') {
-      const char* close = static_cast<const char*>(std::memchr(p + 1, '"', static_cast<std::size_t>(end - p - 1)));
+      const char* close = end_of_quoted(p, end);
       const char* stop = close ? close : end;
       add(p, close ? close + 1 : end, Token::Kind::quoted, p + 1, stop);
       p = close ? close + 1 : end;
+    } else if (const char* last = *p == '\'' ? end_of_quoted(p, end) : nullptr; last && (last + 1 == end || is_blank(last[1]))) {
+      // Only commands know such quotes, see text_of_command. To the others they are characters of the word.
+      add(p, last + 1, Token::Kind::word, p, last + 1);
+      p = last + 1;
     } else {
       const char* from = p;
       bool escapes = false;

@@ -244,13 +244,14 @@ struct AuthHmac {
 struct Track {
   std::string name;
   int weight = 0;        // 0: failure is a fault; else added while up (>0) or down (<0)
-  bool reverse = false;  // up and down swapped for the weight
+  bool reverse = false;  // what the weight adds is taken away; weight 0: to be up is the failure
   bool operator==(const Track&) const = default;
 };
 
 struct NotifyScripts {
   Script master, backup, fault, stop, deleted;
-  Script any;  // "notify": gets type, name, state, priority as further words
+  bool tells_deleted = false;  // notify_deleted, with a script or without: an instance that a reload removes is DELETED, else in FAULT
+  Script any;                  // "notify": gets type, name, state, priority as further words
   Script master_rx_lower_pri;
   bool operator==(const NotifyScripts&) const = default;
 };

@@ -186,11 +186,26 @@ void print_lines(Writer& w, std::string_view keyword, const std::vector<Entry>& 
   w.close();
 }
 
-void print_tracks(Writer& w, std::string_view keyword, const std::vector<Track>& tracks) {
+// `things`: what the names stand for. One with `reverse` gives it to a line that does not say noreverse.
+template <typename T>
+void print_tracks(Writer& w, std::string_view keyword, const std::vector<Track>& tracks, const std::vector<T>& things) {
   if (tracks.empty()) return;
+  const auto inherits = [&](const Track& t) {
+    return std::any_of(things.begin(), things.end(), [&](const T& one) { return one.name == t.name && one.weight_reverse; });
+  };
   w.open("{}", keyword);
-  for (const Track& t : tracks) w.line("{} weight {}{}", word(t.name), t.weight, t.reverse ? " reverse" : "");
+  for (const Track& t : tracks) w.line("{} weight {}{}", word(t.name), t.weight, t.reverse ? " reverse" : inherits(t) ? " noreverse" : "");
   w.close();
+}
+
+// Of an instance or a group. An interface has no weight of its own.
+template <typename Tracker>
+void print_all_tracks(Writer& w, const Tracker& t, const Model& model) {
+  print_tracks(w, "track_interface", t.track_interfaces, std::vector<VrrpScript>{});
+  print_tracks(w, "track_script", t.track_scripts, model.vrrp_scripts);
+  print_tracks(w, "track_file", t.track_files, model.track_files);
+  print_tracks(w, "track_process", t.track_processes, model.track_processes);
+  print_tracks(w, "track_bfd", t.track_bfds, model.bfd_instances);
 }
 
 void print_notify(Writer& w, const NotifyScripts& n) {
@@ -198,6 +213,7 @@ void print_notify(Writer& w, const NotifyScripts& n) {
   w.script("notify_backup", n.backup);
   w.script("notify_fault", n.fault);
   w.script("notify_stop", n.stop);
+  w.flag("notify_deleted", n.tells_deleted && !n.deleted);
   w.script("notify_deleted", n.deleted);
   w.script("notify", n.any);
   w.script("notify_master_rx_lower_pri", n.master_rx_lower_pri);
@@ -341,7 +357,7 @@ void print_interfaces(Writer& w, const Model& model) {
   }
 }
 
-void print_instance(Writer& w, const VrrpInstance& i) {
+void print_instance(Writer& w, const VrrpInstance& i, const Model& model) {
   w.open("vrrp_instance {}", word(i.name));
   w.line("state {}", i.initial_state == WantedState::master ? "MASTER" : "BACKUP");
   if (!i.interface.empty()) w.line("interface {}", word(i.interface));
@@ -388,11 +404,7 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   print_addresses(w, "virtual_ipaddress_excluded", i.excluded_addresses);
   print_lines(w, "virtual_routes", i.routes);
   print_lines(w, "virtual_rules", i.rules);
-  print_tracks(w, "track_interface", i.track_interfaces);
-  print_tracks(w, "track_script", i.track_scripts);
-  print_tracks(w, "track_file", i.track_files);
-  print_tracks(w, "track_process", i.track_processes);
-  print_tracks(w, "track_bfd", i.track_bfds);
+  print_all_tracks(w, i, model);
   w.flag("track_src_ip", i.track_src_ip);
   print_notify(w, i.notify);
   w.flag("notify_priority_changes", i.notify_priority_changes);
@@ -401,17 +413,13 @@ void print_instance(Writer& w, const VrrpInstance& i) {
   w.close();
 }
 
-void print_group(Writer& w, const VrrpSyncGroup& g) {
+void print_group(Writer& w, const VrrpSyncGroup& g, const Model& model) {
   w.open("vrrp_sync_group {}", word(g.name));
   w.open("group");
   for (const std::string& m : g.members) w.line("{}", word(m));
   w.close();
   w.flag("sync_group_tracking_weight", g.sync_group_tracking_weight);
-  print_tracks(w, "track_interface", g.track_interfaces);
-  print_tracks(w, "track_script", g.track_scripts);
-  print_tracks(w, "track_file", g.track_files);
-  print_tracks(w, "track_process", g.track_processes);
-  print_tracks(w, "track_bfd", g.track_bfds);
+  print_all_tracks(w, g, model);
   print_notify(w, g.notify);
   w.line("smtp_alert {}", yes_no(g.smtp_alert));
   w.close();
@@ -628,10 +636,10 @@ std::string print(const TrackGroup& group) {
   return text_of([&](Writer& w) { print_track_group(w, group); });
 }
 std::string print(const VrrpInstance& instance) {
-  return text_of([&](Writer& w) { print_instance(w, instance); });
+  return text_of([&](Writer& w) { print_instance(w, instance, {}); });
 }
 std::string print(const VrrpSyncGroup& group) {
-  return text_of([&](Writer& w) { print_group(w, group); });
+  return text_of([&](Writer& w) { print_group(w, group, {}); });
 }
 std::string print(const SslSettings& ssl) {
   return text_of([&](Writer& w) { print_ssl(w, ssl); });
@@ -654,8 +662,8 @@ std::string print(const Model& model) {
   for (const TrackFile& f : model.track_files) print_track_file(w, f);
   for (const TrackProcess& p : model.track_processes) print_track_process(w, p);
   for (const BfdInstance& i : model.bfd_instances) print_bfd(w, i);
-  for (const VrrpInstance& i : model.vrrp_instances) print_instance(w, i);
-  for (const VrrpSyncGroup& g : model.vrrp_sync_groups) print_group(w, g);
+  for (const VrrpInstance& i : model.vrrp_instances) print_instance(w, i, model);
+  for (const VrrpSyncGroup& g : model.vrrp_sync_groups) print_group(w, g, model);
   for (const TrackGroup& g : model.track_groups) print_track_group(w, g);
   print_ssl(w, model.ssl);
   print_virtual_servers(w, model.virtual_servers);

@@ -11,7 +11,7 @@
 
 namespace xd::conf {
 
-bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, int most, std::optional<int>& weight, bool& reverse) {
+bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, int most, WrittenWeight& weight) {
   const auto form = [most] { return fmt::format("weight <-{}..{}> [reverse|noreverse]", most, most); };
   for (std::size_t i = 0; i < options.size(); ++i) {
     const Token& t = options[i];
@@ -28,10 +28,10 @@ bool read_weight(Builder& b, std::span<const Token> options, std::string_view wh
       b.warn(options[i], fmt::format("weight {} of {} is outside -{}..{}; the entry is ignored", options[i].text, what, most, most));
       return false;
     }
-    weight = static_cast<int>(std::clamp<std::int64_t>(n.value, -most, most));
-    if (*weight != n.value) b.warn(options[i], fmt::format("weight {} of {} is cut to {}", n.value, what, *weight));
+    weight.value = static_cast<int>(std::clamp<std::int64_t>(n.value, -most, most));
+    if (*weight.value != n.value) b.warn(options[i], fmt::format("weight {} of {} is cut to {}", n.value, what, *weight.value));
     if (i + 1 < options.size() && (options[i + 1].text == "reverse" || options[i + 1].text == "noreverse"))
-      reverse = options[++i].text == "reverse";
+      weight.reverse = options[++i].text == "reverse";
   }
   return true;
 }
@@ -47,10 +47,9 @@ void read_tracks(Builder& b, const Value& v, std::string_view kind, int most, Tr
       b.warn(name, fmt::format("{} {} is tracked twice; the second is ignored", kind, name.text));
       continue;
     }
-    std::optional<int> weight;
-    Track t{std::string(name.text), 0, false};
-    if (!read_weight(b, v.tree.arguments(*s), name.text, most, weight, t.reverse)) continue;
-    out.tracks.push_back(std::move(t));
+    WrittenWeight weight;
+    if (!read_weight(b, v.tree.arguments(*s), name.text, most, weight)) continue;
+    out.tracks.push_back({std::string(name.text), 0, false});
     out.weights.push_back(weight);
     out.at.push_back(name);
   }
@@ -126,9 +125,7 @@ void init_file(Builder& b, const Value& v) {
 void process_words(Builder& b, const Value& v) {
   TrackProcess& p = b.track_processes.back().out;
   p.words.clear();
-  for (const Token& t : v.args) {
-    for (std::string& word : split_command(t.text)) p.words.push_back(std::move(word));
-  }
+  for (const Token& t : v.args) p.words.push_back(unescaped(text_of_command(t)));
   p.has_params |= p.words.size() > 1;
 }
 

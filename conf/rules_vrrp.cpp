@@ -28,17 +28,17 @@ void track_interfaces(Builder& b, const Value& v, std::string_view owner, std::v
       b.warn(name, fmt::format("interface {} is tracked twice; the second is ignored", name.text));
       continue;
     }
-    std::optional<int> weight;
-    Track t{std::string(name.text), 0, false};
-    if (!read_weight(b, v.tree.arguments(*s), name.text, 253, weight, t.reverse)) continue;
+    WrittenWeight weight;
+    if (!read_weight(b, v.tree.arguments(*s), name.text, 253, weight)) continue;
     if (!b.interface_exists(name, owner)) continue;
-    t.weight = weight.value_or(0);
+    Track t{std::string(name.text), 0, false};
+    weight.apply(t, 0, false);
     tracks.push_back(std::move(t));
     places.push_back(name);
   }
 }
 
-void track_scripts(Builder& b, const Value& v, std::vector<Track>& tracks, std::vector<std::optional<int>>& weights,
+void track_scripts(Builder& b, const Value& v, std::vector<Track>& tracks, std::vector<WrittenWeight>& weights,
                    std::vector<Token>& places) {
   for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
     const Token& name = v.tree.keyword(*s);
@@ -46,10 +46,9 @@ void track_scripts(Builder& b, const Value& v, std::vector<Track>& tracks, std::
       b.warn(name, fmt::format("script {} is tracked twice; the second is ignored", name.text));
       continue;
     }
-    std::optional<int> weight;
-    Track t{std::string(name.text), 0, false};
-    if (!read_weight(b, v.tree.arguments(*s), name.text, 253, weight, t.reverse)) continue;
-    tracks.push_back(std::move(t));
+    WrittenWeight weight;
+    if (!read_weight(b, v.tree.arguments(*s), name.text, 253, weight)) continue;
+    tracks.push_back({std::string(name.text), 0, false});
     weights.push_back(weight);
     places.push_back(name);
   }
@@ -283,7 +282,11 @@ const Rule rules[] = {
     {I, "notify_fault", [](Builder& b, const Value& v) { b.instance().out.notify.fault = b.command(v.args); }},
     {I, "notify_stop", [](Builder& b, const Value& v) { b.instance().out.notify.stop = b.command(v.args); }},
     {I, "no_virtual_ipaddress", [](Builder& b, const Value&) { b.instance().out.no_addresses = true; }},
-    {I, "notify_deleted", [](Builder& b, const Value& v) { b.instance().out.notify.deleted = b.command(v.args); }},
+    {I, "notify_deleted",
+     [](Builder& b, const Value& v) {
+       b.instance().out.notify.deleted = b.command(v.args);
+       b.instance().out.notify.tells_deleted = true;
+     }},
     {I, "notify", [](Builder& b, const Value& v) { b.instance().out.notify.any = b.command(v.args); }},
     {I, "notify_master_rx_lower_pri", [](Builder& b, const Value& v) { b.instance().out.notify.master_rx_lower_pri = b.command(v.args); }},
     {I, "notify_priority_changes", [](Builder& b, const Value& v) { b.instance().notify_priority_changes = v.on; }},
@@ -301,7 +304,7 @@ const Rule rules[] = {
     {Block::root, "vrrp_script", begin_script},
     {S, "script",
      [](Builder& b, const Value& v) {
-       b.script().out.script.words = split_command(v.word());
+       b.script().out.script.words = split_command(text_of_command(v.args[0]));
        b.script().script_at = v.where();
      }},
     {S, "interval", [](Builder& b, const Value& v) { b.script().out.interval = v.duration; }},

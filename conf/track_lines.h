@@ -1,7 +1,6 @@
 // The lines of track_interface, track_script, track_file, track_process and track_bfd: a name and what it weighs.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -12,7 +11,7 @@ namespace xd::conf {
 
 // "weight <n> [reverse|noreverse]" behind a name. False: the entry is not usable, and that has been said. A weight of 254 where
 // 253 is the most is cut.
-bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, int most, std::optional<int>& weight, bool& reverse);
+bool read_weight(Builder& b, std::span<const Token> options, std::string_view what, int most, WrittenWeight& weight);
 
 bool already(const std::vector<Track>& tracks, std::string_view name);
 

@@ -119,7 +119,14 @@ std::optional<int> mask_length(std::string_view word) {
   return length;
 }
 
-std::vector<std::string> split_command(std::string_view line) {
+std::string unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) out += text[i] == '\\' && i + 1 < text.size() ? unescape(text, ++i) : text[i];
+  return out;
+}
+
+std::vector<std::string> split_command(std::string_view text) {
+  const std::string line = unescaped(text);
   std::vector<std::string> words;
   std::string word;
   bool in_word = false;
@@ -131,7 +138,7 @@ std::vector<std::string> split_command(std::string_view line) {
     } else if (!quote && (c == '"' || c == '\'')) {
       quote = c;
       in_word = true;
-    } else if (c == '\\' && quote != '\'' && i + 1 < line.size()) {
+    } else if (c == '\\' && i + 1 < line.size()) {
       word += unescape(line, ++i);
       in_word = true;
     } else if (!quote && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
@@ -160,7 +167,7 @@ std::string join_command(const std::vector<std::string>& words) {
     out += '\'';
     for (const char c : w) {
       if (c == '\'' || c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ') {
-        out += fmt::format("'\\x{:02x}'", static_cast<unsigned char>(c));
+        out += fmt::format("\\\\x{:02x}", static_cast<unsigned char>(c));
       } else {
         out += c;
       }

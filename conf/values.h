@@ -28,8 +28,10 @@ std::optional<int> parse_scope(std::string_view word);
 // 255.255.255.0 → 24; nothing when the ones are not in one piece.
 std::optional<int> mask_length(std::string_view word);
 
-// A command line → its words, without a shell: blanks separate, '...' and "..." hold together, and outside of '...' a
-// backslash gives \a \b \E \f \n \r \t \v, \xHH, \ooo, \cX, else the next character itself.
+// A backslash gives \a \b \E \f \n \r \t \v, \xHH, \ooo, \cX, else the next character itself.
+std::string unescaped(std::string_view text);
+// A command line as it stands between its quotes in the file → its words, without a shell. Escapes count twice, as in keepalived:
+// first in the whole, then when it is split at the blanks that no '...' and no "..." holds together.
 std::vector<std::string> split_command(std::string_view line);
 // The reverse: words quoted as needed, so that split_command gives them back.
 std::string join_command(const std::vector<std::string>& words);

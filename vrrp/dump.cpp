@@ -184,7 +184,7 @@ Json instance_json(const Instance& i, const std::vector<std::pair<std::string, C
               {"wantstate", state_number(i.state.role)},
               {"version", conf.version},
               {"smtp_alert", conf.smtp_alert},
-              {"notify_deleted", static_cast<bool>(conf.notify.deleted)}};
+              {"notify_deleted", conf.notify.tells_deleted}};
   const auto addresses = [&](const char* key, bool excluded) {
     Json list = Json::array();
     for (const auto& entry : i.addresses.entries()) {
@@ -277,7 +277,7 @@ void write_instance(std::string& out, const Instance& i, TimePoint now) {
     for (const auto& track : i.track_scripts) line("  {} weight {}{}", track.name, track.weight, track.reverse ? " reverse" : "");
   }
   line("Using smtp notification = {}", yes_no(conf.smtp_alert));
-  line("Notify deleted = {}", conf.notify.deleted ? "Deleted" : "Fault");
+  line("Notify deleted = {}", conf.notify.tells_deleted ? "Deleted" : "Fault");
   line("Notify priority changes = {}", true_false(conf.notify_priority_changes));
 }
 

@@ -9,8 +9,8 @@
 #include "base/notify_fifo.h"
 #include "base/number_files.h"
 #include "vrrp/claims.h"
-#include "vrrp/notify.h"
 #include "vrrp/linkbeat.h"
+#include "vrrp/notify.h"
 #include "vrrp/packet_sender.h"
 #include "vrrp/raw_transport.h"
 #include "vrrp/router.h"
@@ -122,7 +122,7 @@ class Engine::Impl {
   // What is tracked is known before the elections begin.
   void commit() {
     const bool fresh = !std::exchange(resumed_, false);
-    fifos_.become(std::move(planned_fifos_), fresh);
+    fifos_.become(std::move(planned_fifos_), !fresh);
     mailer_.configure(std::move(planned_mail_));
     for (const auto& problem : files_.define(std::move(planned_files_), fresh)) log::warning("{}", problem);
     for (const auto& remark : processes_.define(std::move(planned_processes_))) log::warning("{}", remark);

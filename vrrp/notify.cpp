@@ -50,7 +50,7 @@ Notify::Notify(const conf::NotifyScripts& scripts, const ScriptSecurity& securit
   state(Notification::backup, scripts.backup, "notify_backup");
   state(Notification::fault, scripts.fault, "notify_fault");
   state(Notification::stop, scripts.stop, "notify_stop");
-  state(Notification::deleted, scripts.deleted ? scripts.deleted : scripts.fault, "notify_deleted");
+  state(Notification::deleted, scripts.deleted, "notify_deleted");
   state(Notification::master_rx_lower_priority, scripts.master_rx_lower_pri, "notify_master_rx_lower_pri");
   resolve(scripts.any, "notify", [&](Command command) { any_ = std::move(command); });
 }

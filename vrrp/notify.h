@@ -25,9 +25,8 @@ class Notify {
   Notify(const conf::NotifyScripts& scripts, const ScriptSecurity& security, const std::string& whose, std::vector<std::string>& problems);
 
   // In the order to start them: the script of the state, without words of ours; then the general one, which gets "INSTANCE" or
-  // "GROUP", the name, the state and the priority (of a group: 0). An instance that is deleted and has no script for that gets
-  // its fault script, as in keepalived. MASTER_RX_LOWER_PRI has its own script only, MASTER_PRIORITY and BACKUP_PRIORITY none:
-  // they are for FIFOs.
+  // "GROUP", the name, the state and the priority (of a group: 0). MASTER_RX_LOWER_PRI has its own script only, MASTER_PRIORITY
+  // and BACKUP_PRIORITY none: they are for FIFOs.
   std::vector<Command> commands(Notification what, std::string_view kind, const std::string& who, unsigned priority) const;
 
  private:

@@ -72,11 +72,10 @@ Evaluation evaluate(std::uint8_t base_priority, std::span<const Tracked> tracked
       result.waiting |= weight == 0;
       continue;
     }
-    const bool up = *t.up != t.reverse;
     if (weight == 0) {
-      if (!up) result.faults = result.faults.with(t.fault);
-    } else if (up == (weight > 0)) {
-      sum += weight;
+      if (*t.up == t.reverse) result.faults = result.faults.with(t.fault);
+    } else if (*t.up == (weight > 0)) {
+      sum += t.reverse ? -weight : weight;
     }
   }
   result.priority = owner ? base_priority : static_cast<std::uint8_t>(std::clamp(sum, 1, 254));

@@ -58,7 +58,7 @@ class FaultSet {
 struct Tracked {
   Fault fault = Fault::tracked_script;                // the bit a failure with weight 0 sets
   int weight = 0;                                     // 0: failure is a fault; > 0: added while up; < 0: added while down
-  bool reverse = false;                               // up and down swapped
+  bool reverse = false;                               // the weight counts with its sign turned; weight 0: up is the failure
   std::optional<bool> up;                             // empty: has not answered yet
   std::optional<std::int64_t> number = std::nullopt;  // of a file: counts in the place of `up`
 };

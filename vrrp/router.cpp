@@ -160,7 +160,7 @@ void Router::carry_out(const Todo& todo) {
       break;
     case Action::become_init:
       leave(instance, todo);
-      if (instance.deleted) notify(instance, Notification::deleted);
+      if (instance.deleted) notify(instance, instance.conf.notify.tells_deleted ? Notification::deleted : Notification::fault);
       break;
     case Action::announce_again: {
       // A flood of lower adverts is not to become one of announcements and scripts.

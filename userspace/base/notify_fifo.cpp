@@ -25,19 +25,19 @@ NotifyFifo::~NotifyFifo() {
   if (reader_) ::kill(-*reader_, SIGTERM);
 }
 
-Status NotifyFifo::open(bool anew) {
-  if (auto made = make(anew); !made) return made;
+Status NotifyFifo::open(bool inherited) {
+  is_ours_ = inherited;
+  if (auto made = make(); !made) return made;
   return start_reader();
 }
 
-Status NotifyFifo::make(bool anew) {
+Status NotifyFifo::make() {
   const char* path = definition_.path.c_str();
   struct stat there;
-  if (::lstat(path, &there) == 0) {
-    if (!S_ISFIFO(there.st_mode)) return Error{definition_.path + " exists and is no FIFO; remove it or name another path", EEXIST};
-    if (anew && ::unlink(path) != 0) return Error::from_errno("remove the old FIFO " + definition_.path);
-  }
+  if (::lstat(path, &there) == 0 && !S_ISFIFO(there.st_mode))
+    return Error{definition_.path + " exists and is no FIFO; remove it or name another path", EEXIST};
   if (::mkfifo(path, 0644) == 0) {
+    is_ours_ = true;
     const uid_t uid = definition_.uid.value_or(static_cast<uid_t>(-1));
     const gid_t gid = definition_.gid.value_or(static_cast<gid_t>(-1));
     if (::lchown(path, uid, gid) != 0) return Error::from_errno("change the owner of FIFO " + definition_.path);
@@ -70,7 +70,7 @@ Status NotifyFifo::write(std::string_view line) {
   const bool same = pipe_ && ::fstat(pipe_.get(), &ours) == 0 && ::stat(definition_.path.c_str(), &there) == 0 &&
                     ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
   if (!same) {
-    if (auto made = make(false); !made) return made;
+    if (auto made = make(); !made) return made;
   }
   // A line is shorter than PIPE_BUF: all of it goes, or nothing.
   if (::write(pipe_.get(), line.data(), line.size()) >= 0) return {};
@@ -78,9 +78,11 @@ Status NotifyFifo::write(std::string_view line) {
   return Error::from_errno("write to FIFO " + definition_.path);
 }
 
+Fd NotifyFifo::take_pipe_of_others() { return is_ours_ ? Fd() : std::move(pipe_); }
+
 void NotifyFifo::close() {
   struct stat ours, there;
-  const bool same = pipe_ && ::fstat(pipe_.get(), &ours) == 0 && ::lstat(definition_.path.c_str(), &there) == 0 &&
+  const bool same = is_ours_ && pipe_ && ::fstat(pipe_.get(), &ours) == 0 && ::lstat(definition_.path.c_str(), &there) == 0 &&
                     ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
   if (same) ::unlink(definition_.path.c_str());
   pipe_.reset();
@@ -91,11 +93,14 @@ NotifyFifos::NotifyFifos(Loop& loop, std::function<void(const std::string&)> rep
 
 NotifyFifos::~NotifyFifos() = default;
 
-void NotifyFifos::become(std::vector<NotifyFifo::Definition> definitions, bool anew) {
+void NotifyFifos::become(std::vector<NotifyFifo::Definition> definitions, bool inherited) {
+  // Whoever made a FIFO himself and reads it is not to see its end when only our configuration changes.
+  std::vector<Fd> read_on;
+  for (const auto& fifo : fifos_) read_on.push_back(fifo->take_pipe_of_others());
   leave();
   for (auto& definition : definitions) {
     auto fifo = std::make_unique<NotifyFifo>(loop_, std::move(definition));
-    if (auto opened = fifo->open(anew); !opened) report_(opened.error().message);
+    if (auto opened = fifo->open(inherited); !opened) report_(opened.error().message);
     fifos_.push_back(std::move(fifo));
   }
 }

@@ -40,25 +40,29 @@ class NotifyFifo {
   NotifyFifo(const NotifyFifo&) = delete;
   NotifyFifo& operator=(const NotifyFifo&) = delete;
 
-  // Makes the pipe (mode 0644 less the umask, keepalived's 0600), in the place of one that was there where `anew`, and starts
-  // the reader. What is at the path and is no FIFO stays, and is an error.
-  Status open(bool anew);
+  // Makes the pipe (mode 0644 less the umask, keepalived's 0600), or takes the one that is there: its reader may have made it and
+  // wait at it. Then starts the reader. `inherited`: a pipe that is there is ours, a process before us made it. What is at the
+  // path and is no FIFO stays, and is an error.
+  Status open(bool inherited);
   // `line` ends with a newline.
   Status write(std::string_view line);
-  // The pipe is taken off the disk and closed; one that has it open reads what is left.
+  // The pipe is closed, and taken off the disk if we made it; one that has it open reads what is left.
   void close();
+  // The pipe, if we did not make it; we write to it no more. Who holds it keeps its readers from the end of the file.
+  Fd take_pipe_of_others();
 
   // The reader, while it lives.
   std::optional<pid_t> reader() const { return reader_; }
   const std::string& path() const { return definition_.path; }
 
  private:
-  Status make(bool anew);
+  Status make();
   Status start_reader();
 
   Loop& loop_;
   Definition definition_;
   Fd pipe_;
+  bool is_ours_ = false;
   std::optional<pid_t> reader_;
   Loop::Source reader_ends_;
 };
@@ -70,8 +74,8 @@ class NotifyFifos {
   ~NotifyFifos();
 
   // These and no others from now on. The old ones leave: their readers get the end of file, and SIGTERM where that does not end
-  // them. `anew`: a FIFO that is there is made again, so that readers begin with this configuration.
-  void become(std::vector<NotifyFifo::Definition> definitions, bool anew);
+  // them.
+  void become(std::vector<NotifyFifo::Definition> definitions, bool inherited);
   bool empty() const { return fifos_.empty(); }
   void write(const std::string& line);
   // No more lines: the FIFOs go, their readers read what is left. `done` is called once, later, when they have ended, after half

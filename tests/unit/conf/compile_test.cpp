@@ -160,6 +160,23 @@ TEST(Scripts, ReferencesTakeTheScriptsWeightUnlessTheySayTheirOwn) {
   EXPECT_EQ(c.model.vrrp_instances[1].track_scripts, (std::vector<Track>{{"chk", 5, true}}));
 }
 
+TEST(Scripts, AReverseOfTheScriptStaysUnderAnotherWeightUnlessTheReferenceSaysNoreverse) {
+  const std::string reversed = "vrrp_script chk {\n script /bin/chk\n weight 20 reverse\n}\n";
+  const Compiled c = compiled(reversed + instance("track_script {\n chk weight 5\n}\n") +
+                              instance("track_script {\n chk weight 5 noreverse\n}\n", "VI_2", 52));
+  EXPECT_EQ(c.model.vrrp_instances[0].track_scripts, (std::vector<Track>{{"chk", 5, true}}));
+  EXPECT_EQ(c.model.vrrp_instances[1].track_scripts, (std::vector<Track>{{"chk", 5, false}}));
+}
+
+TEST(Scripts, CommandsMayStandInSingleQuotesToo) {
+  const Compiled c = compiled("vrrp_script chk {\n script 'killall -0 \"a b\"'\n}\n" + instance("notify_master '/bin/x y' nobody\n") +
+                              "vrrp_track_process p {\n process '/a b' c \"d e\"\n}\n");
+  EXPECT_EQ(c.model.vrrp_scripts[0].script.words, (std::vector<std::string>{"killall", "-0", "a b"}));
+  EXPECT_EQ(c.model.vrrp_instances[0].notify.master.words, (std::vector<std::string>{"/bin/x", "y"}));
+  EXPECT_EQ(c.model.vrrp_instances[0].notify.master.user, "nobody");
+  EXPECT_EQ(c.model.track_processes[0].words, (std::vector<std::string>{"/a b", "c", "d e"}));
+}
+
 TEST(Scripts, OneThatCannotRunIsNotTracked) {
   Options options;
   options.script_problem = [](const Script& s) { return s.words[0] + " is not an executable file"; };

@@ -46,6 +46,8 @@ TEST(Comments, EndWordsOutsideQuotes) {
 TEST(Quotes, HoldWordsTogether) {
   EXPECT_EQ(word("\"two words\""), "two words");
   EXPECT_EQ(word("\"a \\x41 \\n\""), "a \\x41 \\n");  // escapes mean something in scripts and patterns only
+  EXPECT_EQ(word(R"("a \"b c\" d")"), R"(a \"b c\" d)");
+  EXPECT_EQ(word(R"("a\" b)"), "a\\") << "a backslash does not swallow the last quote";
   EXPECT_THAT(text("global_defs {\n router_id \"a\n}\n").diagnostics.render(), HasSubstr("quote without its partner"));
 }
 

@@ -597,6 +597,7 @@ TEST_F(RouterReload, anAddressThatMovesBetweenTwoMastersStays) {
 
 TEST_F(RouterReload, anInstanceThatIsGoneLeavesWithPriorityZeroAndDeleted) {
   model.vrrp_instances.push_back(instance("VI_2", 52, 100, "192.0.2.102/24"));
+  model.vrrp_instances.back().notify.tells_deleted = true;
   become_master();
   model.vrrp_instances.pop_back();
   world.configure(model);
@@ -604,6 +605,14 @@ TEST_F(RouterReload, anInstanceThatIsGoneLeavesWithPriorityZeroAndDeleted) {
   EXPECT_THAT(world.scripts.fired, ElementsAre("/bin/true notify INSTANCE VI_2 DELETED 100"));
   EXPECT_FALSE(world.kernel.has("eth0", "192.0.2.102/24"));
   EXPECT_FALSE(world.gates.contains("192.0.2.102"));
+}
+
+TEST_F(RouterReload, anInstanceThatIsGoneTellsFaultWithoutNotifyDeleted) {
+  model.vrrp_instances.push_back(instance("VI_2", 52, 100, "192.0.2.102/24"));
+  become_master();
+  model.vrrp_instances.pop_back();
+  world.configure(model);
+  EXPECT_THAT(world.scripts.fired, ElementsAre("/bin/true notify INSTANCE VI_2 FAULT 100"));
 }
 
 TEST_F(RouterReload, aNewPriorityIsInTheNextAdvert) {

@@ -15,8 +15,14 @@ TEST(Priority, APositiveWeightIsAddedWhileUpANegativeOneWhileDown) {
   EXPECT_FALSE(evaluate(100, both_down).faults.any());
 }
 
-TEST(Priority, ReverseSwapsTheSense) {
-  EXPECT_EQ(evaluate(100, std::vector<Tracked>{{Fault::tracked_script, 20, true, false}}).priority, 120);
+TEST(Priority, ReverseTurnsTheSignOfTheWeight) {
+  EXPECT_EQ(evaluate(100, std::vector<Tracked>{{Fault::tracked_script, 20, true, true}}).priority, 80);
+  EXPECT_EQ(evaluate(100, std::vector<Tracked>{{Fault::tracked_script, 20, true, false}}).priority, 100);
+  EXPECT_EQ(evaluate(100, std::vector<Tracked>{{Fault::tracked_script, -30, true, true}}).priority, 100);
+  EXPECT_EQ(evaluate(100, std::vector<Tracked>{{Fault::tracked_script, -30, true, false}}).priority, 130);
+}
+
+TEST(Priority, ReverseWithoutWeightMakesUpTheFault) {
   EXPECT_TRUE(evaluate(100, std::vector<Tracked>{{Fault::tracked_script, 0, true, true}}).faults.any());
 }
 

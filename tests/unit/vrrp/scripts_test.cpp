@@ -166,7 +166,7 @@ TEST(Notifications, areTheStatesScriptThenTheGeneralOneWithItsWords) {
   };
   EXPECT_THAT(commands(Notification::master), ElementsAre("/bin/true m", "/bin/true any 'two words' INSTANCE VI_1 MASTER 150"));
   EXPECT_THAT(commands(Notification::backup), ElementsAre("/bin/true any 'two words' INSTANCE VI_1 BACKUP 150"));
-  EXPECT_THAT(commands(Notification::deleted), ElementsAre("/bin/true f", "/bin/true any 'two words' INSTANCE VI_1 DELETED 150"));
+  EXPECT_THAT(commands(Notification::deleted), ElementsAre("/bin/true any 'two words' INSTANCE VI_1 DELETED 150"));
   EXPECT_THAT(commands(Notification::master_rx_lower_priority), IsEmpty());
   EXPECT_THAT(problems, IsEmpty());
 }

@@ -53,22 +53,22 @@ Child::Child(Loop& loop, pid_t pid, Fd socket, Handlers handlers)
           },
           [this](const std::string&) {
             channel_open_ = false;
-            if (!death_) return;
-            const auto died = handlers_.died;
-            died(*death_);
+            if (death_) tell_death();
           }),
       watch_(loop.child(pid, [this, &loop](const siginfo_t& info) {
         death_ = info;
         // Its last words may still be in the socket; the end of the connection comes after them.
-        if (!channel_open_) {
-          last_words_ = loop.defer([this] {
-            const auto died = handlers_.died;
-            died(*death_);
-          });
-        }
+        if (!channel_open_) last_words_ = loop.defer([this] { tell_death(); });
       })) {}
 
 Child::~Child() = default;
+
+// The handler destroys this Child: what it is given must not live in it.
+void Child::tell_death() {
+  const auto died = handlers_.died;
+  const siginfo_t death = *death_;
+  died(death);
+}
 
 void Child::say(const Words& words, Fd fd) { channel_.send(encode(words), std::move(fd)); }
 

@@ -41,6 +41,7 @@ class Child {
 
  private:
   Child(Loop& loop, pid_t pid, Fd socket, Handlers handlers);
+  void tell_death();
 
   pid_t pid_;
   Handlers handlers_;

@@ -242,6 +242,9 @@ void Parent::died(Member& m, const siginfo_t& info) {
   }
   // One that hung was dead to its peers from its last sign on.
   m.handover.alive_until = m.watchdog.given_up() ? m.watchdog.last_sign() : now;
+  // Who ended in order, because somebody sent SIGTERM to it and not to us, has taken its leave: addresses and services are gone and
+  // the peers know. Its successor begins like one after a start.
+  if (info.si_code == CLD_EXITED && info.si_status == 0) m.handover = {};
   m.last_death = describe_exit(info);
   if (is_permanent(info)) {
     stop(info.si_status, fmt::format("{}: {}, which starting it again would not mend", name(m.role), m.last_death));

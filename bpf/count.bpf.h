@@ -1,4 +1,4 @@
-/* Every way out of the program is counted under its reason. */
+/* Every way out of the program is counted under its reason, before the packet is changed. */
 #ifndef XD_BPF_COUNT_BPF_H
 #define XD_BPF_COUNT_BPF_H
 
@@ -7,6 +7,7 @@ static __always_inline void count_reason(struct xdp_md *ctx, __u32 reason) {
   if (!counter) return;
   counter->packets++;
   counter->bytes += ctx->data_end - ctx->data;
+  if (is_traced()) xd_tell(ctx, reason);
 }
 
 /* The end of a packet that is not sent on. */

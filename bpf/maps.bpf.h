@@ -110,4 +110,9 @@ struct {
   __uint(max_entries, 1 << 20);
 } xd_events SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 18);
+} xd_samples SEC(".maps");
+
 #endif

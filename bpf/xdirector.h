@@ -217,6 +217,8 @@ struct xd_filter {
   __u8 real[XD_FILTER_BYTES];   /* address of a NAT destination */
   __u8 closed[XD_FILTER_BYTES]; /* address with a closed gate in xd_gate */
   __u32 partial;                /* some interface in xd_ports has XD_PORT_PARTIAL */
+  __u32 one_in;                 /* 0: nobody traces; else one packet in so many is told in xd_samples */
+  __u32 lost;                   /* that found xd_samples full; by the program */
   __u32 zero;
 };
 static inline __u32 xd_filter_hash(const __be32 addr[4]) {
@@ -359,6 +361,19 @@ struct xd_port {
   __u32 mtu;
 };
 XD_ASSERT_SIZE(struct xd_port, 8);
+
+/* ---- xd_samples: ring buffer to `xdirector trace`, filled only while xd_filter.one_in says so ------------------------- */
+
+#define XD_SAMPLE_HEAD 128
+struct xd_sample {
+  __u64 at;                  /* ns of CLOCK_MONOTONIC */
+  __u32 ifindex;             /* it came in by */
+  __u32 length;              /* of the frame */
+  __u32 reason;              /* enum xd_reason */
+  __u32 captured;            /* how much of `head` is filled */
+  __u8 head[XD_SAMPLE_HEAD]; /* the frame as it came */
+};
+XD_ASSERT_SIZE(struct xd_sample, 24 + XD_SAMPLE_HEAD);
 
 /* ---- xd_watches: VRRP adverts ---------------------------------------------------------------------------------------
  *

@@ -11,21 +11,15 @@
 #include <cstring>
 #include <sstream>
 
+#include "ctl/packet_words.h"
 #include "datapath/rehearsal.h"
 
 namespace xd::ctl {
 
 namespace {
 
-enum TcpFlag : std::uint8_t { fin = 1, syn = 2, rst = 4, psh = 8, ack = 16, urg = 32 };
-
-constexpr std::array<std::pair<char, TcpFlag>, 6> flag_letters{{{'F', fin}, {'S', syn}, {'R', rst}, {'P', psh}, {'A', ack}, {'U', urg}}};
-
 std::string flag_words(std::uint8_t flags) {
-  std::string text;
-  for (const auto& [letter, flag] : flag_letters) {
-    if (flags & flag) text += letter;
-  }
+  const std::string text = flag_letters_of(flags);
   return text.empty() ? "no flags" : "flags " + text;
 }
 
@@ -172,9 +166,9 @@ std::optional<Result<AskedPacket>> parse_packet(const std::string& words) {
     }
     std::uint8_t flags = 0;
     for (const char c : word) {
-      const auto found = std::find_if(flag_letters.begin(), flag_letters.end(), [c](const auto& f) { return f.first == c; });
-      if (found == flag_letters.end() || packet.protocol != IPPROTO_TCP) return wrong(fmt::format("'{}' is not understood", word));
-      flags |= found->second;
+      const std::uint8_t flag = flag_of(c);
+      if (flag == 0 || packet.protocol != IPPROTO_TCP) return wrong(fmt::format("'{}' is not understood", word));
+      flags |= flag;
     }
     packet.flags = flags;
   }

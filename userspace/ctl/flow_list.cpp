@@ -4,22 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "ctl/packet_words.h"
 #include "ctl/services.h"
 
 namespace xd::ctl {
 
 namespace {
-
-std::string upper(std::string word) {
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return word;
-}
 
 // "192.0.2.10", "192.0.2.10:80", ":80", "2001:db8::1", "[2001:db8::1]:80".
 std::optional<FlowFilter::Part> parse_part(const std::string& word) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <cerrno>
 #include <cstdio>
 #include <future>
 #include <nlohmann/json.hpp>
@@ -15,14 +14,15 @@
 #include "conf/difference.h"
 #include "conf/manual.h"
 #include "conf/print.h"
+#include "ctl/ask.h"
 #include "ctl/explain.h"
 #include "ctl/explain_packet.h"
 #include "ctl/flow_list.h"
 #include "ctl/print.h"
 #include "ctl/services.h"
 #include "ctl/tables.h"
+#include "ctl/trace.h"
 #include "host/host.h"
-#include "ipc/socket.h"
 
 namespace xd::ctl {
 
@@ -30,41 +30,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr Duration answer_limit = 20s;  // ten thousand instances on a busy host
-
-int complain(int code, const std::string& why) {
-  fmt::print(stderr, "xdirector: {}\n", why);
-  return code;
-}
-
-// Puts a question to the daemon; the answer is given when it is a good one, else `code` is what to exit with.
-std::optional<json> ask(const Context& context, const char* question, int& exit_code) {
-  const auto failed_with = [&](int code, const std::string& why) {
-    exit_code = complain(code, why);
-    return std::nullopt;
-  };
-  const auto nobody = [](const Error& error) { return error.code == ENOENT || error.code == ECONNREFUSED; };
-  Result<std::string> raw = Error{"nobody was asked"};
-  for (const auto& socket : context.sockets) {
-    raw = ipc::ask(socket, json{{"question", question}}.dump(), answer_limit);
-    if (raw || !nobody(raw.error())) break;
-  }
-  if (!raw) {
-    const int code = raw.error().code;
-    if (nobody(raw.error())) {
-      return failed_with(not_running, fmt::format("no daemon listens on {}: xdirectord is not running in this network namespace",
-                                                  fmt::join(context.sockets, " or ")));
-    }
-    if (code == EACCES) return failed_with(failed, fmt::format("{}: only root may ask the daemon", raw.error().message));
-    return failed_with(failed, raw.error().message);
-  }
-  json answer = json::parse(*raw, nullptr, false);
-  if (!answer.is_object()) return failed_with(failed, "the daemon's answer is no JSON object");
-  if (!answer.value("ok", false)) return failed_with(failed, answer.value("error", "the daemon gives no reason"));
-  return answer;
-}
-
-// ... and prints the answer by `print`, or as it is with -j.
+// Asks, and prints the answer by `print`, or as it is with -j.
 int ask_and_print(const Context& context, const char* question, std::string (*print)(const json&)) {
   int exit_code = failed;
   const auto answer = ask(context, question, exit_code);
@@ -282,6 +248,10 @@ void check_options(CLI::App& command, Context& context) {
                    "the file is for another machine: interfaces, addresses, users and scripts of this one do not matter");
 }
 
+void trace_options(CLI::App& command, Context& context) {
+  command.add_option("--one-in", context.one_in, "tell one packet in so many, by chance (default: all)")->check(CLI::PositiveNumber);
+}
+
 void keywords_options(CLI::App& command, Context& context) {
   command.add_flag("--markdown", context.markdown, "the page docs/configuration.md");
   command.add_flag("--man", context.man, "the page xdirector.conf(5)");
@@ -295,6 +265,8 @@ constexpr Verb table[] = {
     {"services", "services and real servers of both engines, as ipvsadm -Ln prints them", nullptr, nullptr, services, services_options},
     {"flows", "connections of both engines, as ipvsadm -Lnc prints them", "[FILTER]",
      "words that must all fit: tcp, udp, sctp, a state, client, service or server with an address[:port] behind it, xdp, ipvs", flows},
+    {"trace", "what the packet path decides, packet by packet, until it is interrupted", "[FILTER]",
+     "words as `flows` takes them, and `reason` with a reason behind it", trace, trace_options},
     {"explain", "why an instance is master or not, why a real server is up or down", "WHAT",
      "a vrrp_instance, or a real server: 10.0.0.11:80", explain},
     {"check", "compile a configuration and show what is wrong with it; exits as keepalived -t does", "FILE", a_file, check, check_options},

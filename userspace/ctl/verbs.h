@@ -1,6 +1,7 @@
 // The verbs of the command line, one row each.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct Context {
   bool json = false;                 // -j
   std::string file;                  // the operand
   View view;
+  std::uint32_t one_in = 1;  // trace
   bool elsewhere = false;  // check: the file is for another machine
   bool markdown = false;   // conf keywords
   bool man = false;        // of conf keywords: the page xdirector.conf(5)

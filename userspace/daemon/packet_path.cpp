@@ -61,6 +61,7 @@ struct PacketPath::Impl {
 
   // Opens what is needed of the kernel, once. False: there is no packet path, and why_not says why.
   bool ready(const conf::Model& model);
+  Error none() const { return Error{"there is no packet path in XDP" + (why_not.empty() ? std::string() : ": " + why_not)}; }
   void attach(const conf::Model& model);
   void attach_one(const std::string& name);
   void changed(const netlink::Change& change);
@@ -221,12 +222,18 @@ std::vector<PacketPath::Interface> PacketPath::interfaces() const {
 }
 
 Result<std::vector<PacketPath::Reason>> PacketPath::reasons() const {
-  if (!impl_->path) return Error{"there is no packet path in XDP" + (impl_->why_not.empty() ? std::string() : ": " + impl_->why_not)};
+  if (!impl_->path) return impl_->none();
   std::vector<Reason> out;
   for (const auto& reason : impl_->path->reasons()) {
     out.push_back({std::string(reason.word), std::string(reason.verdict), std::string(reason.sentence), reason.packets, reason.bytes});
   }
   return out;
+}
+
+Status PacketPath::trace(std::uint32_t one_in) {
+  if (!impl_->path) return impl_->none();
+  impl_->path->trace(one_in);
+  return {};
 }
 
 }  // namespace xd::daemon

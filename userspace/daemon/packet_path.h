@@ -52,6 +52,8 @@ class PacketPath {
   std::string pin_dir() const;
   std::vector<Interface> interfaces() const;
   Result<std::vector<Reason>> reasons() const;
+  // One packet in so many is told; 0: none.
+  Status trace(std::uint32_t one_in);
 
  private:
   struct Impl;

@@ -100,7 +100,8 @@ class Parent {
 
   // The operator.
   void open_control();
-  void answer(const std::string& question, Control::Reply reply);
+  void answer(const std::string& question, Control::Asker asker, Control::Reply reply);
+  void end_trace();
   void ask_children(Control::Reply reply);
   void finish_question(std::uint64_t id);
   void take_answer(RoleName role, StatusAnswer answer);
@@ -117,6 +118,7 @@ class Parent {
   std::array<std::unique_ptr<Member>, all_roles.size()> members_;
   std::vector<Loop::Source> signals_;
   std::unique_ptr<Control> control_;
+  std::optional<Control::Asker> tracer_;
 
   std::unique_ptr<Background> background_;  // compiles the file anew
   std::optional<Configuration> running_;

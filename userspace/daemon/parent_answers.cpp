@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "base/log.h"
 #include "daemon/parent.h"
@@ -46,11 +48,18 @@ void Parent::open_control() {
   const std::string path = configured.empty() ? ipc::default_control_socket() : configured;
   if (control_ && control_->path() == path) return;
   control_.reset();
+  end_trace();
   const std::string directory = std::filesystem::path(path).parent_path();
   Status made = std::filesystem::exists(directory) ? Status() : ipc::make_runtime_directory(directory);
-  auto control =
-      made ? Control::open(loop_, path, [this](const std::string& question, Control::Reply reply) { answer(question, std::move(reply)); })
-           : Result<std::unique_ptr<Control>>(made.error());
+  auto control = made ? Control::open(
+                            loop_, path,
+                            [this](const std::string& question, Control::Asker asker, Control::Reply reply) {
+                              answer(question, asker, std::move(reply));
+                            },
+                            [this](Control::Asker asker) {
+                              if (tracer_ == asker) end_trace();
+                            })
+                      : Result<std::unique_ptr<Control>>(made.error());
   if (!control) {
     log::warning("xdirector cannot reach this daemon: {}", control.error().message);
     return;
@@ -58,7 +67,7 @@ void Parent::open_control() {
   control_ = std::move(*control);
 }
 
-void Parent::answer(const std::string& question, Control::Reply reply) {
+void Parent::answer(const std::string& question, Control::Asker asker, Control::Reply reply) {
   const json asked = parse_part(question);
   const auto found = asked.find("question");
   const std::string what = found != asked.end() && found->is_string() ? found->get<std::string>() : "";
@@ -88,7 +97,20 @@ void Parent::answer(const std::string& question, Control::Reply reply) {
     for (const auto& [pattern, names] : sources.patterns) found_all["patterns"].push_back({{"pattern", pattern}, {"names", names}});
     return reply(text_of(found_all));
   }
-  reply(refusal("unknown question '" + what + "': status, reasons, configuration"));
+  if (what == "trace") {
+    if (tracer_) return reply(refusal("somebody else traces already: there can be one at a time"));
+    const auto one_in = asked.value("one_in", json(1));
+    if (!one_in.is_number_unsigned() || one_in == 0 || one_in > UINT32_MAX) return reply(refusal("one_in is no positive number"));
+    if (const Status traced = packet_path_.trace(one_in.get<std::uint32_t>()); !traced) return reply(refusal(traced.error().message));
+    tracer_ = asker;
+    return reply(text_of({{"ok", true}}));
+  }
+  reply(refusal("unknown question '" + what + "': status, reasons, configuration, trace"));
+}
+
+void Parent::end_trace() {
+  if (!std::exchange(tracer_, std::nullopt)) return;
+  if (const Status ended = packet_path_.trace(0); !ended) log::warning("Packets are still traced: {}", ended.error().message);
 }
 
 void Parent::ask_children(Control::Reply reply) {

@@ -257,6 +257,7 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   info.netns = network_namespace();
   if (bpf_map_update_elem(fds["xd_info"].get(), &zero, &info, BPF_ANY) != 0) return Error::from_errno("write to xd_info");
   if (const Status status = impl->use(std::move(fds)); !status) return status.error();
+  impl->filter[0].one_in = 0;  // who traced has gone with the earlier run
 
   if (const Status status = impl->write_timeouts(timeouts); !status) return status.error();
   if (!impl->adopted) {
@@ -373,6 +374,11 @@ std::vector<ReasonCount> Datapath::reasons() const {
     counts.push_back({text.word, text.verdict, text.sentence, sum.packets, sum.bytes});
   }
   return counts;
+}
+
+void Datapath::trace(std::uint32_t one_in) {
+  impl_->filter[0].lost = 0;
+  impl_->filter[0].one_in = one_in;
 }
 
 Status Datapath::set_timeouts(const Timeouts& timeouts) { return impl_->write_timeouts(timeouts); }

@@ -139,6 +139,9 @@ class Datapath {
 
   std::vector<ReasonCount> reasons() const;
 
+  // Tells one packet in so many to samples.h; 0: none. create() begins with none.
+  void trace(std::uint32_t one_in);
+
   // For all flows, from now on: those that are there as well.
   Status set_timeouts(const Timeouts& timeouts);
   void set_behaviour(const Behaviour& behaviour);

@@ -39,9 +39,9 @@ class Listening {
 }  // namespace
 
 const std::vector<std::string>& pinned_maps() {
-  static const std::vector<std::string> names{"xd_info",   "xd_services", "xd_rings",   "xd_dests",     "xd_dest_stats",
-                                              "xd_filter", "xd_gate",     "xd_flows",   "xd_fragments", "xd_timeouts",
-                                              "xd_ports",  "xd_devices",  "xd_reasons", "xd_watches",   "xd_events"};
+  static const std::vector<std::string> names{"xd_info",    "xd_services", "xd_rings",     "xd_dests",    "xd_dest_stats", "xd_filter",
+                                              "xd_gate",    "xd_flows",    "xd_fragments", "xd_timeouts", "xd_ports",      "xd_devices",
+                                              "xd_reasons", "xd_watches",  "xd_events",    "xd_samples"};
   return names;
 }
 

@@ -28,6 +28,14 @@
 namespace xd::test {
 namespace {
 
+TEST_F(Director, SaysThatAnMtuIsTooLargeForNativeMode) {
+  ASSERT_EQ(std::system("ip link add jumbo type veth peer name far && ip link set jumbo mtu 9000 && ip link set far mtu 9000"), 0);
+  const auto refused = datapath().attach(static_cast<int>(if_nametoindex("jumbo")), datapath::Mode::native);
+  EXPECT_EQ(std::system("ip link del jumbo"), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("its MTU is 9000: in native mode a frame has to fit into one buffer"));
+}
+
 class Traffic : public Director {
  protected:
   void SetUp() override {

@@ -65,6 +65,15 @@ std::string driver(int ifindex) {
   return ioctl(socket_fd.get(), SIOCETHTOOL, &request) == 0 ? info.driver : "";
 }
 
+// What an administrator can do about a driver that refuses. In native mode a frame has to fit into one buffer, a page with room for the
+// kernel's notes: the program does not take frames in pieces.
+std::string jumbo_cure(int ifindex) {
+  constexpr std::uint32_t fits_every_driver = 3'000;
+  const std::uint32_t mtu = Attacher::mtu_of(ifindex);
+  if (mtu <= fits_every_driver) return "";
+  return "; its MTU is " + std::to_string(mtu) + ": in native mode a frame has to fit into one buffer, which most drivers have for an MTU up to 3400 or so";
+}
+
 struct Attached {
   std::uint32_t id = 0;  // 0: nothing
   Mode mode = Mode::generic;
@@ -207,8 +216,9 @@ Status Attacher::attach_plain(int ifindex, Mode mode) {
     if (const Status status = detach(ifindex); !status) return status;
   }
   if (const int failed = bpf_xdp_attach(ifindex, program_fd_, flags, &options); failed != 0) {
-    return failure(ifindex, std::string("attach the XDP program in ") + (mode == Mode::generic ? "generic" : "native") + " mode to",
-                   failed);
+    const Error error =
+        failure(ifindex, std::string("attach the XDP program in ") + (mode == Mode::generic ? "generic" : "native") + " mode to", failed);
+    return mode == Mode::native ? Error{error.message + jumbo_cure(ifindex), error.code} : error;
   }
   return {};
 }
@@ -276,6 +286,13 @@ Status Attacher::detach(int ifindex) {
     }
   }
   return {};
+}
+
+std::uint32_t Attacher::mtu_of(int ifindex) {
+  const Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  if_indextoname(static_cast<unsigned>(ifindex), request.ifr_name);
+  return ioctl(fd.get(), SIOCGIFMTU, &request) == 0 ? static_cast<std::uint32_t>(request.ifr_mtu) : 1500;
 }
 
 bool Attacher::checksums_are_partial(int ifindex) {

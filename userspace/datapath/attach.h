@@ -26,6 +26,7 @@ class Attacher {
   static Status detach(int ifindex);
   // Whether xd_entry, of this or an earlier run, is attached there.
   static bool attached(int ifindex);
+  static std::uint32_t mtu_of(int ifindex);
   // Whether frames that come in there may carry checksums that their sender left to the device: those of this host or its hypervisor.
   static bool checksums_are_partial(int ifindex);
 

@@ -4,9 +4,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,13 +68,6 @@ std::array<Duration, XD_STATE_COUNT> timeouts_by_state(const Timeouts& timeouts)
   by_state[XD_STATE_LAST_ACK] = 30s;
   by_state[XD_STATE_UDP] = timeouts.udp;
   return by_state;
-}
-
-std::uint32_t mtu_of(int ifindex) {
-  const Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  if_indextoname(static_cast<unsigned>(ifindex), request.ifr_name);
-  return ioctl(fd.get(), SIOCGIFMTU, &request) == 0 ? static_cast<std::uint32_t>(request.ifr_mtu) : 1500;
 }
 
 xd_gate_key gate_key(const IpAddress& vip) {
@@ -313,7 +304,7 @@ Result<Attachment> Datapath::attach(int ifindex, Mode mode, std::optional<unsign
   const std::uint32_t flags = attachment->mode == Mode::generic          ? std::uint32_t{XD_PORT_GENERIC}
                               : Attacher::checksums_are_partial(ifindex) ? std::uint32_t{XD_PORT_PARTIAL}
                                                                          : 0;
-  if (const Status status = impl_->put_port(ifindex, {flags, mtu_of(ifindex)}); !status) return status.error();
+  if (const Status status = impl_->put_port(ifindex, {flags, Attacher::mtu_of(ifindex)}); !status) return status.error();
   return attachment;
 }
 

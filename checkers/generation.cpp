@@ -46,7 +46,11 @@ HealthPolicy policy_of(const conf::Checker& checker) {
 class Builder {
  public:
   Builder(Loop& loop, const conf::Model& model, std::function<void(CheckerRun&)> due)
-      : loop_(loop), model_(model), due_(std::move(due)), generation_(std::make_unique<Generation>()) {
+      : loop_(loop),
+        model_(model),
+        due_(std::move(due)),
+        generation_(std::make_unique<Generation>()),
+        random_(model.global.daemon.random_seed ? *model.global.daemon.random_seed : std::random_device{}()) {
     generation_->config = model.virtual_servers;
     generation_->ssl = model.ssl;
   }
@@ -152,7 +156,7 @@ class Builder {
   const conf::Model& model_;
   std::function<void(CheckerRun&)> due_;
   std::unique_ptr<Generation> generation_;
-  std::mt19937 random_{std::random_device{}()};
+  std::mt19937 random_;
   std::uniform_real_distribution<double> uniform_{0.0, 1.0};
 };
 

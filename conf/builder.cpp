@@ -34,72 +34,6 @@ std::size_t row_of(const Keyword& keyword) { return static_cast<std::size_t>(&ke
 
 std::string in_seconds(std::int64_t microseconds) { return fmt::format("{:g}", static_cast<double>(microseconds) / 1e6); }
 
-// A name alone, where keepalived does not stop reading when it is missing.
-bool goes_on_without_argument(const Keyword& k) {
-  constexpr std::string_view names[] = {"router_id",
-                                        "notification_email_from",
-                                        "virtualhost",
-                                        "snmp_name",
-                                        "script_user",
-                                        "script",
-                                        "net_namespace",
-                                        "instance",
-                                        "startup_script",
-                                        "startup_script_timeout",
-                                        "shutdown_script",
-                                        "shutdown_script_timeout",
-                                        "min_auto_priority_delay",
-                                        "default_interface",
-                                        "vrrp_priority",
-                                        "checker_priority",
-                                        "bfd_priority",
-                                        "vrrp_rt_priority",
-                                        "checker_rt_priority",
-                                        "bfd_rt_priority",
-                                        "vrrp_cpu_affinity",
-                                        "checker_cpu_affinity",
-                                        "bfd_cpu_affinity",
-                                        "notify_fifo",
-                                        "notify_fifo_script",
-                                        "vrrp_notify_fifo",
-                                        "vrrp_notify_fifo_script",
-                                        "lvs_notify_fifo",
-                                        "lvs_notify_fifo_script",
-                                        "snmp_socket",
-                                        "dbus_service_name",
-                                        "vrrp_netlink_cmd_rcv_bufs",
-                                        "vrrp_netlink_monitor_rcv_bufs",
-                                        "process_monitor_rcv_bufs",
-                                        "lvs_netlink_cmd_rcv_bufs",
-                                        "lvs_netlink_monitor_rcv_bufs",
-                                        "vrrp_rx_bufs_policy",
-                                        "vrrp_rx_bufs_multiplier",
-                                        "reload_time_file",
-                                        "tmp_config_directory",
-                                        "lvs_sync_daemon",
-                                        "kernel_rx_buf_size",
-                                        "helo_name",
-                                        "payload",
-                                        "http_protocol",
-                                        "sorry_server_lvs_method",
-                                        "misc_path",
-                                        "status_code",
-                                        "regex",
-                                        "regex_options",
-                                        "regex_min_offset",
-                                        "regex_max_offset",
-                                        "regex_stack"};
-  switch (k.block) {
-    case Block::ssl:
-    case Block::track_file:
-    case Block::bfd_check: return true;
-    case Block::file_check: return k.name == "weight";
-    case Block::vrrp_track_process: return k.name == "weight";
-    case Block::misc_check: return k.name == "user" || k.name == "misc_path";
-    default: return std::find(std::begin(names), std::end(names), k.name) != std::end(names);
-  }
-}
-
 std::string choices_of(std::string_view form) {
   std::string out;
   for (const char c : form) {
@@ -264,7 +198,7 @@ void Builder::unknown(const Tree& tree, const Statement& s, Block block) {
     if (!close.empty()) {
       d.hint = fmt::format("did you mean '{}'?", close);
     } else if (const auto homes = blocks_with(at.text); !homes.empty()) {
-      d.hint = homes.front() == Block::root ? "it stands at the top level" : fmt::format("it stands in {}", info(homes.front()).path);
+      d.hint = fmt::format("it stands in {}", info(homes.front()).path);
     }
   }
   report(std::move(d), at);
@@ -294,7 +228,8 @@ void Builder::statement(const Tree& tree, const Statement& s, Block block, Withi
   }
   const bool judged = rule && rule->effect == Rule::Effect::judged;
   const bool obeyed = rule && rule->effect == Rule::Effect::obeyed;
-  if (!obeyed && within == Within::effect && !ineffective_said_[row]) {
+  const bool says_so_itself = rule && rule->effect == Rule::Effect::declined;
+  if (!obeyed && !says_so_itself && within == Within::effect && !ineffective_said_[row]) {
     ineffective_said_[row] = true;
     advise(value.at(), fmt::format("accepted, not in effect yet: {}", keyword->name));
   }
@@ -315,9 +250,9 @@ void Builder::note_entries(const Value& v) {
 
 void Builder::missing_argument(const Value& v) {
   Diagnostic d;
-  const bool goes_on = goes_on_without_argument(v.keyword);
-  d.severity = goes_on ? Severity::warning : Severity::error;
-  d.verdict = goes_on ? TestVerdict::problem : TestVerdict::unusable;
+  const bool lenient = v.keyword.argument.lenient;
+  d.severity = lenient ? Severity::warning : Severity::error;
+  d.verdict = lenient ? TestVerdict::problem : TestVerdict::unusable;
   d.message = fmt::format("{} needs an argument", v.keyword.name);
   d.expected = v.keyword.form;
   report(std::move(d), v.at());

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "conf/compile.h"
+#include "conf/iproute_names.h"
 #include "conf/keywords.h"
 #include "conf/model.h"
 #include "conf/text.h"
@@ -51,9 +52,9 @@ struct ExtraGarp {
 };
 
 struct Rule {
-  // stored: in the model, but no subsystem acts on it yet. judged: looked at and said to be wrong when it is, no more; such
-  // a rule also runs in blocks that are not obeyed themselves.
-  enum class Effect : std::uint8_t { obeyed, stored, judged };
+  // stored: in the model, but no subsystem acts on it yet. declined: the same for good, and the rule says what to write instead.
+  // judged: looked at and said to be wrong when it is, no more; such a rule also runs in blocks that are not obeyed themselves.
+  enum class Effect : std::uint8_t { obeyed, stored, declined, judged };
   Block block;
   std::string_view keyword;
   void (*apply)(Builder&, const Value&);
@@ -239,6 +240,7 @@ struct ServerGroupDraft {
   Token at;
   std::vector<Member> members;
   bool used = false;
+  bool full = false;  // and that has been said
 };
 
 class Builder {
@@ -278,6 +280,7 @@ class Builder {
   };
   std::vector<HeartbeatDraft> heartbeats;
   std::vector<FenceDraft> fences;
+  IprouteNames iproute_names;
   Token sync_daemon_at;
   Token garp_group_at;
   ExtraGarp garp_extra;

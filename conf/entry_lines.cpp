@@ -260,16 +260,17 @@ class Line {
       case Takes::interface:
         if (b_.options.interface_exists && !b_.options.interface_exists(std::string(w))) return false;
         return true;
-      case Takes::table: return iproute_number(NameTable::tables, w).has_value();
+      case Takes::table: return b_.iproute_names.number(NameTable::tables, w).has_value();
       case Takes::protocol: {
-        const auto n = iproute_number(NameTable::protocols, w);
+        const auto n = b_.iproute_names.number(NameTable::protocols, w);
         if (n && *n != 18) foreign_protocol_ = value;
         return n.has_value();
       }
-      case Takes::scope: return iproute_number(NameTable::scopes, w).has_value();
-      case Takes::ds_field: return iproute_number(NameTable::ds_fields, w).has_value();
-      case Takes::realms: return in_both(w, '/', [](auto part) { return iproute_number(NameTable::realms, part).has_value(); });
-      case Takes::group: return iproute_number(NameTable::groups, w).has_value();
+      case Takes::scope: return b_.iproute_names.number(NameTable::scopes, w).has_value();
+      case Takes::ds_field: return b_.iproute_names.number(NameTable::ds_fields, w).has_value();
+      case Takes::realms:
+        return in_both(w, '/', [this](auto part) { return b_.iproute_names.number(NameTable::realms, part).has_value(); });
+      case Takes::group: return b_.iproute_names.number(NameTable::groups, w).has_value();
       case Takes::ip_protocol: return is_ip_protocol(w);
       case Takes::mark: return in_both(w, '/', [](auto part) { return is_number(part, u32) || part.starts_with("0x"); });
       case Takes::range: {

@@ -339,7 +339,11 @@ void drop_weights(Builder& b, InstanceDraft& d, std::string_view group) {
 }
 
 void finish_groups(Builder& b) {
-  std::map<std::string, const GroupDraft*, std::less<>> owner;
+  struct Owner {
+    std::string group;
+    Token at;
+  };
+  std::map<std::string, Owner, std::less<>> owner;
   for (GroupDraft& d : b.groups) {
     VrrpSyncGroup& g = d.out;
     std::vector<std::string> members;
@@ -351,10 +355,10 @@ void finish_groups(Builder& b) {
         const std::string_view close = nearest(name, names);
         b.warn(d.members_at[k], fmt::format("sync group {} names {}, which is no vrrp_instance; it is ignored", g.name, name), {},
                close.empty() ? "" : fmt::format("did you mean '{}'?", close));
-      } else if (const auto [first, inserted] = owner.emplace(name, &d); !inserted) {
+      } else if (const auto [first, inserted] = owner.emplace(name, Owner{g.name, d.at}); !inserted) {
         Diagnostic twice;
-        twice.message = fmt::format("{} cannot be in two sync groups; it stays in {}", name, first->second->out.name);
-        twice.notes.push_back({b.place(first->second->at), "that group is here"});
+        twice.message = fmt::format("{} cannot be in two sync groups; it stays in {}", name, first->second.group);
+        twice.notes.push_back({b.place(first->second.at), "that group is here"});
         b.report(std::move(twice), d.members_at[k]);
       } else {
         members.push_back(name);

@@ -1,82 +1,75 @@
 #include "conf/iproute_names.h"
 
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <span>
 #include <sstream>
 #include <string>
+
+#include "conf/values.h"
 
 namespace xd::conf {
 
 namespace {
 
+struct Name {
+  const char* name;
+  std::uint32_t number;
+};
+
+// What every kernel means, on a host without iproute2 too.
+constexpr Name tables[] = {{"local", 255}, {"main", 254}, {"default", 253}};
+constexpr Name protocols[] = {{"kernel", 2}, {"boot", 3}, {"static", 4}, {"ra", 9}, {"dhcp", 16}, {"keepalived", 18}};
+constexpr Name scopes[] = {{"global", 0}, {"site", 200}, {"link", 253}, {"host", 254}, {"nowhere", 255}};
+
 struct Kind {
   const char* file;
   std::uint32_t largest;
+  std::span<const Name> known = {};
 };
 
 constexpr std::array<Kind, 6> kinds{{
-    {"rt_tables", UINT32_MAX},
-    {"rt_protos", 255},
-    {"rt_scopes", 255},
+    {"rt_tables", UINT32_MAX, tables},
+    {"rt_protos", 255, protocols},
+    {"rt_scopes", 255, scopes},
     {"rt_dsfield", 255},
     {"rt_realms", 255},
     {"group", 2'147'483'647},
 }};
 
-// In C notation: 16, 0x10, 020.
-std::optional<std::uint32_t> number(std::string_view word, std::uint32_t largest) {
-  int base = 10;
-  if (word.starts_with("0x") || word.starts_with("0X")) {
-    word.remove_prefix(2);
-    base = 16;
-  } else if (word.starts_with('0')) {
-    base = 8;
-  }
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, base);
-  if (word.empty() || error != std::errc() || end != word.data() + word.size() || value > largest) return std::nullopt;
-  return static_cast<std::uint32_t>(value);
-}
-
 using Names = std::map<std::string, std::uint32_t, std::less<>>;
 
-void read_names(const std::filesystem::path& file, std::uint32_t largest, Names& names) {
+void read_file(const std::filesystem::path& file, std::uint32_t largest, Names& names) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     std::istringstream words(line.substr(0, line.find('#')));
     std::string value, name;
     if (!(words >> value >> name)) continue;
-    if (const auto n = number(value, largest)) names.emplace(name, *n);
+    if (const auto n = parse_c_notation(value, largest)) names.emplace(name, *n);
   }
 }
 
-Names read_all(const Kind& kind) {
-  Names names;
-  for (const char* folder : {"/etc/iproute2", "/usr/share/iproute2"}) {
-    const std::filesystem::path file = std::filesystem::path(folder) / kind.file;
-    read_names(file, kind.largest, names);
-    std::error_code none;
-    for (const auto& more : std::filesystem::directory_iterator(file.string() + ".d", none)) {
-      if (more.path().extension() == ".conf") read_names(more.path(), kind.largest, names);
-    }
+void read_names(const std::filesystem::path& file, std::uint32_t largest, Names& names) {
+  read_file(file, largest, names);
+  std::error_code none;
+  for (const auto& more : std::filesystem::directory_iterator(file.string() + ".d", none)) {
+    if (more.path().extension() == ".conf") read_file(more.path(), largest, names);
   }
-  return names;
 }
 
 }  // namespace
 
-std::optional<std::uint32_t> iproute_number(NameTable table, std::string_view word) {
-  static const std::array<Names, kinds.size()> all = [] {
-    std::array<Names, kinds.size()> read;
-    for (std::size_t i = 0; i < kinds.size(); ++i) read[i] = read_all(kinds[i]);
-    return read;
-  }();
-  const auto index = static_cast<std::size_t>(table);
-  if (const auto found = all[index].find(word); found != all[index].end()) return found->second;
-  return number(word, kinds[index].largest);
+std::optional<std::uint32_t> IprouteNames::number(NameTable table, std::string_view word) {
+  const Kind& kind = kinds[static_cast<std::size_t>(table)];
+  auto& names = tables_[static_cast<std::size_t>(table)];
+  if (!names) {
+    names.emplace();
+    for (const std::string& folder : {etc_folder, usr_folder}) read_names(std::filesystem::path(folder) / kind.file, kind.largest, *names);
+    for (const Name& known : kind.known) names->emplace(known.name, known.number);
+  }
+  if (const auto found = names->find(word); found != names->end()) return found->second;
+  return parse_c_notation(word, kind.largest);
 }
 
 }  // namespace xd::conf

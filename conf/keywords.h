@@ -98,6 +98,7 @@ struct Argument {
   std::int64_t minimum = 0;  // of a number; microseconds for seconds and milliseconds
   std::int64_t maximum = no_limit;
   Block opens = Block::none;  // the block that it begins
+  bool lenient = false;       // left out, it costs the line only; where it is not, keepalived stops reading there
 };
 
 struct Keyword {

@@ -28,6 +28,15 @@ std::size_t name_length(std::string_view text) {
   return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_name) - text.begin());
 }
 
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+
+// How long a "${NAME}" that the text begins with is; 0: it begins with none. A quote ends a word, so that it cannot be in one.
+std::size_t braced_reference(std::string_view text) {
+  if (!text.starts_with("${")) return 0;
+  const std::size_t end = text.find_first_of("}\"");
+  return end != std::string_view::npos && text[end] == '}' ? end + 1 : 0;
+}
+
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
@@ -147,8 +156,13 @@ void Lexer::push_file(const std::string& name, std::string content, const Token&
   sources_.files.push_back({name, content});
   const std::uint32_t buffer = text_.add_file(name, std::move(content), from);
   const std::uint8_t checks = inputs_.empty() ? std::uint8_t{0} : innermost_file().checks;
-  inputs_.push_back({buffer, 0, name, {}, checks});
   const std::string& kept = text_[buffer].text;
+  const bool marked = kept.starts_with(byte_order_mark);
+  inputs_.push_back({buffer, marked ? byte_order_mark.size() : 0, name, {}, checks});
+  if (marked) {
+    report(Severity::warning, Token{{}, buffer, 0, byte_order_mark.size(), Token::Kind::word},
+           "the file begins with a byte order mark, which is no text: save it as UTF-8 without one");
+  }
   if (const auto nul = kept.find('\0'); nul != std::string::npos) {
     report(Severity::error, Token{{}, buffer, static_cast<std::uint32_t>(nul), 1, Token::Kind::word},
            "NUL byte: this is no text file, or it is damaged");
@@ -345,10 +359,9 @@ bool Lexer::replace_references(const Line& line, std::string& out, std::vector<T
     std::string_view name;
     std::size_t length = 0;
     if (!rest.empty() && rest.front() == '{') {
-      const std::size_t close = rest.find('}');
-      if (close == std::string_view::npos) continue;
-      name = rest.substr(1, close - 1);
-      length = close + 2;
+      length = braced_reference(line.text.substr(i));
+      if (length == 0) continue;
+      name = rest.substr(1, length - 3);
     } else {
       const std::size_t n = name_length(rest);
       // $NAME counts only where a word ends: $NAMEx/24 is no reference to $NAME.
@@ -455,17 +468,11 @@ std::vector<std::string_view> tuple(std::string_view text) {
   return {text};
 }
 
-// Decimal or 0x..., as many as 32 bits hold.
 std::optional<std::int64_t> sequence_number(std::string_view word) {
   const bool negative = word.starts_with('-');
-  const std::string_view digits = word.substr(negative ? 1 : 0);
-  const bool hexadecimal = digits.starts_with("0x") || digits.starts_with("0X");
-  const char* const begin = digits.data() + (hexadecimal ? 2 : 0);
-  const char* const end = digits.data() + digits.size();
-  std::uint32_t value = 0;
-  const auto [stop, error] = std::from_chars(begin, end, value, hexadecimal ? 16 : 10);
-  if (error != std::errc{} || stop != end || value > INT32_MAX) return std::nullopt;
-  return negative ? -std::int64_t{value} : std::int64_t{value};
+  const auto value = parse_c_notation(word.substr(negative ? 1 : 0), INT32_MAX);
+  if (!value) return std::nullopt;
+  return negative ? -std::int64_t{*value} : std::int64_t{*value};
 }
 
 }  // namespace
@@ -523,6 +530,7 @@ bool Lexer::repeat(const Line& line) {
     const std::int64_t last = numbers.back();
     const std::int64_t low = numbers.size() > 1 ? numbers.front() : last < 0 ? -1 : 1;
     const std::int64_t step = numbers.size() == 3 ? numbers[1] : last >= low ? 1 : -1;
+    if (hexadecimal && std::min(low, last) < 0) return wrong("~SEQx counts from 0 on", form);
     if (step == 0 || (last - low) / step < 0) return wrong(fmt::format("step {} never comes from {} to {}", step, low, last), form);
     if (static_cast<std::uint64_t>((last - low) / step) >= most_repetitions)
       return wrong(fmt::format("that is more than {} lines", most_repetitions), form);
@@ -659,10 +667,10 @@ void Lexer::tokenize(const Line& line, std::vector<Token>& tokens) {
       const char* from = p;
       bool escapes = false;
       while (p < end && !is_blank(*p) && *p != '"' && *p != '\0') {
-        // An unreplaced ${NAME} keeps its braces: it is one wrong word, not a block.
+        // An unreplaced ${NAME}, or the beginning of one, keeps its braces: it is one wrong word, not a block.
         if (*p == '$' && p + 1 < end && p[1] == '{') {
-          const char* close = static_cast<const char*>(std::memchr(p, '}', static_cast<std::size_t>(end - p)));
-          if (close) p = close;
+          const std::size_t length = braced_reference({p, static_cast<std::size_t>(end - p)});
+          p += length > 0 ? length - 1 : 1;
         } else if (*p == '{' || *p == '}') {
           break;
         } else if (*p == '\\' && p + 1 < end && (p[1] == '#' || p[1] == '!')) {

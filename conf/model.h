@@ -149,8 +149,6 @@ struct Global {
   bool allow_if_changes = false;           // nor be of the same kind when it comes back
   bool disable_local_igmp = false;
   std::string vmac_prefix = "vrrp", vmac_addr_prefix = "vrrp";
-  std::uint32_t netlink_receive_bytes = 0;  // of the queue of the kernel's events; 0: ours to choose
-  bool netlink_receive_force = false;       // beyond the system's limit
   bool lvs_flush = false;
   bool rs_init_notifies = false;  // notify_up and notify_down also for what is so at start
   NftablesIpvs nftables_ipvs;

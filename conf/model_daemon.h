@@ -21,8 +21,9 @@ struct ProcessSettings {
   bool operator==(const ProcessSettings&) const = default;
 };
 
+// The receive queue of a socket.
 struct SocketBuffer {
-  std::uint32_t bytes = 0;  // 0: the kernel's
+  std::uint32_t bytes = 0;  // 0: ours to choose
   bool force = false;       // beyond the sysctl's limit
   bool operator==(const SocketBuffer&) const = default;
 };
@@ -81,7 +82,7 @@ struct DaemonSettings {
   std::optional<int> max_auto_priority;               // -1: not, and nothing is said about it
   std::uint32_t min_auto_priority_delay = 1'000'000;  // microseconds
 
-  SocketBuffer vrrp_netlink_cmd, lvs_netlink_cmd, lvs_netlink_monitor, process_monitor;
+  SocketBuffer vrrp_netlink_cmd, vrrp_netlink_monitor, lvs_netlink_cmd, lvs_netlink_monitor, process_monitor;
   AdvertBuffers advert_buffers;
   Snmp snmp;
   Dbus dbus;

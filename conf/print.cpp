@@ -89,8 +89,6 @@ void print_link_globals(Writer& w, const Global& g) {
   if (g.vmac_prefix != Global{}.vmac_prefix) w.line("vmac_prefix {}", word(g.vmac_prefix));
   if (g.vmac_addr_prefix != g.vmac_prefix) w.line("vmac_addr_prefix {}", word(g.vmac_addr_prefix));
   w.flag("disable_local_igmp", g.disable_local_igmp);
-  if (g.netlink_receive_bytes > 0) w.line("vrrp_netlink_monitor_rcv_bufs {}", g.netlink_receive_bytes);
-  if (g.netlink_receive_force) w.line("vrrp_netlink_monitor_rcv_bufs_force true");
   if (g.default_interface != Global{}.default_interface) w.line("default_interface {}", word(g.default_interface));
 }
 

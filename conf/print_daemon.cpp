@@ -81,6 +81,7 @@ void print_daemon(Writer& w, const DaemonSettings& d) {
   if (d.min_auto_priority_delay != DaemonSettings{}.min_auto_priority_delay)
     w.line("min_auto_priority_delay {}", d.min_auto_priority_delay);
   print_buffer(w, "vrrp_netlink_cmd_rcv_bufs", d.vrrp_netlink_cmd);
+  print_buffer(w, "vrrp_netlink_monitor_rcv_bufs", d.vrrp_netlink_monitor);
   print_buffer(w, "lvs_netlink_cmd_rcv_bufs", d.lvs_netlink_cmd);
   print_buffer(w, "lvs_netlink_monitor_rcv_bufs", d.lvs_netlink_monitor);
   print_buffer(w, "process_monitor_rcv_bufs", d.process_monitor);

@@ -61,8 +61,8 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
   if (option.text == "scope") {
     const Token* word = argument();
     if (!word) return true;
-    if (const auto scope = parse_scope(word->text)) {
-      out.scope = *scope;
+    if (const auto scope = b.iproute_names.number(NameTable::scopes, word->text)) {
+      out.scope = static_cast<int>(*scope);
     } else {
       b.warn(*word, fmt::format("scope '{}' is unknown; it is ignored", word->text), "global, site, link, host, nowhere or 0-255");
     }

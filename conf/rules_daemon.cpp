@@ -118,6 +118,12 @@ void include_check(Builder& b, const Value& v) {
   }
 }
 
+// For the names of the lines that follow.
+template <auto member, auto folder>
+void iproute_folder(Builder& b, const Value& v) {
+  b.model.global.daemon.*member = b.iproute_names.*folder = v.word();
+}
+
 void both_rfcs(Builder& b, const Value&) {
   Snmp& snmp = b.model.global.daemon.snmp;
   snmp.rfc_2787 = snmp.rfc_6527 = true;
@@ -158,14 +164,16 @@ const Rule rules[] = {
      [](Builder& b, const Value& v) { b.model.global.daemon.max_auto_priority = v.given ? static_cast<int>(v.number) : 99; }},
     {G, "min_auto_priority_delay", number<&D::min_auto_priority_delay>},
 
-    {G, "vrrp_netlink_cmd_rcv_bufs", number<&D::vrrp_netlink_cmd, &B::bytes>, nullptr, stored},
-    {G, "vrrp_netlink_cmd_rcv_bufs_force", on<&D::vrrp_netlink_cmd, &B::force>, nullptr, stored},
-    {G, "lvs_netlink_cmd_rcv_bufs", number<&D::lvs_netlink_cmd, &B::bytes>, nullptr, stored},
-    {G, "lvs_netlink_cmd_rcv_bufs_force", on<&D::lvs_netlink_cmd, &B::force>, nullptr, stored},
-    {G, "lvs_netlink_monitor_rcv_bufs", number<&D::lvs_netlink_monitor, &B::bytes>, nullptr, stored},
-    {G, "lvs_netlink_monitor_rcv_bufs_force", on<&D::lvs_netlink_monitor, &B::force>, nullptr, stored},
-    {G, "process_monitor_rcv_bufs", number<&D::process_monitor, &B::bytes>, nullptr, stored},
-    {G, "process_monitor_rcv_bufs_force", on<&D::process_monitor, &B::force>, nullptr, stored},
+    {G, "vrrp_netlink_cmd_rcv_bufs", number<&D::vrrp_netlink_cmd, &B::bytes>},
+    {G, "vrrp_netlink_cmd_rcv_bufs_force", on<&D::vrrp_netlink_cmd, &B::force>},
+    {G, "vrrp_netlink_monitor_rcv_bufs", number<&D::vrrp_netlink_monitor, &B::bytes>},
+    {G, "vrrp_netlink_monitor_rcv_bufs_force", on<&D::vrrp_netlink_monitor, &B::force>},
+    {G, "lvs_netlink_cmd_rcv_bufs", number<&D::lvs_netlink_cmd, &B::bytes>},
+    {G, "lvs_netlink_cmd_rcv_bufs_force", on<&D::lvs_netlink_cmd, &B::force>},
+    {G, "lvs_netlink_monitor_rcv_bufs", number<&D::lvs_netlink_monitor, &B::bytes>},
+    {G, "lvs_netlink_monitor_rcv_bufs_force", on<&D::lvs_netlink_monitor, &B::force>},
+    {G, "process_monitor_rcv_bufs", number<&D::process_monitor, &B::bytes>},
+    {G, "process_monitor_rcv_bufs_force", on<&D::process_monitor, &B::force>},
     {G, "vrrp_rx_bufs_policy", advert_buffers},
     {G, "vrrp_rx_bufs_multiplier", number<&D::advert_buffers, &AdvertBuffers::multiplier>},
 
@@ -198,9 +206,9 @@ const Rule rules[] = {
     {G, "state_dump_file", word<&D::state_dump_file>},
     {G, "stats_dump_file", word<&D::stats_dump_file>},
     {G, "json_dump_file", word<&D::json_dump_file>},
-    {G, "iproute_usr_dir", word<&D::iproute_usr_dir>, nullptr, stored},
-    {G, "iproute_etc_dir", word<&D::iproute_etc_dir>, nullptr, stored},
-    {G, "random_seed", number<&D::random_seed>, nullptr, stored},
+    {G, "iproute_usr_dir", iproute_folder<&D::iproute_usr_dir, &IprouteNames::usr_folder>},
+    {G, "iproute_etc_dir", iproute_folder<&D::iproute_etc_dir, &IprouteNames::etc_folder>},
+    {G, "random_seed", number<&D::random_seed>},
 };
 
 }  // namespace

@@ -22,8 +22,8 @@ void iptables(Builder& b, const Value& v) {
 void misc_path(Builder& b, const Value& v) { b.command(v.args); }
 
 const Rule rules[] = {
-    {G, "vrrp_iptables", iptables<&Nftables::iptables_chains>, nullptr, Rule::Effect::stored},
-    {G, "vrrp_ipsets", iptables<&Nftables::ipsets>, nullptr, Rule::Effect::stored},
+    {G, "vrrp_iptables", iptables<&Nftables::iptables_chains>, nullptr, Rule::Effect::declined},
+    {G, "vrrp_ipsets", iptables<&Nftables::ipsets>, nullptr, Rule::Effect::declined},
     {G, "notify_fifo_script", misc_path, nullptr, judged},
     {G, "vrrp_notify_fifo_script", misc_path, nullptr, judged},
 };

@@ -171,9 +171,6 @@ const Rule rules[] = {
     {G, "dynamic_interfaces", dynamic_interfaces},
     {G, "default_interface", [](Builder& b, const Value& v) { b.model.global.default_interface = v.word(); }},
     {G, "disable_local_igmp", [](Builder& b, const Value&) { b.model.global.disable_local_igmp = true; }},
-    {G, "vrrp_netlink_monitor_rcv_bufs",
-     [](Builder& b, const Value& v) { b.model.global.netlink_receive_bytes = static_cast<std::uint32_t>(v.number); }},
-    {G, "vrrp_netlink_monitor_rcv_bufs_force", [](Builder& b, const Value& v) { b.model.global.netlink_receive_force = v.on; }},
     {G, "vmac_prefix",
      [](Builder& b, const Value& v) {
        b.model.global.vmac_prefix = v.word();

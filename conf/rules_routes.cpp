@@ -23,17 +23,17 @@ Number to(std::string_view word) {
   return static_cast<Number>(number(word));
 }
 
-std::uint32_t named(NameTable table, std::string_view word) { return iproute_number(table, word).value_or(0); }
+std::uint32_t named(Builder& b, NameTable table, std::string_view word) { return b.iproute_names.number(table, word).value_or(0); }
 
 IpPrefix prefix_of(std::string_view word, int family) {
   if (const auto prefix = IpPrefix::parse(word)) return *prefix;
   return {family == AF_INET6 ? IpAddress() : IpAddress::v4(0), 0};  // default, all, any
 }
 
-std::uint32_t realms_of(std::string_view word) {
+std::uint32_t realms_of(Builder& b, std::string_view word) {
   const auto slash = word.find('/');
-  if (slash == std::string_view::npos) return named(NameTable::realms, word);
-  return named(NameTable::realms, word.substr(0, slash)) << 16 | named(NameTable::realms, word.substr(slash + 1));
+  if (slash == std::string_view::npos) return named(b, NameTable::realms, word);
+  return named(b, NameTable::realms, word.substr(0, slash)) << 16 | named(b, NameTable::realms, word.substr(slash + 1));
 }
 
 // Times in the kernel's unit, of which `scale` are a millisecond; without s or ms the number is in that unit already. The kernel takes
@@ -103,7 +103,7 @@ Encapsulation encapsulation_of(Builder& b, std::span<const Token> words) {
     if (option == "dst") out.destination = address;
     if (option == "src") out.source = address;
     if (option == "id") out.id = static_cast<std::uint64_t>(digits.value);
-    if (is_name) out.tos = static_cast<std::uint8_t>(named(NameTable::ds_fields, value));
+    if (is_name) out.tos = static_cast<std::uint8_t>(named(b, NameTable::ds_fields, value));
     if (option == "ttl" || option == "hoplimit") out.ttl = static_cast<std::uint8_t>(digits.value);
     if (option == "flags") out.flags = static_cast<std::uint16_t>(digits.value);
   }
@@ -144,7 +144,7 @@ bool is_of_hop(Builder& b, RouteHop& hop, const Said& said) {
   } else if (o == "onlink") {
     hop.onlink = true;
   } else if (o == "realms") {
-    hop.realms = realms_of(said.value);
+    hop.realms = realms_of(b, said.value);
   } else if (o == "encap") {
     hop.encapsulation = encapsulation_of(b, said.words);
   } else if (o == "weight") {
@@ -179,13 +179,13 @@ VirtualRoute route_of(Builder& b, const std::vector<Said>& line) {
     } else if (o == "from") {
       r.from = prefix_of(said.value, r.family);
     } else if (o == "tos" || o == "dsfield") {
-      r.tos = static_cast<std::uint8_t>(named(NameTable::ds_fields, said.value));
+      r.tos = static_cast<std::uint8_t>(named(b, NameTable::ds_fields, said.value));
     } else if (o == "table") {
-      r.table = named(NameTable::tables, said.value);
+      r.table = named(b, NameTable::tables, said.value);
     } else if (o == "protocol") {
-      protocol = static_cast<std::uint8_t>(named(NameTable::protocols, said.value));
+      protocol = static_cast<std::uint8_t>(named(b, NameTable::protocols, said.value));
     } else if (o == "scope") {
-      r.scope = static_cast<std::uint8_t>(named(NameTable::scopes, said.value));
+      r.scope = static_cast<std::uint8_t>(named(b, NameTable::scopes, said.value));
     } else if (o == "metric" || o == "priority" || o == "preference") {
       r.metric = to<std::uint32_t>(said.value);
     } else if (o == "expires") {
@@ -218,7 +218,7 @@ PolicyRule::Range range_of(std::string_view word) {
   return {to<std::uint32_t>(word.substr(0, dash)), to<std::uint32_t>(word.substr(dash + 1))};
 }
 
-VirtualRule rule_of(const std::vector<Said>& line) {
+VirtualRule rule_of(Builder& b, const std::vector<Said>& line) {
   VirtualRule out;
   PolicyRule& r = out.rule;
   r.family = line.back().option == "inet6" ? AF_INET6 : AF_INET;
@@ -230,23 +230,23 @@ VirtualRule rule_of(const std::vector<Said>& line) {
       const IpPrefix network = prefix_of(said.value, r.family);
       if (network.length > 0) (o == "from" ? r.from : r.to) = network;
     } else if (o == "table" || o == "lookup") {
-      r.table = named(NameTable::tables, said.value);
+      r.table = named(b, NameTable::tables, said.value);
     } else if (o == "not") {
       r.inverted = true;
     } else if (o == "preference" || o == "order" || o == "priority") {
       r.priority = to<std::uint32_t>(said.value);
     } else if (o == "tos" || o == "dsfield") {
-      r.tos = static_cast<std::uint8_t>(named(NameTable::ds_fields, said.value));
+      r.tos = static_cast<std::uint8_t>(named(b, NameTable::ds_fields, said.value));
     } else if (o == "fwmark") {
       const auto slash = said.value.find('/');
       r.mark = to<std::uint32_t>(said.value.substr(0, slash));
       if (slash != std::string_view::npos) r.mask = to<std::uint32_t>(said.value.substr(slash + 1));
     } else if (o == "realms") {
-      r.realms = realms_of(said.value);
+      r.realms = realms_of(b, said.value);
     } else if (o == "suppress_prefixlength" || o == "sup_pl") {
       r.suppress_prefix_length = to<std::uint32_t>(said.value);
     } else if (o == "suppress_ifgroup" || o == "sup_group") {
-      r.suppress_group = named(NameTable::groups, said.value);
+      r.suppress_group = named(b, NameTable::groups, said.value);
     } else if (o == "dev" || o == "iif") {
       r.in_interface = said.value;
     } else if (o == "oif") {
@@ -295,7 +295,7 @@ void routes(Builder& b, const Value& v, std::vector<VirtualRoute>& out) {
 
 void policy_rules(Builder& b, const Value& v, std::vector<VirtualRule>& out) {
   for (const Statement* s = v.tree.first(v.statement); s; s = v.tree.after(*s)) {
-    if (const auto line = judge_rule_line(b, v.tree.words(*s), v.keyword.block == Block::root)) out.push_back(rule_of(*line));
+    if (const auto line = judge_rule_line(b, v.tree.words(*s), v.keyword.block == Block::root)) out.push_back(rule_of(b, *line));
   }
 }
 

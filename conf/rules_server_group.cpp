@@ -129,8 +129,11 @@ void read_member(Builder& b, std::span<const Token> words, ServerGroupDraft& gro
     }
     port = static_cast<std::uint16_t>(n.value);
   }
-  if (range->count > most_of_a_line || group.members.size() + range->count > most_of_a_group)
-    return b.fail(words[0], fmt::format("virtual_server_group {} has more than {} members", group.name, most_of_a_group));
+  if (range->count > most_of_a_line || group.members.size() + range->count > most_of_a_group) {
+    if (!std::exchange(group.full, true))
+      b.fail(words[0], fmt::format("virtual_server_group {} has more than {} members", group.name, most_of_a_group));
+    return;
+  }
   for (std::uint32_t i = 0; i < range->count; ++i) {
     ServerGroupDraft::Member m;
     m.key.address = with_tail(range->first, tail(range->first) + i);

@@ -115,7 +115,7 @@ Result<std::vector<std::string>> DiskReader::expand(const std::string& pattern) 
   std::vector<std::string> names;
   if (rc == 0) names.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   globfree(&found);
-  if (rc != 0 && rc != GLOB_NOMATCH) return Error{pattern + ": cannot be searched", 0};
+  if (rc == GLOB_NOSPACE) return Error::from_errno(pattern, ENOMEM);
   std::erase_if(names, [](const std::string& n) { return std::filesystem::is_directory(n); });
   return names;
 }

@@ -55,6 +55,20 @@ char unescape(std::string_view text, std::size_t& i) {
 
 }  // namespace
 
+std::optional<std::uint32_t> parse_c_notation(std::string_view word, std::uint32_t maximum) {
+  int base = 10;
+  if (word.starts_with("0x") || word.starts_with("0X")) {
+    word.remove_prefix(2);
+    base = 16;
+  } else if (word.starts_with('0')) {
+    base = 8;
+  }
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, base);
+  if (word.empty() || error != std::errc() || end != word.data() + word.size() || value > maximum) return std::nullopt;
+  return static_cast<std::uint32_t>(value);
+}
+
 Number parse_integer(std::string_view word) {
   std::size_t i = 0;
   const bool negative = !word.empty() && word.front() == '-';
@@ -95,17 +109,6 @@ Number parse_decimal(std::string_view word, std::int64_t scale, bool& rounded) {
 std::optional<bool> parse_boolean(std::string_view word) {
   if (word == "true" || word == "on" || word == "yes") return true;
   if (word == "false" || word == "off" || word == "no") return false;
-  return std::nullopt;
-}
-
-std::optional<int> parse_scope(std::string_view word) {
-  constexpr std::array<std::pair<std::string_view, int>, 5> names{
-      {{"global", 0}, {"site", 200}, {"link", 253}, {"host", 254}, {"nowhere", 255}}};
-  for (const auto& [name, value] : names) {
-    if (word == name) return value;
-  }
-  const Number n = parse_integer(word);
-  if (n.written == Written::good && n.value >= 0 && n.value <= 255) return static_cast<int>(n.value);
   return std::nullopt;
 }
 

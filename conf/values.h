@@ -19,12 +19,12 @@ struct Number {
 
 // Decimal, with a sign. "5x" is 5 with rubbish behind.
 Number parse_integer(std::string_view word);
+// "16", "0x10" or "020", as the C library reads numbers; nothing when it is none, or more than `maximum`.
+std::optional<std::uint32_t> parse_c_notation(std::string_view word, std::uint32_t maximum);
 // "1.5" → 1'500'000 for scale 1'000'000. Digits beyond the scale are rounded and set `rounded`.
 Number parse_decimal(std::string_view word, std::int64_t scale, bool& rounded);
 // true on yes, false off no.
 std::optional<bool> parse_boolean(std::string_view word);
-// Address scopes by name (global, site, link, host, nowhere) or number.
-std::optional<int> parse_scope(std::string_view word);
 // 255.255.255.0 → 24; nothing when the ones are not in one piece.
 std::optional<int> mask_length(std::string_view word);
 

@@ -98,6 +98,7 @@ class Engine::Impl {
     planned_fifos_ = fifos_of(model.global, security, warnings_);
     plan_files(model);
     planned_processes_ = model.track_processes;
+    planned_process_queue_ = model.global.daemon.process_monitor;
     planned_links_ = polled_links(model);
     planned_bfds_.clear();
     for (const auto& bfd : model.bfd_instances) {
@@ -125,7 +126,7 @@ class Engine::Impl {
     fifos_.become(std::move(planned_fifos_), !fresh);
     mailer_.configure(std::move(planned_mail_));
     for (const auto& problem : files_.define(std::move(planned_files_), fresh)) log::warning("{}", problem);
-    for (const auto& remark : processes_.define(std::move(planned_processes_))) log::warning("{}", remark);
+    for (const auto& remark : processes_.define(std::move(planned_processes_), planned_process_queue_)) log::warning("{}", remark);
     for (const auto& remark : links_.define(planned_links_)) log::warning("{}", remark);
     router_->observe_links(links_.up());
     Observed observed{.files = files_.numbers(), .processes = processes_.up(), .bfds = {}};
@@ -234,6 +235,7 @@ class Engine::Impl {
   std::vector<NotifyFifo::Definition> planned_fifos_;
   std::vector<NumberFiles::Definition> planned_files_;
   std::vector<conf::TrackProcess> planned_processes_;
+  conf::SocketBuffer planned_process_queue_;
   std::vector<conf::Linkbeat> planned_links_;
   bool logs_unknown_ = false;
   bool resumed_ = false;  // an earlier process's FIFOs go on with us

@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/receive_queue.h"
 #include "base/result.h"
 
 namespace xd::vrrp {
@@ -160,7 +161,7 @@ ProcessTracker::ProcessTracker(Loop& loop, Changed changed)
         look_.arm_in(look_again);
       }) {}
 
-std::vector<std::string> ProcessTracker::define(std::vector<conf::TrackProcess> rules) {
+std::vector<std::string> ProcessTracker::define(std::vector<conf::TrackProcess> rules, const conf::SocketBuffer& queue) {
   std::vector<std::string> remarks;
   counts_.define(std::move(rules));
   look_.disarm();
@@ -179,7 +180,11 @@ std::vector<std::string> ProcessTracker::define(std::vector<conf::TrackProcess> 
       remarks.push_back("track_process: " + socket.error().message + "; /proc is looked at every second instead");
     }
   }
-  if (!socket_) look_.arm_in(look_again);
+  if (!socket_) {
+    look_.arm_in(look_again);
+  } else if (auto set = set_receive_queue(socket_.get(), queue.bytes, queue.force, "process events"); !set) {
+    remarks.push_back(set.error().message);
+  }
   counts_.see_all(running_processes(counts_.needs_words()), Clock::now());
   return remarks;
 }

@@ -25,8 +25,8 @@ class ProcessTracker {
   using Changed = std::function<void(const std::string& name, bool up)>;
   ProcessTracker(Loop& loop, Changed changed);
 
-  // These and no others from now on, counted at this moment. Returns what is worth telling.
-  std::vector<std::string> define(std::vector<conf::TrackProcess> rules);
+  // These and no others from now on, counted at this moment. `queue`: for events that wait to be read. Returns what is worth telling.
+  std::vector<std::string> define(std::vector<conf::TrackProcess> rules, const conf::SocketBuffer& queue);
   std::map<std::string, bool> up() const { return counts_.up(); }
   std::string dump() const { return counts_.dump(); }
 

@@ -18,7 +18,7 @@ GOOD = "vrrp_instance A {\n interface eth0\n virtual_router_id 7\n virtual_ipadd
 
 
 def check(path, *options):
-    done = subprocess.run([XDIRECTOR, *options, "check", "--elsewhere", path], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([XDIRECTOR, "check", *options, "--elsewhere", path], capture_output=True, text=True, timeout=30)
     return done.returncode, done.stdout
 
 
@@ -108,6 +108,15 @@ def test_ends_as_keepalived(tmp_path, text, status, usable):
     assert check(path)[0] == status
     code, said = check(path, "-j")
     assert (code, json.loads(said)["ok"]) == (status, usable)
+
+
+def test_lines_for_other_nodes_count_as_the_daemon_counts_them(tmp_path):
+    path = tmp_path / "keepalived.conf"
+    path.write_text(GOOD.replace("7", "7\n @west priority 300\n @^west priority 99"))
+    assert "priority 300 is outside" in check(path, "-i", "west")[1]
+    assert check(path, "--config-id", "east")[0] == 0
+    printed = subprocess.run([XDIRECTOR, "conf", "print", "-i", "east", path], capture_output=True, text=True, timeout=30)
+    assert "priority 99" in printed.stdout
 
 
 def test_programs_hear_what_people_read(tmp_path):

@@ -1,9 +1,10 @@
 """Whole texts compared: the printed model of each sample, the diagnostics of each wrong file.
 
-XD_UPDATE_GOLDEN=1 writes the files anew; look at the difference before committing it.
+A wrong file may begin with further options ("# conf_check -s"). XD_UPDATE_GOLDEN=1 writes the files anew; look at the difference before committing it.
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,9 @@ def test_sample_means_this(sample):
 
 @pytest.mark.parametrize("wrong", ERRORS, ids=lambda path: path.stem)
 def test_wrong_file_is_told_this(wrong):
-    status, _, diagnostics = conf_check("-I", "eth0,eth1", "-A", "eth0=10.1.0.1/24,eth1=10.2.0.1/24", wrong)
+    more = re.match("# conf_check (.*)", wrong.read_text(errors="replace"))
+    options = ["-I", "eth0,eth1", "-A", "eth0=10.1.0.1/24,eth1=10.2.0.1/24"] + (more[1].split() if more else [])
+    status, _, diagnostics = conf_check(*options, wrong)
     compare(wrong.with_suffix(".txt"), f"{diagnostics}exit {status}\n")
 
 

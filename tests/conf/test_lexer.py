@@ -82,6 +82,11 @@ def test_whole_configuration_may_be_a_pattern(tmp_path):
     assert "router_id a" in printed and "vrrp_instance A" in printed
 
 
+def test_nothing_to_read(tmp_path):
+    assert conf_check(tmp_path / "a.conf") == (0, "", f"error: no configuration: {tmp_path}/a.conf: No such file or directory\n")
+    assert conf_check(tmp_path / "*.conf") == (0, "", f"error: no configuration: {tmp_path}/*.conf: no such file\n")
+
+
 # Files that nobody writes by intent, and the first line that is said of each.
 HOSTILE = {
     "a line of 10 MB": ("global_defs {\n" + "x" * (10 << 20) + "\n}\n",
@@ -103,6 +108,8 @@ HOSTILE = {
     "sequences of sequences": ("~SEQ(A, 9999) ~SEQ(B, 9999) ~SEQ(C, 9999) router_id ${A}x${B}x${C}\n",
                                "keepalived.conf:1:1: warning: unknown keyword 'router_id'; it stands in global_defs"),
     "braces for 2^40 names": (f"includea {'{a,b}' * 40}\n", "keepalived.conf:1:10: error: braces stand for too many names"),
+    "a program": ("includea program\n", "keepalived.conf:1:10: error: program: is executable, so it is no configuration file (chmod -x)"),
+    "a file of 65 MiB": ("includea large\n", "keepalived.conf:1:10: error: large: larger than 64 MiB"),
     "12,000 files": ("include many/*.inc\n", "keepalived.conf:1:9: error: more than 32 files inside one another, or 10000 in all"),
     "a wrong word in each of a million lines": ("x\n" * 1000000, "keepalived.conf:1:1: warning: unknown keyword 'x'"),
 }
@@ -115,6 +122,9 @@ def test_hostile_files_are_told_of_in_bounded_time_and_memory(name, tmp_path):
     (tmp_path / "one.inc").write_text("include two.inc\n")
     (tmp_path / "two.inc").write_text("include one.inc\n")
     subprocess.run(["mkfifo", tmp_path / "fifo"], check=True)
+    (tmp_path / "program").touch(mode=0o755)
+    with (tmp_path / "large").open("wb") as large:
+        large.truncate(65 << 20)
     if "many" in text:
         (tmp_path / "many").mkdir()
         for number in range(12000):

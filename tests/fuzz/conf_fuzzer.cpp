@@ -18,11 +18,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   xd::conf::Options options;
   options.host_name = "director";
   options.config_id = "fuzz";
-  options.most_expanded = 16 << 10;  // a hundred bytes can ask for all that is allowed, which is no use here
+  options.most_expanded = 4 << 10;  // a hundred bytes can ask for all that is allowed, which is no use here
   const std::string text(reinterpret_cast<const char*>(data), size);
   const xd::conf::Compiled compiled = xd::conf::compile_text("/fuzz.conf", text, options);
   (void)compiled.diagnostics.render();
   if (!compiled.usable()) return 0;
+  static const xd::conf::Model empty = xd::conf::compile_text("/empty.conf", "", options).model;
+  if (compiled.model == empty) return 0;
   const std::string printed = xd::conf::print(compiled.model);
   const xd::conf::Compiled again = xd::conf::compile_text("/printed.conf", printed, options);
   if (again.model != compiled.model) {

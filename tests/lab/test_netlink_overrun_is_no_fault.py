@@ -9,7 +9,7 @@ from lib.pairs import RouterPair, instance, under_test
 from lib.wait import wait_for
 
 VIP = "192.0.2.10"
-TINY = "global_defs {\n    vrrp_netlink_monitor_rcv_bufs 2304\n}\n"
+TINY = "global_defs {\n    vrrp_netlink_monitor_rcv_bufs 2304\n    vrrp_netlink_cmd_rcv_bufs 123456\n}\n"
 
 
 def test_netlink_overrun_is_no_fault(lab):
@@ -17,6 +17,7 @@ def test_netlink_overrun_is_no_fault(lab):
     r1 = pair.routers[0]
     daemon = under_test(r1, TINY + instance(priority=150, version=3, advert=0.2))
     pair.wait_holder("r1", VIP)
+    assert f"rb{2 * 123456}," in r1.run("ss -f netlink -m")  # the kernel counts its own overhead, too
     add = [f"address add 198.51.{n // 250}.{n % 250 + 1}/32 dev eth0" for n in range(1000)]
     remove = [line.replace(" add ", " del ") for line in add]
     batch = r1.directory / "batch"

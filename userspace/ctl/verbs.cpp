@@ -60,7 +60,9 @@ json describe(const conf::Diagnostic& diagnostic) {
 // Needs no daemon: compiles the file as it stands.
 int check(const Context& context) {
   conf::DiskReader disk;
-  const conf::Compiled compiled = conf::compile(context.file, disk, context.elsewhere ? conf::Options() : host::options());
+  conf::Options options = context.elsewhere ? conf::Options() : host::options();
+  options.config_id = context.config_id;
+  const conf::Compiled compiled = conf::compile(context.file, disk, options);
   if (!compiled.found) return complain(failed, fmt::format("there is no file {}", context.file));
   const auto& diagnostics = compiled.diagnostics;
   if (context.json) {
@@ -126,7 +128,9 @@ bool compile_file(const Context& context, const conf::Options& options, conf::Co
 
 int conf_print(const Context& context) {
   conf::Compiled compiled;
-  if (!compile_file(context, {}, compiled)) return failed;
+  conf::Options options;
+  options.config_id = context.config_id;
+  if (!compile_file(context, options, compiled)) return failed;
   fmt::print("{}", conf::print(compiled.model));
   return fine;
 }
@@ -243,7 +247,12 @@ int explain(const Context& context) {
   return fine;
 }
 
+void config_id_option(CLI::App& command, Context& context) {
+  command.add_option("-i,--config-id", context.config_id, "for lines that begin with @ID, as the daemon's -i (short host name)");
+}
+
 void check_options(CLI::App& command, Context& context) {
+  config_id_option(command, context);
   command.add_flag("--elsewhere", context.elsewhere,
                    "the file is for another machine: interfaces, addresses, users and scripts of this one do not matter");
 }
@@ -273,7 +282,8 @@ constexpr Verb table[] = {
     {"plan", "what a reload to this file would change in the running daemon; nothing is applied", "FILE", a_file, plan},
     {"conf keywords", "every keyword of the language, or those of one block", "[BLOCK]",
      "virtual_server/real_server, say; root: the top level", conf_keywords, keywords_options},
-    {"conf print", "what a file means: the compiled configuration as canonical keepalived.conf", "FILE", a_file, conf_print},
+    {"conf print", "what a file means: the compiled configuration as canonical keepalived.conf", "FILE", a_file, conf_print,
+     config_id_option},
 };
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "daemon/bfd_events.h"
 #include "daemon/connection_sync.h"
 #include "daemon/dump_files.h"
+#include "daemon/process_settings.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
 #include "datapath/nexthop.h"
@@ -122,6 +123,12 @@ class CheckersRole final : public RoleEngine {
   }
 
   Status prepare(const conf::Model& model) override {
+    const conf::DaemonSettings& settings = model.global.daemon;
+    set_queues(*netlink_, settings.lvs_netlink_monitor, settings.lvs_netlink_cmd);
+    if (tables_.ipvs) {
+      const auto status = tables_.ipvs->set_answer_queue(settings.lvs_netlink_cmd.bytes, settings.lvs_netlink_cmd.force);
+      if (!status) log::warning("{}", status.error().message);
+    }
     auto prepared = engine_.prepare(model);
     if (prepared) next_ = {plan::wanted_engines(model), model.global, model.xdirector, plan::rate_limits(model), asks_bfd(model)};
     // One that follows an instance is the vrrp process's.

@@ -10,7 +10,9 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/log.h"
 #include "base/process.h"
+#include "netlink/kernel_netlink.h"
 
 namespace xd::daemon {
 
@@ -66,6 +68,13 @@ std::vector<std::string> apply(const conf::ProcessSettings& wanted) {
   });
   now = wanted;
   return refused;
+}
+
+void set_queues(netlink::KernelNetlink& netlink, const conf::SocketBuffer& events, const conf::SocketBuffer& answers) {
+  for (const Status& status :
+       {netlink.set_event_queue(events.bytes, events.force), netlink.set_answer_queue(answers.bytes, answers.force)}) {
+    if (!status) log::warning("{}", status.error().message);
+  }
 }
 
 }  // namespace xd::daemon

@@ -15,6 +15,7 @@
 #include "daemon/bfd_events.h"
 #include "daemon/connection_sync.h"
 #include "daemon/dump_files.h"
+#include "daemon/process_settings.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
 #include "datapath/datapath.h"
@@ -115,10 +116,8 @@ class VrrpRole final : public RoleEngine {
 
   Status prepare(const conf::Model& model) override {
     wants_bfd_ = !model.bfd_instances.empty();
-    if (model.global.netlink_receive_bytes > 0) {
-      const auto status = netlink_->set_queue(model.global.netlink_receive_bytes, model.global.netlink_receive_force);
-      if (!status) log::warning("{}", status.error().message);
-    }
+    const conf::DaemonSettings& settings = model.global.daemon;
+    set_queues(*netlink_, settings.vrrp_netlink_monitor, settings.vrrp_netlink_cmd);
     return engine_.prepare(model);
   }
 

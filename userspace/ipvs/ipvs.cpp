@@ -17,6 +17,7 @@
 
 #include "base/network_namespace.h"
 #include "base/process.h"
+#include "base/receive_queue.h"
 #include "ipvs/message.h"
 
 namespace xd::ipvs {
@@ -170,6 +171,10 @@ Result<Table> Table::open() {
   }
   if (impl->family < 0) return Error{"this kernel has no IPVS (module ip_vs is not there)", ENOPROTOOPT};
   return Table(std::move(impl));
+}
+
+Status Table::set_answer_queue(std::uint32_t bytes, bool force) {
+  return set_receive_queue(nl_socket_get_fd(impl_->socket.get()), bytes, force, "the answers of IPVS");
 }
 
 Result<lvs::Services> Table::services() {

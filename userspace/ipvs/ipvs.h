@@ -88,6 +88,9 @@ class Table {
   Result<std::vector<ServiceEntry>> list();
   Result<Info> info();
 
+  // Room for the kernel's answers (base/receive_queue.h).
+  Status set_answer_queue(std::uint32_t bytes, bool force);
+
   Result<Timeouts> timeouts();
   Status set_timeouts(const Timeouts& timeouts);
   Result<std::vector<SyncDaemon>> sync_daemons();

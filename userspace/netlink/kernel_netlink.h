@@ -29,8 +29,9 @@ class KernelNetlink final : public Netlink {
   Result<NextHop> next_hop(const IpAddress& to) override;
   Status resolve(int index, const IpAddress& address) override;
 
-  // Room for events that wait (EventSocket::set_queue).
-  Status set_queue(std::uint32_t bytes, bool force) { return events_.set_queue(bytes, force); }
+  // Room for events that wait, and for answers (base/receive_queue.h).
+  Status set_event_queue(std::uint32_t bytes, bool force) { return events_.set_queue(bytes, force); }
+  Status set_answer_queue(std::uint32_t bytes, bool force) { return requests_.set_queue(bytes, force); }
   // How often the table was read anew after an overflow.
   std::uint64_t resyncs() const { return resyncs_; }
 

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/receive_queue.h"
+
 namespace xd::netlink {
 
 namespace {
@@ -90,6 +92,8 @@ Status RequestSocket::transact(const Message& request, const std::string& what, 
   }
 }
 
+Status RequestSocket::set_queue(std::uint32_t bytes, bool force) { return set_receive_queue(fd_.get(), bytes, force, "netlink answers"); }
+
 Result<EventSocket> EventSocket::open(std::initializer_list<int> groups) {
   auto fd = open_socket(SOCK_NONBLOCK);
   if (!fd) return std::move(fd).error();
@@ -105,10 +109,7 @@ Result<EventSocket> EventSocket::open(std::initializer_list<int> groups) {
   return EventSocket(std::move(*fd));
 }
 
-Status EventSocket::set_queue(std::uint32_t bytes, bool force) {
-  if (::setsockopt(fd_.get(), SOL_SOCKET, force ? SO_RCVBUFFORCE : SO_RCVBUF, &bytes, sizeof bytes) == 0) return {};
-  return Error::from_errno("set the queue of netlink events to " + std::to_string(bytes) + " bytes");
-}
+Status EventSocket::set_queue(std::uint32_t bytes, bool force) { return set_receive_queue(fd_.get(), bytes, force, "netlink events"); }
 
 bool EventSocket::drain(const Handler& handler) {
   bool complete = true;

@@ -29,6 +29,8 @@ class RequestSocket {
   // For a dump or a question: every message of the answer goes to `handler`. A dump that the kernel marks as inconsistent
   // (NLM_F_DUMP_INTR) is an Error of EAGAIN. `what` begins the message of an Error: "add 192.0.2.1/24 to eth0".
   Status transact(const Message& request, const std::string& what, const Handler& handler = {});
+  // Room for answers, as EventSocket::set_queue.
+  Status set_queue(std::uint32_t bytes, bool force);
 
  private:
   explicit RequestSocket(Fd fd) : fd_(std::move(fd)) {}
@@ -43,7 +45,7 @@ class EventSocket {
   static Result<EventSocket> open(std::initializer_list<int> groups);
 
   int fd() const { return fd_.get(); }
-  // Room for notifications that wait; `force`: beyond the system's limit (net.core.rmem_max).
+  // Room for notifications that wait (base/receive_queue.h).
   Status set_queue(std::uint32_t bytes, bool force);
   // Hands out what is queued. False when the kernel dropped notifications for lack of room (ENOBUFS): read everything anew.
   bool drain(const Handler& handler);

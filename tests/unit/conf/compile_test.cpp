@@ -299,10 +299,10 @@ TEST(Xdirector, BlockOfItsOwnOrFileOfItsOwn) {
 }
 
 TEST(Diagnostics, AKeywordWithoutEffectIsReportedOnce) {
-  const Compiled c = compiled("global_defs {\n random_seed 5\n}\nglobal_defs {\n random_seed 6\n}\n");
+  const Compiled c = compiled("global_defs {\n enable_dbus\n}\nglobal_defs {\n enable_dbus\n}\n");
   const std::string said = c.diagnostics.render();
-  EXPECT_THAT(said, HasSubstr("accepted, not in effect yet: random_seed"));
-  EXPECT_EQ(said.find("yet: random_seed"), said.rfind("yet: random_seed")) << said;
+  EXPECT_THAT(said, HasSubstr("accepted, not in effect yet: enable_dbus"));
+  EXPECT_EQ(said.find("yet: enable_dbus"), said.rfind("yet: enable_dbus")) << said;
 }
 
 TEST(Interfaces, AreAskedForOnlyWhenSomebodyKnows) {

@@ -51,6 +51,17 @@ TEST(Quotes, HoldWordsTogether) {
   EXPECT_THAT(text("global_defs {\n router_id \"a\n}\n").diagnostics.render(), HasSubstr("quote without its partner"));
 }
 
+TEST(Quotes, EndReferencesAsTheyEndWords) {
+  EXPECT_EQ(word("${_\"PWD}\""), "${_");
+  EXPECT_EQ(word("\"${_ENV \" \"}\""), "${_ENV ");
+}
+
+TEST(Files, MayBeginWithAByteOrderMark) {
+  const Compiled c = text("\xef\xbb\xbfglobal_defs {\n router_id a\n}\n");
+  EXPECT_EQ(c.model.global.router_id, "a");
+  EXPECT_THAT(c.diagnostics.render(), HasSubstr("keepalived.conf:1:1: warning: the file begins with a byte order mark"));
+}
+
 TEST(Blanks, AreSpacesTabsAndCarriageReturns) {
   EXPECT_EQ(word("\t a \t"), "a");
   EXPECT_EQ(text("global_defs {\r\n router_id a\r\n}\r\n").model.global.router_id, "a");
@@ -157,6 +168,20 @@ TEST(Repetitions, CountDownHexadecimalAndFromMinusOne) {
   EXPECT_THAT(names(text("$VI=\\\nvrrp_instance A${N} { \\\n interface eth0 \\\n virtual_router_id 1 \\\n}\n~SEQx(N, 0x12, -1, 0x10) "
                          "$VI\n~SEQ(N, -2) $VI\n~LST({N, M}, {x, 1}, {y, 2}) $VI\n")),
               ElementsAre("A12", "A11", "A10", "A-1", "A-2", "Ax", "Ay"));
+}
+
+TEST(Repetitions, TakeNumbersInCNotation) {
+  const auto ids = [](const std::string& sequence) {
+    std::vector<std::string> out;
+    for (const std::string& name :
+         names(text("$VI=\\\nvrrp_instance ${N} { \\\n interface eth0 \\\n virtual_router_id 1 \\\n}\n" + sequence + " $VI\n")))
+      out.push_back(name);
+    return out;
+  };
+  EXPECT_THAT(ids("~SEQ(N, 007, 010)"), ElementsAre("7", "8"));
+  EXPECT_THAT(ids("~SEQ(N, 0xe, 0xf)"), ElementsAre("14", "15"));
+  EXPECT_THAT(ids("~SEQ(N, 08, 9)"), IsEmpty());
+  EXPECT_THAT(ids("~SEQx(N, -2, -1)"), IsEmpty());
 }
 
 Compiled with_files(const std::string& root, std::vector<SourceFile> files) {

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "conf/compile.h"
 #include "conf/print.h"
@@ -31,6 +35,23 @@ PolicyRule rule(const std::string& line) {
   const auto model = model_of("virtual_rules {\n" + line + "\n}\n");
   EXPECT_THAT(model.vrrp_instances[0].rules, SizeIs(1)) << line;
   return model.vrrp_instances[0].rules.empty() ? PolicyRule{} : model.vrrp_instances[0].rules[0].rule;
+}
+
+TEST(Routes, NamesAreReadWhereTheyAreSaidToBe) {
+  const auto folder = std::filesystem::temp_directory_path() / ("xd-iproute-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder / "etc/rt_tables.d");
+  std::filesystem::create_directories(folder / "usr");
+  std::ofstream(folder / "etc/rt_tables") << "7 red\n";
+  std::ofstream(folder / "etc/rt_tables.d/more.conf") << "0x10 blue # sixteen\n";
+  std::ofstream(folder / "usr/rt_tables") << "8 red\n9 green\n";
+  const std::string folders =
+      "global_defs {\n iproute_etc_dir " + (folder / "etc").string() + "\n iproute_usr_dir " + (folder / "usr").string() + "\n}\n";
+  for (const auto& [name, number] : std::vector<std::pair<std::string, unsigned>>{{"red", 7}, {"blue", 16}, {"green", 9}, {"main", 254}}) {
+    const auto model = model_of("virtual_routes {\n 10.3.0.0/16 via 192.0.2.254 table " + name + "\n}\n", folders);
+    ASSERT_THAT(model.vrrp_instances[0].routes, SizeIs(1)) << name;
+    EXPECT_EQ(model.vrrp_instances[0].routes[0].route.table, number) << name;
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Routes, EveryOptionReadsAndPrints) {

@@ -106,9 +106,11 @@ TEST(Bundle, DamagedOnesAreRefused) {
   sources.files.push_back({"/a", std::string("text with \0 and \n", 17)});
   sources.patterns.push_back({"/a*", {"/a"}});
   const std::string whole = serialize(sources);
+  EXPECT_TRUE(whole.starts_with("xdirector configuration bundle 1\n"));
   EXPECT_EQ(*parse_bundle(whole), sources);
   for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_FALSE(parse_bundle(whole.substr(0, length)).ok()) << length;
-  EXPECT_FALSE(parse_bundle(whole + "x").ok());
+  EXPECT_EQ(parse_bundle(whole + "x").error().message, "configuration bundle: not complete");
+  EXPECT_EQ(parse_bundle("xdirector configuration bundle 2\n").error().message, "configuration bundle: not one of ours");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "conf/quoting.h"
 #include "conf/values.h"
 
 namespace xd::conf {
@@ -216,24 +217,13 @@ bool Lexer::read_line(Line& line) {
   return false;
 }
 
-// keepalived's rule: a comment sign counts everywhere but inside double quotes and after a backslash.
 std::string_view Lexer::without_comment(const Line& line) {
-  const std::string_view text = line.text;
-  bool quoted = false;
-  std::size_t opened = 0;
-  for (std::size_t i = text.find_first_of("!#\"\\"); i < text.size(); i = text.find_first_of("!#\"\\", i + 1)) {
-    if (text[i] == '\\') {
-      ++i;
-    } else if (text[i] == '"') {
-      quoted = !quoted;
-      opened = i;
-    } else if (!quoted) {
-      return text.substr(0, i);
-    }
+  CommentSearch search;
+  const std::size_t comment = search.find(line.text);
+  if (comment == line.text.npos && search.quoted) {
+    report(Severity::warning, token_at(line, search.opened, 1), "quote without its partner; the text up to the end of the line is taken");
   }
-  if (quoted)
-    report(Severity::warning, token_at(line, opened, 1), "quote without its partner; the text up to the end of the line is taken");
-  return text;
+  return line.text.substr(0, comment);
 }
 
 bool Lexer::condition_holds(Line& line) {
@@ -623,20 +613,6 @@ bool Lexer::include(const Line& line) {
   return true;
 }
 
-namespace {
-
-// The partner of the quote at `p`: a backslash before one makes it a part of the word, unless none is left then.
-const char* end_of_quoted(const char* p, const char* end) {
-  const char quote = *p;
-  for (const char* c = p + 1; c < end; ++c) {
-    if (*c == quote) return c;
-    if (*c == '\\' && c + 1 < end) ++c;
-  }
-  return static_cast<const char*>(std::memchr(p + 1, quote, static_cast<std::size_t>(end - p - 1)));
-}
-
-}  // namespace
-
 void Lexer::tokenize(const Line& line, std::vector<Token>& tokens) {
   const char* const begin = line.text.data();
   const char* const end = begin + line.text.size();
@@ -649,28 +625,30 @@ void Lexer::tokenize(const Line& line, std::vector<Token>& tokens) {
                       kind});
   };
   while (p < end) {
+    const std::string_view rest(p, static_cast<std::size_t>(end - p));
     if (is_blank(*p) || *p == '\0') {
       ++p;
     } else if (*p == '{' || *p == '}') {
       add(p, p + 1, *p == '{' ? Token::Kind::open : Token::Kind::close, p, p + 1);
       ++p;
     } else if (*p == '"') {
-      const char* close = end_of_quoted(p, end);
-      const char* stop = close ? close : end;
-      add(p, close ? close + 1 : end, Token::Kind::quoted, p + 1, stop);
-      p = close ? close + 1 : end;
-    } else if (const char* last = *p == '\'' ? end_of_quoted(p, end) : nullptr; last && (last + 1 == end || is_blank(last[1]))) {
+      const std::size_t length = length_of_quoted(rest);
+      const char* const after = length == rest.npos ? end : p + length;
+      add(p, after, Token::Kind::quoted, p + 1, length == rest.npos ? end : after - 1);
+      p = after;
+    } else if (const std::size_t length = *p == '\'' ? length_of_quoted(rest) : rest.npos;
+               length != rest.npos && (p + length == end || is_blank(p[length]))) {
       // Only commands know such quotes, see text_of_command. To the others they are characters of the word.
-      add(p, last + 1, Token::Kind::word, p, last + 1);
-      p = last + 1;
+      add(p, p + length, Token::Kind::word, p, p + length);
+      p += length;
     } else {
       const char* from = p;
       bool escapes = false;
       while (p < end && !is_blank(*p) && *p != '"' && *p != '\0') {
         // An unreplaced ${NAME}, or the beginning of one, keeps its braces: it is one wrong word, not a block.
         if (*p == '$' && p + 1 < end && p[1] == '{') {
-          const std::size_t length = braced_reference({p, static_cast<std::size_t>(end - p)});
-          p += length > 0 ? length - 1 : 1;
+          const std::size_t reference = braced_reference({p, static_cast<std::size_t>(end - p)});
+          p += reference > 0 ? reference - 1 : 1;
         } else if (*p == '{' || *p == '}') {
           break;
         } else if (*p == '\\' && p + 1 < end && (p[1] == '#' || p[1] == '!')) {

@@ -241,7 +241,7 @@ void print_track_file(Writer& w, const TrackFile& f) {
 void print_track_process(Writer& w, const TrackProcess& p) {
   w.open("vrrp_track_process {}", word(p.name));
   std::string words;
-  for (const std::string& one : p.words) words += " " + word(one);
+  for (const std::string& one : p.words) words += " " + word(escaped(one));
   w.line("process{}", words);
   if (p.has_params) {
     w.line("param_match{}", p.param_match == TrackProcess::ParamMatch::initial   ? " initial"

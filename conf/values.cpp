@@ -156,26 +156,42 @@ std::vector<std::string> split_command(std::string_view text) {
   return words;
 }
 
+namespace {
+
+// What a line cannot have as it is: quotes and backslashes, which mean something there, control characters, and the beginning of a
+// predefined name's reference.
+bool needs_escape(std::string_view word, std::size_t i) {
+  const char c = word[i];
+  const std::string_view behind = word.substr(i + 1);
+  return c == '\'' || c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ' ||
+         (c == '$' && (behind.starts_with('_') || behind.starts_with("{_")));
+}
+
+// `backslash`: what a backslash is written as.
+std::string escaped(std::string_view word, std::string_view backslash) {
+  std::string out;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    if (needs_escape(word, i)) {
+      out += fmt::format("{}x{:02x}", backslash, static_cast<unsigned char>(word[i]));
+    } else {
+      out += word[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string escaped(std::string_view word) { return escaped(word, "\\"); }
+
 std::string join_command(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& w : words) {
     if (!out.empty()) out += ' ';
-    const bool plain =
-        !w.empty() && std::all_of(w.begin(), w.end(), [](char c) { return c > ' ' && c != '\'' && c != '"' && c != '\\' && c != 0x7f; });
-    if (plain) {
-      out += w;
-      continue;
-    }
-    // Double quotes cannot stand in a line of keepalived.conf that is itself quoted, so escapes say them.
-    out += '\'';
-    for (const char c : w) {
-      if (c == '\'' || c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ') {
-        out += fmt::format("\\\\x{:02x}", static_cast<unsigned char>(c));
-      } else {
-        out += c;
-      }
-    }
-    out += '\'';
+    // Double quotes cannot stand in a line of keepalived.conf that is itself quoted, so escapes say them, which are read twice.
+    const std::string text = escaped(w, "\\\\");
+    const bool plain = !w.empty() && text == w && w.find(' ') == w.npos && w.find('\x7f') == w.npos;
+    out += plain ? w : '\'' + text + '\'';
   }
   return out;
 }

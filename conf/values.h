@@ -30,6 +30,8 @@ std::optional<int> mask_length(std::string_view word);
 
 // A backslash gives \a \b \E \f \n \r \t \v, \xHH, \ooo, \cX, else the next character itself.
 std::string unescaped(std::string_view text);
+// The reverse, without any quote.
+std::string escaped(std::string_view text);
 // A command line as it stands between its quotes in the file → its words, without a shell. Escapes count twice, as in keepalived:
 // first in the whole, then when it is split at the blanks that no '...' and no "..." holds together.
 std::vector<std::string> split_command(std::string_view line);

@@ -3,48 +3,16 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/time.h"
 #include "conf/model.h"
+#include "conf/quoting.h"
 #include "conf/values.h"
 
 namespace xd::conf {
-
-// Whether the word can stand on a line without quotes: what the lexer acts on (a blank, a brace, a reference, the beginning of a
-// condition, a repetition or an include) needs quotes.
-inline bool is_plain(std::string_view text) {
-  return !text.empty() && text.front() != '@' && text.front() != '~' && !text.starts_with("include") &&
-         std::none_of(text.begin(), text.end(),
-                      [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '{' || c == '}' || c == '$'; });
-}
-
-// The signs of comments escaped; empty when a backslash that stands before one would take the escape's own.
-inline std::string escaped(std::string_view text) {
-  std::string out;
-  bool odd = false;  // backslashes so far
-  for (const char c : text) {
-    if (c == '#' || c == '!') {
-      if (odd) return {};
-      out += '\\';
-    }
-    out += c;
-    odd = c == '\\' && !odd;
-  }
-  return out;
-}
-
-// A word as it must be written to be read as one word. Quotes end at the next one, whatever stands before it, but a backslash there
-// hides it from the search for comments: so they are used only where nothing else will do.
-inline std::string word(std::string_view text) {
-  if (is_plain(text)) {
-    if (std::string plain = escaped(text); !plain.empty()) return plain;
-  }
-  return '"' + std::string(text) + '"';
-}
 
 inline std::string time_of(Duration d) {
   const long long microseconds = d.count() / 1000;

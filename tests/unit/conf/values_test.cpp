@@ -60,6 +60,7 @@ TEST(Command, JoinedWordsSplitIntoTheSame) {
   for (const Words& words :
        {Words{"/bin/x", "two words", "", "it's", "\"quoted\"", "back\\slash", "tab\there", "$HOME", "a#b!c"}, Words{"\x01\xff"}}) {
     EXPECT_EQ(split_command(join_command(words)), words) << join_command(words);
+    for (const std::string& word : words) EXPECT_EQ(unescaped(escaped(word)), word);
     EXPECT_EQ(join_command(words).find('"'), std::string::npos) << "it stands in a quoted word";
   }
 }

@@ -2,7 +2,8 @@
 //
 // Line by line, as keepalived reads: comments go (! and # outside double quotes; \! and \# stand for themselves), @id and
 // @^id lines count or not, $NAME= lines define, $NAME and ${NAME} are replaced, include lines give way to the files
-// they name. What is left is split into words at blanks, quotes and braces.
+// they name. What is left is split into words at blanks, quotes and braces. lexer_definitions.cpp has what replaces text,
+// lexer_include.cpp what other files bring.
 #pragma once
 
 #include <cstdint>
@@ -68,6 +69,8 @@ class Lexer {
   // A queued input for what a line has become, unless that is too much.
   void queue_expansion(const Line& line, std::string out, std::vector<Text::Segment> segments, std::unordered_set<std::string> names);
   bool include(const Line& line);
+  // Obeys "include_check <option>...", for the file it stands in and those that this includes.
+  void set_include_checks(const std::vector<Token>& words);
   void tokenize(const Line& line, std::vector<Token>& tokens);
   std::string_view without_comment(const Line& line);
   const std::string* random_number(std::string_view limits);

@@ -47,6 +47,12 @@ std::size_t length_of_quoted(std::string_view text) {
   return close == text.npos ? close : close + 1;
 }
 
+std::size_t length_of_reference(std::string_view text) {
+  if (!text.starts_with("${")) return 0;
+  const std::size_t end = text.find_first_of("}\"");
+  return end != std::string_view::npos && text[end] == '}' ? end + 1 : 0;
+}
+
 std::size_t CommentSearch::find(std::string_view text) {
   for (std::size_t i = text.find_first_of("!#\"\\"); i < text.size(); i = text.find_first_of("!#\"\\", i + 1)) {
     if (text[i] == '\\') {

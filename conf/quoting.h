@@ -11,6 +11,9 @@ namespace xd::conf {
 // it a part of the word, unless no other quote is left.
 std::size_t length_of_quoted(std::string_view text);
 
+// How long the "${NAME}" is that the text begins with; 0: it begins with none. A quote ends a word, so that it cannot be in one.
+std::size_t length_of_reference(std::string_view text);
+
 // Goes along a line for the sign of a comment, which counts everywhere but inside double quotes and after a backslash: keepalived's rule.
 struct CommentSearch {
   bool quoted = false;

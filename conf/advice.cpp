@@ -56,9 +56,13 @@ void check_subnet(Builder& b, const VrrpInstance& i, const InstanceDraft& d, con
   }
   if (!has_network) return;
   const auto other = std::find_if(host.begin(), host.end(), holds);
-  warn(b, place_of(d, a.prefix.address), fmt::format("{}: {} is in no network of {}", i.name, a.prefix.address.str(), interface),
+  const Token& at = place_of(d, a.prefix.address);
+  // Who writes /32 means it.
+  if (other == host.end() && at.text.find('/') != std::string_view::npos) return;
+  warn(b, at, fmt::format("{}: {} is in no network of {}", i.name, a.prefix.address.str(), interface),
        other != host.end() ? fmt::format("{} has {}: write dev {} behind it", other->interface, other->prefix.str(), other->interface)
-                           : "write its prefix length behind it (/24) if it brings a network of its own");
+                           : fmt::format("write its prefix length behind it (/{}) if it brings a network of its own, or /{} if it does not",
+                                         a.prefix.address.is_v4() ? 24 : 64, a.prefix.address.bits()));
 }
 
 // ---- an advert interval that promises more than the checks keep

@@ -8,9 +8,14 @@ Result<std::unique_ptr<Runner::Run>> LoopRunner::check(const Command& command, D
   struct Checked final : Run {
     std::unique_ptr<RunningCommand> running;
   };
-  auto started = RunningCommand::start(loop_, command, limit, [done = std::move(done)](const RunningCommand::Outcome& outcome) {
-    done({outcome.success(), outcome.timed_out ? "timed out" : describe_exit(outcome.info)});
-  });
+  const auto ended = [done](const RunningCommand::Outcome& outcome) {
+    done({.success = outcome.success(),
+          .words = outcome.timed_out ? "timed out" : describe_exit(outcome.info),
+          .ended = true,
+          .counts = !outcome.timed_out});
+  };
+  const auto overdue = [done] { done({.success = false, .words = "timed out", .ended = false, .counts = true}); };
+  auto started = RunningCommand::start(loop_, command, limit, ended, overdue);
   if (!started) return std::move(started).error();
   auto run = std::make_unique<Checked>();
   run->running = std::move(*started);

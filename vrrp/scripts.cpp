@@ -119,13 +119,13 @@ void ScriptTracker::start(Script& script) {
   const auto& conf = script.definition.script;
   const Duration limit = conf.timeout > 0s ? conf.timeout : conf.interval;
   auto run = runner_.check(script.definition.command, limit, [this, &script](const Runner::Outcome& outcome) {
-    script.running.reset();
-    judge(script, outcome);
+    if (outcome.ended) script.running.reset();
+    if (outcome.counts) judge(script, outcome);
   });
   if (run) {
     script.running = std::move(*run);
   } else {
-    judge(script, {false, run.error().message});
+    judge(script, {.success = false, .words = run.error().message});
   }
 }
 

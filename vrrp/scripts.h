@@ -20,7 +20,9 @@ class Runner {
  public:
   struct Outcome {
     bool success = false;
-    std::string words;  // "exited with status 1"
+    std::string words;   // "exited with status 1"
+    bool ended = true;   // false: over its limit, and alive
+    bool counts = true;  // false: the end of a run that has been told as over its limit
   };
   using Done = std::function<void(const Outcome&)>;
   // A run in progress; destroying it kills the program and its children.
@@ -29,7 +31,8 @@ class Runner {
   };
 
   virtual ~Runner() = default;
-  // Runs it with a time limit; `done` is called once, later, and may destroy the Run.
+  // Runs it with a time limit; `done` is called later, and may destroy the Run when that has ended. A run over its limit is told
+  // when it is asked to end, and once more when it is killed.
   virtual Result<std::unique_ptr<Run>> check(const Command& command, Duration limit, Done done) = 0;
   // Starts it and forgets it: it is neither waited for nor killed.
   virtual Status fire(const Command& command) = 0;

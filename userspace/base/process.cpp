@@ -15,6 +15,8 @@
 #include <csignal>
 #include <cstring>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/fd.h"
 
@@ -22,7 +24,7 @@ namespace xd {
 
 namespace {
 
-constexpr Duration kill_after_term = 2s;
+constexpr Duration patience = 2s;  // with one that got SIGTERM or SIGKILL
 
 cpu_set_t cpus_of_this_process() {
   cpu_set_t cpus;
@@ -151,41 +153,60 @@ std::string describe_exit(const siginfo_t& info) {
   return "killed by signal " + std::to_string(info.si_status) + " (" + ::strsignal(info.si_status) + ")";
 }
 
+namespace {
+
+// Killed, and not dead yet when last looked at.
+std::vector<pid_t> survivors;
+
+void reap_survivors() {
+  std::erase_if(survivors, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+}
+
+}  // namespace
+
 bool RunningCommand::Outcome::success() const { return exit_status() == 0; }
 
 int RunningCommand::Outcome::exit_status() const { return !timed_out && info.si_code == CLD_EXITED ? info.si_status : -1; }
 
 Result<std::unique_ptr<RunningCommand>> RunningCommand::start(Loop& loop, const Command& command, Duration limit,
-                                                              std::function<void(Outcome)> done) {
+                                                              std::function<void(Outcome)> done, std::function<void()> overdue) {
+  reap_survivors();
   auto pid = spawn(command);
   if (!pid) return std::move(pid).error();
-  std::unique_ptr<RunningCommand> running(new RunningCommand(loop, *pid, std::move(done)));
+  std::unique_ptr<RunningCommand> running(new RunningCommand(loop, *pid, std::move(done), std::move(overdue)));
   if (limit > Duration::zero()) running->limit_.arm_in(limit);
   return running;
 }
 
-RunningCommand::RunningCommand(Loop& loop, pid_t pid, std::function<void(Outcome)> done)
+RunningCommand::RunningCommand(Loop& loop, pid_t pid, std::function<void(Outcome)> done, std::function<void()> overdue)
     : pid_(pid),
       done_(std::move(done)),
-      limit_(loop,
-             [this] {
-               ::kill(-pid_, timed_out_ ? SIGKILL : SIGTERM);
-               if (!timed_out_) limit_.arm_in(kill_after_term);
-               timed_out_ = true;
-             }),
+      overdue_(std::move(overdue)),
+      limit_(loop, [this] { exceed_limit(); }),
       child_(loop.child(pid, [this](const siginfo_t& info) {
         finished_ = true;
         limit_.disarm();
         const auto report = std::move(done_);  // may destroy this object
-        report(Outcome{timed_out_, info});
+        if (report) report(Outcome{timed_out_, info});
       })) {}
+
+void RunningCommand::exceed_limit() {
+  if (killed_) {
+    const auto report = std::move(done_);  // may destroy this object
+    return report(Outcome{true, {}});
+  }
+  killed_ = std::exchange(timed_out_, true);
+  ::kill(-pid_, killed_ ? SIGKILL : SIGTERM);
+  limit_.arm_in(patience);
+  if (overdue_) overdue_();
+}
 
 RunningCommand::~RunningCommand() {
   if (finished_) return;
-  child_.reset();  // stop watching before the reaping below
+  child_.reset();  // stop watching before the reaping
   ::kill(-pid_, SIGKILL);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  survivors.push_back(pid_);
+  reap_survivors();
 }
 
 }  // namespace xd

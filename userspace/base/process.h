@@ -38,7 +38,8 @@ int restore_cpus();
 // How a child ended, in words: "exited with status 3", "killed by signal 11 (Segmentation fault)".
 std::string describe_exit(const siginfo_t& info);
 
-// A command run on the loop, with a time limit. Destroying it kills the process group.
+// A command run on the loop, with a time limit. Destroying it kills the process group. Nothing here waits for a process to die: one
+// that hangs in the kernel (a file server that is gone) survives even SIGKILL until the kernel lets it go.
 class RunningCommand {
  public:
   struct Outcome {
@@ -47,20 +48,25 @@ class RunningCommand {
     bool success() const;     // exited with status 0 in time
     int exit_status() const;  // -1 when it did not exit by itself
   };
-  // After `limit`: SIGTERM, 2 s later SIGKILL. limit 0: none. `done` is called once, from the loop.
+  // After `limit`: SIGTERM, 2 s later SIGKILL, and with each `overdue`. limit 0: none. `done` is called once, from the loop: when the
+  // command has ended, or when it lives on 2 s after SIGKILL.
   static Result<std::unique_ptr<RunningCommand>> start(Loop& loop, const Command& command, Duration limit,
-                                                       std::function<void(Outcome)> done);
+                                                       std::function<void(Outcome)> done, std::function<void()> overdue = {});
   ~RunningCommand();
   RunningCommand(const RunningCommand&) = delete;
   RunningCommand& operator=(const RunningCommand&) = delete;
   pid_t pid() const { return pid_; }
 
  private:
-  RunningCommand(Loop& loop, pid_t pid, std::function<void(Outcome)> done);
+  RunningCommand(Loop& loop, pid_t pid, std::function<void(Outcome)> done, std::function<void()> overdue);
+  void exceed_limit();
+
   pid_t pid_;
   bool timed_out_ = false;
+  bool killed_ = false;
   bool finished_ = false;
   std::function<void(Outcome)> done_;
+  std::function<void()> overdue_;
   Timer limit_;
   Loop::Source child_;
 };

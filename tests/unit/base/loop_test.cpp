@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <memory>
+#include <optional>
 
 #include "base/fd.h"
 #include "base/process.h"
@@ -92,6 +94,24 @@ TEST(RunningCommand, StopsWhatTakesTooLong) {
   while (!outcome) ASSERT_TRUE(loop.run_once(5s));
   EXPECT_TRUE(outcome->timed_out);
   EXPECT_FALSE(outcome->success());
+}
+
+TEST(RunningCommand, TellsAtOnceOfOneThatIgnoresSigterm) {
+  Loop loop;
+  int overdue = 0;
+  std::optional<RunningCommand::Outcome> outcome;
+  auto command = RunningCommand::start(
+      loop, {{"/bin/sh", "-c", "trap '' TERM; sleep 100"}, {}, {}}, 10ms, [&](auto o) { outcome = o; }, [&] { ++overdue; });
+  ASSERT_TRUE(command.ok());
+  while (overdue == 0) ASSERT_TRUE(loop.run_once(5s));
+  EXPECT_FALSE(outcome);
+  // Destroying it kills it, and waits for nothing.
+  const pid_t pid = (*command)->pid();
+  command->reset();
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) == 0 && info.si_pid != pid) continue;
+  const auto another = RunningCommand::start(loop, {{"/bin/true"}, {}, {}}, 5s, [](auto) {});
+  EXPECT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT), -1) << "the next start reaps it";
 }
 
 TEST(RunningCommand, AProgramThatCannotBeExecutedIsAnError) {

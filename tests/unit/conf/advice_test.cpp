@@ -40,6 +40,8 @@ TEST(Advice, AnAddressInAnotherInterfacesNetworkNamesThatInterface) {
 
 TEST(Advice, AnAddressWithANetworkOfItsOwnOrAnInterfaceWithoutAnyIsFine) {
   EXPECT_EQ(instance_with(address("198.51.100.7/24"), on_host({has("eth0", "192.0.2.1/24")})).diagnostics.warnings(), 0u);
+  EXPECT_EQ(instance_with(address("198.51.100.7/32"), on_host({has("eth0", "192.0.2.1/24")})).diagnostics.warnings(), 0u)
+      << "said on purpose";
   EXPECT_EQ(instance_with(address("198.51.100.7"), on_host({has("eth1", "192.0.2.1/24")})).diagnostics.warnings(), 0u);
   EXPECT_EQ(instance_with(address("2001:db8::7"), on_host({has("eth0", "fe80::1/64")})).diagnostics.warnings(), 0u);
 }

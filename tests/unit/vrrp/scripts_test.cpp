@@ -87,6 +87,24 @@ TEST_F(Tracker, skipsATurnWhileTheLastRunStillGoes) {
   EXPECT_EQ(runner.started, 2);
 }
 
+// One that hangs in the kernel may never end: being over its limit is the failure, not its end.
+TEST_F(Tracker, aRunOverItsLimitHasFailedBeforeItEnds) {
+  tracker.define({definition("check", 1s)});
+  tracker.run();
+  runner.finish("check", 0);
+  clock += 1s;
+  tracker.run();
+  const auto done = runner.running.begin()->second.second;
+  done({.success = false, .words = "timed out", .ended = false});
+  EXPECT_EQ(tracker.up("check"), false);
+  clock += 1s;
+  tracker.run();
+  EXPECT_EQ(runner.started, 2) << "it still goes";
+  done({.success = false, .words = "timed out", .counts = false});
+  EXPECT_THAT(runner.running, IsEmpty());
+  EXPECT_EQ(changes, 2);
+}
+
 TEST_F(Tracker, missedTurnsAreNotMadeUpFor) {
   tracker.define({definition("check", 1s)});
   tracker.run();

@@ -25,9 +25,11 @@ void point_at_null(std::initializer_list<int> fds) {
 
 }  // namespace
 
+void let_go_of_stderr() { point_at_null({STDERR_FILENO}); }
+
 void Readiness::tell(int code, bool keep_stderr) {
   if (!line_) return;
-  if (code == 0 && !keep_stderr) point_at_null({STDERR_FILENO});
+  if (code == 0 && !keep_stderr) let_go_of_stderr();
   const auto byte = static_cast<unsigned char>(code);
   (void)!::write(line_.get(), &byte, sizeof byte);
   line_.reset();

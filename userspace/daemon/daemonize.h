@@ -23,4 +23,7 @@ class Readiness {
 // command itself waits for Readiness::tell() and exits. Call before any thread is started.
 Result<Readiness> daemonize();
 
+// Standard error goes to /dev/null: it is that of the command, and who reads its output waits until nobody has it open.
+void let_go_of_stderr();
+
 }  // namespace xd::daemon

@@ -20,6 +20,7 @@
 #include "conf/compile.h"
 #include "daemon/auto_priority.h"
 #include "daemon/background.h"
+#include "daemon/daemonize.h"
 #include "daemon/dump_files.h"
 #include "daemon/environment.h"
 #include "daemon/load.h"
@@ -307,6 +308,7 @@ std::string role_socket(RoleName role) { return ipc::runtime_directory() + "/" +
 int run_role(const Options& options) {
   const RoleName role = *options.role;
   block_signals();
+  if (!options.foreground && !options.log_console) let_go_of_stderr();
   set_title(title_of(role, {}));
   ipvs::Table::open_in(options.ipvs_namespace);
   log::start(log_options(options));

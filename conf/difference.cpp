@@ -54,7 +54,7 @@ void add_change(std::vector<Change>& out, std::string object, const std::string&
 
 std::string effect_of(const VrrpInstance& a, const VrrpInstance& b) {
   // An instance is known by what is on the wire (vrrp/engine.h).
-  if (a.vrid != b.vrid || a.interface != b.interface || a.family != b.family)
+  if (a.vrid != b.vrid || a.place() != b.place() || a.family != b.family)
     return "another virtual router: the old one says priority 0 and gives its addresses up, the new one begins an election";
   std::string out;
   const auto also = [&](std::string_view what) { out += out.empty() ? std::string(what) : fmt::format("; {}", what); };
@@ -186,8 +186,7 @@ std::vector<Change> difference(const Model& running, const Model& wanted) {
     to->linkbeats = from->linkbeats;
     to->link_delays = from->link_delays;
   }
-  if (!(interfaces_before == interfaces_after))
-    add_change(out, "interfaces", print(interfaces_before), print(interfaces_after), {});
+  if (!(interfaces_before == interfaces_after)) add_change(out, "interfaces", print(interfaces_before), print(interfaces_after), {});
   const auto print_one = [](const auto& t) { return print(t); };
   compare_named(out, "vrrp_script", running.vrrp_scripts, wanted.vrrp_scripts, by_name, print_one, no_effect, "", "");
   compare_named(out, "track_file", running.track_files, wanted.track_files, by_name, print_one, no_effect, "", "");

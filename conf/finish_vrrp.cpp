@@ -235,6 +235,31 @@ void apply_receive_buffer(const Builder& b, InstanceDraft& d) {
   d.out.receive_buffer = static_cast<std::uint32_t>(std::min<std::uint64_t>(one * buffers.multiplier, INT32_MAX));
 }
 
+// Unicast without an interface: the routes of the kernel lead to the peers. True: it can be so.
+bool finish_without_interface(Builder& b, InstanceDraft& d) {
+  VrrpInstance& i = d.out;
+  if (i.unicast_peers.empty()) {
+    if (!d.interface_refused) b.fail(d.at, fmt::format("vrrp_instance {} needs an interface", i.name));
+    return false;
+  }
+  if (!i.unicast_src_ip || i.unicast_src_ip->is_link_local()) {
+    b.fail(d.at, fmt::format("vrrp_instance {} needs an interface, or a unicast_src_ip that is not link-local", i.name));
+    return false;
+  }
+  const std::string& interface = b.model.global.default_interface;
+  const bool is_there = b.model.global.dynamic_interfaces || !b.options.interface_exists || b.options.interface_exists(interface);
+  for (auto* addresses : {&i.addresses, &i.excluded_addresses}) {
+    std::erase_if(*addresses, [&](VirtualAddress& a) {
+      if (!a.interface.empty()) return false;
+      if (!is_there)
+        b.warn(d.at, fmt::format("{}: {} names no interface, and default_interface {} does not exist", i.name, a.prefix.str(), interface));
+      a.interface = interface;
+      return !is_there;
+    });
+  }
+  return true;
+}
+
 // False: the instance cannot exist.
 bool finish_instance(Builder& b, InstanceDraft& d) {
   const Global& global = b.model.global;
@@ -252,10 +277,7 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
     b.warn(d.at, fmt::format("{}: strict mode needs version 3 for IPv6; it is used", i.name));
     i.version = 3;
   }
-  if (i.interface.empty() && i.unicast_peers.empty()) {
-    if (!d.interface_refused) b.fail(d.at, fmt::format("vrrp_instance {} needs an interface", i.name));
-    return false;
-  }
+  if (i.interface.empty() && !finish_without_interface(b, d)) return false;
   if (i.strict) clear_what_strict_mode_forbids(b, d);
   i.accept = d.accept.value_or(!i.strict);
   i.skip_check_adv_addr = d.skip_check_adv_addr.value_or(global.vrrp_skip_check_adv_addr);
@@ -292,13 +314,14 @@ bool finish_instance(Builder& b, InstanceDraft& d) {
 void check_duplicates(Builder& b) {
   std::map<std::tuple<std::string, std::uint8_t, int>, const InstanceDraft*> seen;
   for (const InstanceDraft& d : b.instances) {
-    if (d.out.vrid == 0 || d.out.interface.empty()) continue;
-    const auto [first, inserted] = seen.emplace(std::tuple{d.out.interface, d.out.vrid, d.out.family}, &d);
+    const std::string place = d.out.place();
+    if (d.out.vrid == 0 || place.empty()) continue;
+    const auto [first, inserted] = seen.emplace(std::tuple{place, d.out.vrid, d.out.family}, &d);
     if (inserted) continue;
     Diagnostic twice;
     twice.severity = Severity::error;
-    twice.message = fmt::format("virtual_router_id {} is used twice on {}: by {} and {}", d.out.vrid, d.out.interface,
-                                first->second->out.name, d.out.name);
+    twice.message =
+        fmt::format("virtual_router_id {} is used twice on {}: by {} and {}", d.out.vrid, place, first->second->out.name, d.out.name);
     twice.notes.push_back({b.place(first->second->vrid_at), fmt::format("{} has it here", first->second->out.name)});
     b.report(std::move(twice), d.vrid_at);
   }

@@ -398,7 +398,7 @@ constexpr Keyword table[] = {
     {Block::vrrp_instance, "native_ipv6", flag, "", "off", "", "Force IPv6 family when it cannot be inferred"},
     {Block::vrrp_instance, "state", choice, "MASTER | BACKUP", "BACKUP", "", "Wanted initial state"},
     {Block::vrrp_instance, "interface", interface, "<if>", "required unless unicast", "", "Interface carrying adverts"},
-    {Block::vrrp_instance, "vrf", interface, "<if>", "none", "", "VRF master the VMAC/ipvlan joins"},
+    {Block::vrrp_instance, "vrf", interface, "<if>", "none", "", "Without interface: peers are reached in this VRF"},
     {Block::vrrp_instance, "dont_track_primary", flag, "", "off", "", "Ignore state of the advert interface"},
     {Block::vrrp_instance, "track_interface", values, "<if> [weight -253..253 [reverse]]", "weight 0", "",
      "Interfaces followed"},

@@ -186,6 +186,7 @@ struct VirtualRoute {
   Route route;
   bool no_track = false;
   std::string track_group;
+  std::string vrf;  // in whose table it stands; empty: in the route's own
   // A removal by others is noticed only of a route that names its interface, as in keepalived.
   bool is_tracked() const { return !no_track && route.hops.empty() && !route.hop.interface.empty(); }
   bool operator==(const VirtualRoute&) const = default;
@@ -273,7 +274,7 @@ struct UnicastPeer {
 struct VrrpInstance {
   std::string name;
   std::string interface;  // empty: unicast by whatever way the kernel's routes lead
-  std::string vrf;        // of such an instance
+  std::string vrf;        // of such an instance: the way is looked for in this VRF
   std::uint8_t vrid = 0;
   int version = 2;
   int family = AF_INET;
@@ -335,6 +336,10 @@ struct VrrpInstance {
   static MacAddress rfc_mac(int of_family, std::uint8_t of_vrid) {
     return MacAddress{{0, 0, 0x5e, 0, static_cast<std::uint8_t>(of_family == AF_INET ? 1 : 2), of_vrid}};
   }
+  // The link that its adverts go by; empty: any.
+  const std::string& way() const { return interface.empty() ? vrf : interface; }
+  // What tells it, with VRID and family, from other instances of the host: its interface, or the address that its peers know.
+  std::string place() const { return interface.empty() && unicast_src_ip ? unicast_src_ip->str() : interface; }
   // Whether adverts leave from `link`.
   bool sends_from_link() const { return link.kind != VirtualLink::Kind::none && !vmac_xmit_base; }
   bool operator==(const VrrpInstance&) const = default;

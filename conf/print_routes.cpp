@@ -98,6 +98,7 @@ std::string line_of(const VirtualRoute& v) {
   if (r.preference) out += fmt::format(" pref {}", *r.preference == 3 ? "low" : *r.preference == 1 ? "high" : "medium");
   if (r.ttl_propagate) out += fmt::format(" ttl-propagate {}", *r.ttl_propagate ? "enabled" : "disabled");
   if (r.place != Route::Place::prepend) out += r.place == Route::Place::append ? " append" : " add";
+  if (!v.vrf.empty()) out += " vrf " + v.vrf;
   if (!v.track_group.empty()) out += " track_group " + v.track_group;
   if (v.no_track) out += " no_track";
   for (const RouteHop& hop : r.hops) out += " nexthop" + words_of(hop, r.family);

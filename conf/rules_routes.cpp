@@ -205,6 +205,8 @@ VirtualRoute route_of(Builder& b, const std::vector<Said>& line) {
       out.no_track = true;
     } else if (o == "track_group") {
       out.track_group = said.value;
+    } else if (o == "vrf") {
+      out.vrf = said.value;
     }
   }
   // An old-style second gateway stands beside the first.

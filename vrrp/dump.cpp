@@ -159,7 +159,7 @@ Json instance_json(const Instance& i, const std::vector<std::pair<std::string, C
               {"skip_check_adv_addr", static_cast<int>(conf.skip_check_adv_addr)},
               {"strict_mode", static_cast<int>(conf.strict)},
               {"vmac_ifname", ""},
-              {"ifp_ifname", conf.interface},
+              {"ifp_ifname", conf.way()},
               {"master_priority", i.state.role == Role::master ? 0 : i.state.master_priority},
               {"last_transition", wall_clock(i.state.since, now)},
               {"garp_delay", number(to_seconds(conf.garp.delay))},
@@ -226,7 +226,7 @@ void write_instance(std::string& out, const Instance& i, TimePoint now) {
   if (i.state.due) line("Read timeout = {}", time_line(*i.state.due, now));
   const Duration down = master_down_interval(conf.version, i.state.priority, i.state.master_interval, conf.down_timer_adverts);
   line("Master down timer = {} usecs", std::chrono::duration_cast<std::chrono::microseconds>(down).count());
-  line("Interface = {}", conf.interface);
+  if (!conf.way().empty()) line("Interface = {}", conf.way());
   line("Using src_ip = {}", i.election.source.str());
   if (conf.unicast_peers.empty()) line("Multicast address {}", i.multicast_group.str());
   line("Gratuitous ARP delay = {}", to_seconds(conf.garp.delay));

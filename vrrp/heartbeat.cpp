@@ -24,6 +24,7 @@ Tuning HeartbeatWay::tuning(const Tuning& of_instance) {
   Tuning out = of_instance;
   out.index = index;
   out.interface = conf.interface;
+  out.local = {};
   out.source = source;
   out.raw_only = true;
   if (!conf.peers.empty()) out.group = {};

@@ -66,6 +66,7 @@ class RawTransport::Socket {
         interface_(tuning.raw_interface()),
         family_(tuning.expected.family),
         has_ah_(tuning.has_ah()) {}
+  Status listen_at(const IpAddress& local, const std::string& what);
   Status join(const Tuning& tuning, const std::string& what);
   void set_queue(int bytes) const;
   std::uint32_t drops() const;
@@ -193,16 +194,18 @@ class RawTransport::RawEar final : public Ear {
 
 Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(RawTransport& transport, const Tuning& tuning) {
   const std::string& interface = tuning.raw_interface();
-  const std::string what = "listen for adverts on " + interface;
+  const std::string what = "listen for adverts on " + (tuning.local.is_unset() ? interface : tuning.local.str());
   Fd fd(::socket(tuning.expected.family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, tuning.has_ah() ? ah_protocol : ip_protocol));
   if (!fd) return Error::from_errno(what + ": raw socket");
   std::shared_ptr<Socket> socket(new Socket(transport, std::move(fd), tuning));
   const int s = socket->fd_.get();
   // Deaf until it has ears: between socket() and the binding below it would collect adverts of every interface.
   if (auto status = socket->set_filter(); !status) return std::move(status).error();
-  if (::setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(), static_cast<socklen_t>(interface.size())) != 0) {
+  if (!interface.empty() &&
+      ::setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(), static_cast<socklen_t>(interface.size())) != 0) {
     return Error::from_errno(what + ": SO_BINDTODEVICE");
   }
+  if (auto status = socket->listen_at(tuning.local, what); !status) return std::move(status).error();
   const int on = 1;
   if (::setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) return Error::from_errno(what + ": SO_TIMESTAMPNS");
   socket->set_queue(receive_queue_bytes);
@@ -210,6 +213,18 @@ Result<std::shared_ptr<RawTransport::Socket>> RawTransport::Socket::open(RawTran
   socket->readable_ = transport.loop_.io(
       s, EPOLLIN, [raw = socket.get(), &together = transport.together_](std::uint32_t) { together([raw] { raw->drain(); }); });
   return socket;
+}
+
+// Of the adverts that arrive by any interface, those to one address. It need not be there yet.
+Status RawTransport::Socket::listen_at(const IpAddress& local, const std::string& what) {
+  if (local.is_unset()) return {};
+  const int on = 1;
+  const bool is_v4 = family_ == AF_INET;
+  ::setsockopt(fd_.get(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_FREEBIND : IPV6_FREEBIND, &on, sizeof on);
+  sockaddr_storage address{};
+  const socklen_t length = Endpoint{local, 0}.to_sockaddr(address);
+  if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return Error::from_errno(what + ": bind");
+  return {};
 }
 
 Status RawTransport::Socket::join(const Tuning& tuning, const std::string& what) {
@@ -376,7 +391,7 @@ Result<std::unique_ptr<Ear>> RawTransport::listen(const Tuning& tuning, Listener
 Result<std::unique_ptr<Ear>> RawTransport::join(const Tuning& tuning) { return add(tuning, nullptr); }
 
 RawTransport::Key RawTransport::key_of(const Tuning& tuning) {
-  return {tuning.raw_index(), tuning.expected.family, tuning.has_ah(), tuning.group};
+  return {tuning.raw_index(), tuning.expected.family, tuning.has_ah(), tuning.group, tuning.local};
 }
 
 Result<std::shared_ptr<RawTransport::Socket>> RawTransport::socket_for(const Tuning& tuning) {

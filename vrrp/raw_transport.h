@@ -34,7 +34,7 @@ class RawTransport final : public Transport {
   class Socket;
   class RawEar;
   // Interface, family, with authentication header, group (unset: unicast).
-  using Key = std::tuple<int, int, bool, IpAddress>;
+  using Key = std::tuple<int, int, bool, IpAddress, IpAddress>;
   static Key key_of(const Tuning& tuning);
   Result<std::shared_ptr<Socket>> socket_for(const Tuning& tuning);
   Result<std::unique_ptr<Ear>> add(const Tuning& tuning, Listener* listener);

@@ -160,7 +160,7 @@ void Router::carry_out(const Todo& todo) {
       break;
     case Action::become_init:
       leave(instance, todo);
-      if (instance.deleted) notify(instance, instance.conf.notify.tells_deleted ? Notification::deleted : Notification::fault);
+      if (instance.deleted) tell_deletion(instance, todo.before);
       break;
     case Action::announce_again: {
       // A flood of lower adverts is not to become one of announcements and scripts.
@@ -272,7 +272,8 @@ void Router::adapt_settings() {
   links_.add_settings(wanted);
   if (global_.disable_local_igmp) wanted["net/ipv4/igmp_link_local_mcast_reports"] = "0";
   for (const auto& instance : instances_) {
-    if (instance->conf.promote_secondaries) wanted["net/ipv4/conf/" + instance->conf.interface + "/promote_secondaries"] = "1";
+    if (instance->conf.promote_secondaries && !instance->conf.interface.empty())
+      wanted["net/ipv4/conf/" + instance->conf.interface + "/promote_secondaries"] = "1";
   }
   std::vector<std::string> problems;
   settings_.become(stopped_ ? KernelSettings::Wanted() : wanted, problems);
@@ -305,7 +306,7 @@ void Router::flush() {
   ports_.sender.flush([this](std::uint32_t owner, int error) {
     const auto it = by_id_.find(owner);
     if (it == by_id_.end() || std::exchange(it->second->last_send_error, error) == error) return;
-    log::warning("({}) cannot send on {}: {}", it->second->conf.name, it->second->conf.interface, std::strerror(error));
+    log::warning("({}) cannot send on {}: {}", it->second->conf.name, it->second->conf.place(), std::strerror(error));
   });
 }
 

@@ -158,6 +158,7 @@ class Router {
   void repeat_states();
   void notify(Instance& instance, Notification what);
   void notify(const Group& group, Notification what);
+  void tell_deletion(Instance& instance, Role before);
   void mail(bool wanted, Notification what, const std::optional<Alert>& alert);
   void fire(const std::vector<Command>& commands, const std::string& whose);
   void announce(Instance& instance, const conf::GarpSettings& settings);
@@ -173,6 +174,8 @@ class Router {
   void adapt_settings();
   void log_problems(const std::vector<std::string>& problems);
   void restore(const netlink::Link& link);
+  std::optional<int> way_of(const Instance& instance) const;
+  bool can_listen(const Instance& instance) const;
   void listen(Instance& instance);
   void look_at_heartbeats(Instance& instance);
   void look_at_heartbeats(const std::string& interface);

@@ -15,8 +15,9 @@ namespace {
 Status check_instance(const conf::VrrpInstance& conf, const netlink::Table& table, bool may_come_later) {
   const auto refuse = [&](const std::string& why) { return Error{"vrrp_instance " + conf.name + ": " + why}; };
   if (conf.vrid == 0) return refuse("it has no virtual_router_id");
-  if (conf.interface.empty()) return refuse("it has no interface; xdirectord needs one for unicast as well");
-  if (!may_come_later && table.link(conf.interface) == nullptr) return refuse("interface " + conf.interface + " does not exist");
+  if (conf.place().empty()) return refuse("it has neither an interface nor a unicast_src_ip");
+  const std::string& way = conf.way();
+  if (!way.empty() && !may_come_later && table.link(way) == nullptr) return refuse("interface " + way + " does not exist");
   return {};
 }
 
@@ -41,6 +42,9 @@ void track_statics(const conf::Model& statics, const std::string& instance, std:
     interfaces.insert(route.route.hop.interface);
     for (const auto& hop : route.route.hops) interfaces.insert(hop.interface);
   }
+  for (const auto& rule : statics.static_rules) {
+    if (follows(rule.track_group)) interfaces.insert({rule.rule.in_interface, rule.rule.out_interface});
+  }
   interfaces.erase("");
   for (const auto& name : interfaces) {
     const auto track = std::find_if(tracks.begin(), tracks.end(), [&](const conf::Track& t) { return t.name == name; });
@@ -54,8 +58,8 @@ using WireName = std::tuple<std::uint8_t, int, std::string>;
 Status check_unique(const std::vector<conf::VrrpInstance>& instances) {
   std::set<WireName> seen;
   for (const auto& conf : instances) {
-    if (seen.insert({conf.vrid, conf.family, conf.interface}).second) continue;
-    return Error{"vrrp_instance " + conf.name + ": virtual_router_id " + std::to_string(conf.vrid) + " is used twice on " + conf.interface};
+    if (seen.insert({conf.vrid, conf.family, conf.place()}).second) continue;
+    return Error{"vrrp_instance " + conf.name + ": virtual_router_id " + std::to_string(conf.vrid) + " is used twice on " + conf.place()};
   }
   return {};
 }
@@ -122,7 +126,7 @@ void Router::resume(const Snapshot& snapshot, TimePoint alive_until) {
   for (const auto& s : snapshot.instances) known[{s.vrid, s.family, s.interface}] = &s;
   for (auto& planned : plan_->instances) {
     const auto& conf = planned.conf;
-    const auto place = known.find({conf.vrid, conf.family, conf.interface});
+    const auto place = known.find({conf.vrid, conf.family, conf.place()});
     if (place == known.end()) continue;
     const InstanceSnapshot* found = place->second;
     planned.became_master = found->became_master;
@@ -165,10 +169,10 @@ void Router::commit() {
   // Matched by what is on the wire; a new name is no new instance.
   auto old = std::exchange(instances_, {});
   std::map<WireName, std::unique_ptr<Instance>*> by_wire_name;
-  for (auto& i : old) by_wire_name[{i->conf.vrid, i->conf.family, i->conf.interface}] = &i;
+  for (auto& i : old) by_wire_name[{i->conf.vrid, i->conf.family, i->conf.place()}] = &i;
   std::vector<bool> fresh;
   for (auto& planned : plan->instances) {
-    const auto same = by_wire_name.find({planned.conf.vrid, planned.conf.family, planned.conf.interface});
+    const auto same = by_wire_name.find({planned.conf.vrid, planned.conf.family, planned.conf.place()});
     fresh.push_back(same == by_wire_name.end());
     instances_.push_back(fresh.back() ? make_instance() : std::move(*same->second));
     instances_.back()->multicast_group = planned.conf.mcast_dst_ip.value_or(multicast_group(plan->global, planned.conf.family));
@@ -268,7 +272,7 @@ void Router::delay_links(const conf::Model& interfaces) {
   for (auto& delay : delays) {
     for (const auto& instance : instances_) {
       const auto& tracks = instance->track_interfaces;
-      const bool uses = instance->conf.interface == delay.interface ||
+      const bool uses = instance->conf.way() == delay.interface ||
                         std::any_of(tracks.begin(), tracks.end(), [&](const conf::Track& t) { return t.name == delay.interface; });
       const Duration most = (std::max(instance->conf.down_timer_adverts, 2U) - 1) * instance->election.interval;
       if (!uses || std::max(delay.down, delay.up) < most) continue;
@@ -335,7 +339,7 @@ void Router::remove_instances(std::vector<std::unique_ptr<Instance>> leaving) {
     forget_gates(*instance);
     unschedule(*instance);
     InstanceSnapshot& gone = gone_.emplace_back();
-    gone.interface = instance->conf.interface;
+    gone.interface = instance->conf.place();
     gone.family = instance->conf.family;
     gone.vrid = instance->conf.vrid;
     gone.gone = true;

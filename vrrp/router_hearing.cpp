@@ -139,7 +139,7 @@ void Router::note_rival(Instance& instance, const Heard& heard) {
   log::warning(
       "({}) two masters: {} sends adverts of virtual router {} on {} as well. If it goes on, it does not hear or believe ours: "
       "look for filtered {}, another password or interval there, or a foreign router with this virtual_router_id",
-      instance.conf.name, heard.source.str(), instance.conf.vrid, instance.conf.interface, filterable(instance));
+      instance.conf.name, heard.source.str(), instance.conf.vrid, instance.conf.place(), filterable(instance));
 }
 
 // Whoever took over from us has announced the addresses by now. If nobody has, the other was master all along: a split has healed, and
@@ -180,11 +180,24 @@ bool Router::is_deaf(Instance& instance) const {
          ports_.transport.kind_for(instance.tuning()) != TransportKind::xdp;
 }
 
+// The index of the link that its adverts go by, 0: any; none: it is not there.
+std::optional<int> Router::way_of(const Instance& instance) const {
+  if (instance.conf.way().empty()) return 0;
+  const auto* link = ports_.netlink.table().link(instance.conf.way());
+  if (link == nullptr) return std::nullopt;
+  return link->index;
+}
+
+bool Router::can_listen(const Instance& instance) const {
+  const auto* link = ports_.netlink.table().link(instance.conf.way());
+  return instance.conf.way().empty() || (link != nullptr && link->usable());
+}
+
 void Router::listen(Instance& instance) {
   instance.ear.reset();
-  const auto* link = ports_.netlink.table().link(instance.conf.interface);
-  if (link == nullptr) return;
-  instance.index = link->index;
+  const auto index = way_of(instance);
+  if (!index) return;
+  instance.index = *index;
   instance.link_index = link_index_of(instance, ports_.netlink.table());
   auto ear = ports_.transport.listen(instance.tuning(), *instance.listener);
   if (!ear) return log::error("({}) {}", instance.conf.name, ear.error().message);
@@ -229,12 +242,13 @@ void Router::hear_heartbeat(Instance& instance, HeartbeatWay& way, const Heard& 
   const TimePoint last = std::max(state.heard_at.value_or(state.since), state.since);
   if (state.role == Role::backup && heard.priority != priority_released && now - last > patience)
     instance.findings.note(Trouble::link_silent, heard.source.str(),
-                           fmt::format("by {}, and not by {}", way.conf.interface, instance.conf.interface), now);
+                           fmt::format("by {}, and not by {}", way.conf.interface, instance.conf.place()), now);
   give(instance, HeartbeatHeard{heard, way.source});
 }
 
 void Router::tune(Instance& instance) {
   instance.link_index = link_index_of(instance, ports_.netlink.table());
+  if (way_of(instance) != instance.index) instance.ear.reset();  // another VRF
   if (!instance.ear || instance.ear->kind() != ports_.transport.kind_for(instance.tuning())) {
     listen(instance);
   } else if (auto status = instance.ear->tune(instance.tuning()); !status) {

@@ -35,13 +35,12 @@ void Router::on_link(const netlink::Link& link, bool gone) {
   bool in_use = false;
   for (auto& instance : instances_) {
     const auto& tracks = instance->track_interfaces;
-    in_use |= instance->conf.interface == link.name;
+    in_use |= instance->conf.way() == link.name;
     in_use |= std::any_of(tracks.begin(), tracks.end(), [&](const conf::Track& t) { return t.name == link.name; });
     // A link of the same name with another index is another link; and a link may have been renamed.
-    const auto* mine = ports_.netlink.table().link(instance->conf.interface);
-    if (instance->ear && (mine == nullptr || mine->index != instance->index)) instance->ear.reset();
+    if (instance->ear && way_of(*instance) != instance->index) instance->ear.reset();
     if (instance->ear && instance->link_index != link_index_of(*instance, ports_.netlink.table())) instance->ear.reset();
-    if (!instance->ear && mine != nullptr && mine->usable()) {
+    if (!instance->ear && can_listen(*instance)) {
       choose_source(*instance);
       tune(*instance);
     }
@@ -70,6 +69,9 @@ void Router::on_address(const netlink::Address& address) {
   if (link == nullptr) return;
   const IpAddress& ip = address.prefix.address;
   const bool vip = is_vip(ip);
+  for (Instance* instance : on_interface("")) {
+    if (instance->conf.track_src_ip) reconsider(*instance);
+  }
   for (Instance* instance : on_interface(link->name)) {
     if (instance->conf.track_src_ip) reconsider(*instance);
     const IpAddress before = instance->election.source;

@@ -17,7 +17,7 @@ InstanceSnapshot snapshot_of(const Instance& i, TimePoint now) {
   if (i.state.heard_at && !i.state.master.is_unset() && i.state.role == Role::backup) {
     remembered.last_heard = Heard{i.state.master, i.state.master_priority, i.state.master_interval, *i.state.heard_at};
   }
-  return {i.conf.interface, i.conf.family, i.conf.vrid, remembered, i.became_master, i.ah_sequence, now, false};
+  return {i.conf.place(), i.conf.family, i.conf.vrid, remembered, i.became_master, i.ah_sequence, now, false};
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ std::vector<InstanceStatus> Router::status(std::size_t first, std::size_t most) 
   for (const auto& i : std::span(instances_).subspan(first, std::min(most, instances_.size() - first))) {
     InstanceStatus s;
     s.name = i->conf.name;
-    s.interface = i->conf.interface;
+    s.interface = i->conf.way();
     s.vrid = i->conf.vrid;
     s.version = i->conf.version;
     s.family = i->conf.family;

@@ -43,6 +43,12 @@ void Router::notify(Instance& instance, Notification what) {
   mail(instance.conf.smtp_alert, what, instance_alert(name, what));
 }
 
+// Without notify_deleted it is told as a fault, of one that was not in fault before.
+void Router::tell_deletion(Instance& instance, Role before) {
+  if (instance.conf.notify.tells_deleted) return notify(instance, Notification::deleted);
+  if (before != Role::fault) notify(instance, Notification::fault);
+}
+
 void Router::notify(const Group& group, Notification what) {
   const auto& name = group.conf.name;
   fire(group.notify.commands(what, "GROUP", name, 0), name);

@@ -11,8 +11,8 @@ bool Router::is_up(const std::string& interface) const { return link_states_.up(
 
 FaultSet Router::link_faults(const Instance& instance) const {
   FaultSet faults;
-  const auto* link = ports_.netlink.table().link(instance.conf.interface);
-  bool is_down = !is_up(instance.conf.interface);
+  const std::string& way = instance.conf.way();
+  bool is_down = !way.empty() && !is_up(way);
   if (instance.conf.link.kind != conf::VirtualLink::Kind::none) {
     // Its own link is there as soon as it is up: the carrier is that of the interface below.
     const auto* own = ports_.netlink.table().link(instance.conf.link.name);
@@ -22,7 +22,7 @@ FaultSet Router::link_faults(const Instance& instance) const {
   faults = faults.with(Fault::no_unicast_peer, instance.conf.unicast_fault_no_peer && instance.conf.unicast_peers.empty());
   faults = faults.with(Fault::no_source_address, instance.election.source.is_unset());
   if (instance.conf.track_src_ip) faults = faults.with(Fault::tracked_source_address, !source_is_there(instance));
-  return faults.with(Fault::configuration, !instance.ear && link != nullptr && link->usable());
+  return faults.with(Fault::configuration, !instance.ear && can_listen(instance));
 }
 
 // The configured one: one that the kernel chooses has gone when the interface has no address left.
@@ -30,9 +30,11 @@ bool Router::source_is_there(const Instance& instance) const {
   const auto& configured = instance.conf.unicast_peers.empty() ? instance.conf.mcast_src_ip : instance.conf.unicast_src_ip;
   if (!configured) return true;
   const auto* link = ports_.netlink.table().link(instance.conf.interface);
+  const bool anywhere = instance.conf.interface.empty();
   const auto& addresses = ports_.netlink.table().addresses;
-  return link != nullptr && std::any_of(addresses.begin(), addresses.end(),
-                                        [&](const auto& a) { return a.index == link->index && a.prefix.address == *configured; });
+  return std::any_of(addresses.begin(), addresses.end(), [&](const auto& a) {
+    return a.prefix.address == *configured && (anywhere || (link != nullptr && a.index == link->index));
+  });
 }
 
 void Router::reconsider_all() {

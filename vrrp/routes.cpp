@@ -31,9 +31,16 @@ void VirtualRoutes::become(std::vector<Entry<Conf>>& entries, const std::vector<
   entries = std::move(next);
 }
 
-void VirtualRoutes::define(const std::vector<conf::VirtualRoute>& routes, const std::vector<conf::VirtualRule>& rules,
+void VirtualRoutes::define(std::vector<conf::VirtualRoute> routes, const std::vector<conf::VirtualRule>& rules,
                            std::vector<std::string>& problems) {
   become(rules_, rules, problems);
+  std::erase_if(routes, [&](conf::VirtualRoute& entry) {
+    if (entry.vrf.empty()) return false;
+    const auto* vrf = netlink_->table().link(entry.vrf);
+    entry.route.table = vrf != nullptr ? vrf->vrf_table : 0;
+    if (entry.route.table == 0) problems.push_back("route to " + entry.route.destination.str() + ": " + entry.vrf + " is no VRF");
+    return entry.route.table == 0;
+  });
   become(routes_, routes, problems);
 }
 

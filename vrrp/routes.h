@@ -17,9 +17,8 @@ class VirtualRoutes {
   explicit VirtualRoutes(netlink::Netlink& netlink) : netlink_(&netlink) {}
 
   // What is held and no longer wanted goes at once; what is new is left for acquire(). What fails is in `problems`, a sentence each,
-  // here and below.
-  void define(const std::vector<conf::VirtualRoute>& routes, const std::vector<conf::VirtualRule>& rules,
-              std::vector<std::string>& problems);
+  // here and below. The table of a VRF is looked up here.
+  void define(std::vector<conf::VirtualRoute> routes, const std::vector<conf::VirtualRule>& rules, std::vector<std::string>& problems);
   // Adds what is not held yet, routes first.
   void acquire(std::vector<std::string>& problems);
   // Adds what is held and missing all the same; true: there was something.

@@ -31,9 +31,10 @@ struct Tuning {
   // virtual MAC, a raw socket hears there and not on the interface below. 0: none.
   int link_index = 0;
   std::string link = {};  // its name
-  std::string interface;  // its name, for messages
-  IpAddress group;        // multicast group to join; unset: adverts come unicast
-  IpAddress source;       // we send from: adverts with it are our own, come back
+  std::string interface;  // its name; empty: adverts arrive by any, at the address `local`
+  IpAddress local = {};
+  IpAddress group;   // multicast group to join; unset: adverts come unicast
+  IpAddress source;  // we send from: adverts with it are our own, come back
   Expected expected;
   InstanceConfig election;           // the XDP watch decides with it which adverts are steady
   std::uint32_t receive_buffer = 0;  // bytes that the socket's queue is to hold for it, at least

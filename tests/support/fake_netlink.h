@@ -27,6 +27,11 @@ class FakeNetlink final : public netlink::Netlink {
     enter(netlink::LinkChanged{link});
     return link.index;
   }
+  void make_vrf(const std::string& name, std::uint32_t table) {
+    netlink::Link link = *table_.link(name);
+    link.vrf_table = table;
+    enter(netlink::LinkChanged{link});
+  }
   void set_link(const std::string& name, bool running) {
     netlink::Link link = *table_.link(name);
     link.running = running;

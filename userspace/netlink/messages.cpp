@@ -42,7 +42,13 @@ LinkKind kind_named(std::string_view name) {
 void read_link_info(nlattr* info, Link& link) {
   Attributes<IFLA_INFO_MAX> parts{};
   if (nla_parse_nested(parts.data(), IFLA_INFO_MAX, info, nullptr) < 0 || parts[IFLA_INFO_KIND] == nullptr) return;
-  link.kind = kind_named(nla_get_string(parts[IFLA_INFO_KIND]));
+  const std::string_view kind = nla_get_string(parts[IFLA_INFO_KIND]);
+  link.kind = kind_named(kind);
+  if (kind == "vrf" && parts[IFLA_INFO_DATA] != nullptr) {
+    Attributes<IFLA_VRF_MAX> vrf{};
+    if (nla_parse_nested(vrf.data(), IFLA_VRF_MAX, parts[IFLA_INFO_DATA], nullptr) >= 0 && vrf[IFLA_VRF_TABLE] != nullptr)
+      link.vrf_table = nla_get_u32(vrf[IFLA_VRF_TABLE]);
+  }
   if (link.kind != LinkKind::vlan || parts[IFLA_INFO_DATA] == nullptr) return;
   Attributes<IFLA_VLAN_MAX> vlan{};
   if (nla_parse_nested(vlan.data(), IFLA_VLAN_MAX, parts[IFLA_INFO_DATA], nullptr) < 0) return;

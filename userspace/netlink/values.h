@@ -23,9 +23,10 @@ struct Link {
   bool running = false;  // IFF_RUNNING: and it has carrier
   MacAddress mac;        // zero for links without Ethernet addresses
   std::uint32_t mtu = 0;
-  int lower = 0;              // IFLA_LINK: the link a VLAN or macvlan stands on, a veth's peer; 0: none or in another namespace
-  int master = 0;             // IFLA_MASTER: the bond or bridge it is a port of; 0: none
-  std::uint16_t vlan_id = 0;  // only for LinkKind::vlan
+  int lower = 0;                // IFLA_LINK: the link a VLAN or macvlan stands on, a veth's peer; 0: none or in another namespace
+  int master = 0;               // IFLA_MASTER: the bond or bridge it is a port of; 0: none
+  std::uint16_t vlan_id = 0;    // only for LinkKind::vlan
+  std::uint32_t vrf_table = 0;  // only of a VRF: the table that its routes stand in
 
   bool usable() const { return up && running; }
   bool operator==(const Link&) const = default;

@@ -97,5 +97,35 @@ TEST(Interfaces, StrictModeWantsALinkLocalAddressFirst) {
   EXPECT_THAT(said("false", "2001:db8::1/64"), ::testing::Not(HasSubstr("link-local")));
 }
 
+std::string without_interface(const std::string& lines, const std::string& address = "10.1.0.9/24") {
+  return "vrrp_instance V {\n virtual_router_id 1\n unicast_peer {\n  10.2.0.1\n }\n" + lines + "\n virtual_ipaddress {\n  " + address +
+         "\n }\n}\n";
+}
+
+TEST(Interfaces, UnicastCanDoWithoutOne) {
+  const auto good = compiled(without_interface("unicast_src_ip 10.1.0.1\n vrf eth7", "10.1.0.9/24 dev eth3"));
+  ASSERT_EQ(good.model.vrrp_instances.size(), 1u) << good.diagnostics.render();
+  EXPECT_EQ(good.model.vrrp_instances[0].place(), "10.1.0.1");
+  EXPECT_EQ(good.model.vrrp_instances[0].way(), "eth7");
+  expect_printed(good);
+
+  const auto unnamed = compiled(without_interface("unicast_src_ip 10.1.0.1"));
+  ASSERT_EQ(unnamed.model.vrrp_instances.size(), 1u);
+  EXPECT_EQ(unnamed.model.vrrp_instances[0].addresses[0].interface, "eth0") << "default_interface";
+  EXPECT_EQ(unnamed.model.vrrp_instances[0].way(), "");
+
+  const auto nowhere = compiled("global_defs {\n default_interface nosuch\n}\n" + without_interface("unicast_src_ip 10.1.0.1"));
+  EXPECT_THAT(nowhere.diagnostics.render(), HasSubstr("10.1.0.9/24 names no interface, and default_interface nosuch does not exist"));
+}
+
+TEST(Interfaces, UnicastWithoutOneNeedsAnAddressThatIsKnownEverywhere) {
+  for (const char* source : {"", "unicast_src_ip 169.254.0.1"}) {
+    const auto bad = compiled(without_interface(source));
+    EXPECT_THAT(bad.model.vrrp_instances, IsEmpty());
+    EXPECT_THAT(bad.diagnostics.render(), HasSubstr("needs an interface, or a unicast_src_ip that is not link-local"));
+  }
+  EXPECT_THAT(compiled("vrrp_instance V {\n virtual_router_id 1\n}\n").diagnostics.render(), HasSubstr("V needs an interface\n"));
+}
+
 }  // namespace
 }  // namespace xd::conf

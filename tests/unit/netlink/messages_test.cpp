@@ -48,6 +48,18 @@ TEST(Messages, aVlanKnowsItsIdAndWhatItStandsOn) {
   EXPECT_TRUE(link.usable());
 }
 
+TEST(Messages, aVrfKnowsItsTable) {
+  const auto m = message(RTM_NEWLINK, ifinfomsg{});
+  nla_put_string(m.get(), IFLA_IFNAME, "red");
+  nlattr* kind = nla_nest_start(m.get(), IFLA_LINKINFO);
+  nla_put_string(m.get(), IFLA_INFO_KIND, "vrf");
+  nlattr* data = nla_nest_start(m.get(), IFLA_INFO_DATA);
+  nla_put_u32(m.get(), IFLA_VRF_TABLE, 1010);
+  nla_nest_end(m.get(), data);
+  nla_nest_end(m.get(), kind);
+  EXPECT_EQ(parsed<LinkChanged>(m).link.vrf_table, 1010u);
+}
+
 TEST(Messages, aLowerLinkInAnotherNamespaceIsNone) {
   const auto m = message(RTM_NEWLINK, ifinfomsg{});
   nla_put_u32(m.get(), IFLA_LINK, 2);

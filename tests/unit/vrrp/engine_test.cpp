@@ -2,12 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/vrrp_world.h"
+#include "one_director.h"
 #include "vrrp/timing.h"
 
 namespace xd::vrrp {
 namespace {
 
+using test::instance;
+using test::OneDirector;
+using test::program;
+using test::script;
+using test::track;
+using test::vip;
 using test::World;
 using ::testing::AllOf;
 using ::testing::Contains;
@@ -16,61 +22,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-conf::VirtualAddress vip(const std::string& prefix) {
-  conf::VirtualAddress address;
-  address.prefix = *IpPrefix::parse(prefix);
-  return address;
-}
-
-conf::Script program(const std::string& words) {
-  conf::Script script;
-  script.words = {"/bin/true", words};
-  return script;
-}
-
-conf::VrrpInstance instance(const std::string& name, std::uint8_t vrid, std::uint8_t priority, const std::string& address) {
-  conf::VrrpInstance out;
-  out.name = name;
-  out.interface = "eth0";
-  out.vrid = vrid;
-  out.priority = priority;
-  out.addresses = {vip(address)};
-  out.notify.any = program("notify");
-  return out;
-}
-
-conf::VrrpScript script(const std::string& name, int weight = 0) {
-  conf::VrrpScript out;
-  out.name = name;
-  out.script = program(name);
-  out.weight = weight;
-  return out;
-}
-
-conf::Track track(const std::string& name, int weight = 0) { return {name, weight, false}; }
-
-// One director with 192.0.2.1/24 on eth0 and VI_1: VRID 51, priority 100, VIP 192.0.2.100/24.
-class OneDirector : public ::testing::Test {
- protected:
-  OneDirector() {
-    world.kernel.add_link("eth0");
-    world.kernel.somebody_adds("eth0", "192.0.2.1/24");
-    world.kernel.deliver();
-    model.vrrp_instances = {instance("VI_1", 51, 100, "192.0.2.100/24")};
-  }
-  void become_master() {
-    world.configure(model);
-    world.pass(4s);
-    ASSERT_EQ(world.role("VI_1"), Role::master);
-    world.sent();
-    world.scripts.fired.clear();
-  }
-  bool vip_is_there() const { return world.kernel.has("eth0", "192.0.2.100/24"); }
-
-  World world;
-  conf::Model model;
-};
 
 using RouterLife = OneDirector;
 
@@ -185,6 +136,72 @@ TEST_F(RouterLife, aUnicastInstanceSendsToEachOfItsPeersAndJoinsNoGroup) {
   const auto sent = world.sent();
   EXPECT_EQ(std::ranges::count(sent, "advert 51 priority 100 to 192.0.2.2"), 1);
   EXPECT_EQ(std::ranges::count(sent, "advert 51 priority 100 to 192.0.2.3"), 1);
+}
+
+// Where the kernel's routes lead to the peers.
+class WithoutInterface : public OneDirector {
+ protected:
+  WithoutInterface() {
+    auto& conf = model.vrrp_instances[0];
+    conf.interface.clear();
+    conf.unicast_src_ip = *IpAddress::parse("192.0.2.1");
+    conf.unicast_peers = {*IpAddress::parse("203.0.113.2")};
+    conf.addresses[0].interface = "eth0";
+  }
+};
+
+TEST_F(WithoutInterface, anInstanceListensAtItsAddressAndSendsByAnyLink) {
+  world.configure(model);
+  const auto& tuning = world.wire.ears.at(51)->tuning;
+  EXPECT_EQ(tuning.interface, "");
+  EXPECT_EQ(tuning.local.str(), "192.0.2.1");
+  EXPECT_TRUE(tuning.raw_only);
+  world.pass(3650ms);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  EXPECT_TRUE(vip_is_there());
+  ASSERT_FALSE(world.sender.sent.empty());
+  EXPECT_EQ(world.sender.sent[0].what, "advert 51 priority 100 to 203.0.113.2");
+  EXPECT_EQ(world.sender.sent[0].index, 0);
+}
+
+TEST_F(WithoutInterface, noLinkIsAFaultNorItsAddressUnlessTracked) {
+  become_master();
+  world.kernel.set_link("eth0", false);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  world.kernel.somebody_removes("eth0", "192.0.2.1/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  model.vrrp_instances[0].track_src_ip = true;
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  world.kernel.somebody_adds("eth0", "192.0.2.1/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+}
+
+TEST_F(WithoutInterface, twoWithOneVridAreTwoWhenTheirAddressesDiffer) {
+  model.vrrp_instances.push_back(model.vrrp_instances[0]);
+  model.vrrp_instances[1].name = "VI_2";
+  EXPECT_EQ(world.router->prepare(model).error().message, "vrrp_instance VI_2: virtual_router_id 51 is used twice on 192.0.2.1");
+  model.vrrp_instances[1].unicast_src_ip = *IpAddress::parse("192.0.2.3");
+  EXPECT_TRUE(world.router->prepare(model));
+}
+
+TEST_F(WithoutInterface, aVrfIsTheLinkToUse) {
+  world.kernel.add_link("red");
+  world.kernel.deliver();
+  model.vrrp_instances[0].vrf = "red";
+  world.configure(model);
+  EXPECT_EQ(world.wire.ears.at(51)->tuning.interface, "red");
+  EXPECT_EQ(world.wire.ears.at(51)->tuning.index, world.kernel.table().link("red")->index);
+  world.kernel.set_link("red", false);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  model.vrrp_instances[0].vrf.clear();
+  world.configure(model);
+  EXPECT_EQ(world.role("VI_1"), Role::backup);
+  EXPECT_EQ(world.wire.ears.at(51)->tuning.index, 0);
 }
 
 TEST_F(RouterLife, overIpv6ItSendsFromTheLinkLocalAddress) {
@@ -500,64 +517,6 @@ TEST_F(RouterScripts, aTrackedSourceAddressThatGoesIsAFault) {
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
-class RouterGroups : public OneDirector {
- protected:
-  RouterGroups() {
-    world.kernel.add_link("eth1");
-    world.kernel.somebody_adds("eth1", "198.51.100.1/24");
-    world.kernel.deliver();
-    auto inside = instance("VI_IN", 52, 100, "198.51.100.100/24");
-    inside.interface = "eth1";
-    model.vrrp_instances.push_back(inside);
-    conf::VrrpSyncGroup group;
-    group.name = "G1";
-    group.members = {"VI_1", "VI_IN"};
-    group.notify.any = program("group");
-    model.vrrp_sync_groups = {group};
-  }
-};
-
-TEST_F(RouterGroups, becomeMasterTogetherAndTheGroupIsToldAfterItsMembers) {
-  become_master();
-  EXPECT_EQ(world.role("VI_IN"), Role::master);
-  world.configure(model);
-  EXPECT_THAT(world.scripts.fired, IsEmpty()) << "a reload without a change is no news";
-  world.hear(52, "198.51.100.2", 150);
-  EXPECT_EQ(world.role("VI_1"), Role::backup);
-  EXPECT_THAT(world.scripts.fired, ElementsAre("/bin/true notify INSTANCE VI_IN BACKUP 100", "/bin/true notify INSTANCE VI_1 BACKUP 100",
-                                               "/bin/true group GROUP G1 BACKUP 0"));
-  EXPECT_THAT(world.sent(), Not(Contains("advert 51 priority 0")));
-}
-
-TEST_F(RouterGroups, oneMembersFaultIsEveryonesAndBothSayGoodbye) {
-  become_master();
-  world.kernel.set_link("eth1", false);
-  world.kernel.deliver();
-  EXPECT_EQ(world.role("VI_1"), Role::fault);
-  EXPECT_EQ(world.role("VI_IN"), Role::fault);
-  EXPECT_THAT(world.sent(), ElementsAre("advert 52 priority 0", "advert 51 priority 0"));
-  EXPECT_THAT(world.scripts.fired, Contains("/bin/true group GROUP G1 FAULT 0"));
-  world.kernel.set_link("eth1", true);
-  world.kernel.deliver();
-  EXPECT_EQ(world.role("VI_1"), Role::backup);
-}
-
-TEST_F(RouterGroups, ofOwnersAreMastersAtOnce) {
-  for (auto& member : model.vrrp_instances) member.priority = 255;
-  world.configure(model);
-  world.pass(0s);
-  EXPECT_EQ(world.role("VI_1"), Role::master);
-  EXPECT_EQ(world.role("VI_IN"), Role::master);
-}
-
-TEST_F(RouterGroups, withOneOwnerBeginAsBackups) {
-  model.vrrp_instances[1].priority = 255;
-  world.configure(model);
-  world.pass(1s);
-  EXPECT_EQ(world.role("VI_1"), Role::backup);
-  EXPECT_EQ(world.role("VI_IN"), Role::backup);
-}
-
 using RouterReload = OneDirector;
 
 TEST_F(RouterReload, anUntouchedMasterNoticesNothing) {
@@ -642,24 +601,6 @@ TEST_F(RouterReload, theSameVridTwiceOnAnInterfaceIsRefused) {
   const auto status = world.router->prepare(model);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().message, "vrrp_instance VI_2: virtual_router_id 51 is used twice on eth0");
-}
-
-TEST_F(RouterGroups, fifosHearAGroupBeforeItsMembersAtTheBeginningAndAfterThemLater) {
-  model.vrrp_instances[0].notify_priority_changes = true;
-  world.configure(model);
-  EXPECT_EQ(world.fifo,
-            "GROUP \"G1\" BACKUP 0\n"
-            "INSTANCE \"VI_1\" BACKUP 100\n"
-            "INSTANCE \"VI_IN\" BACKUP 100\n");
-  world.fifo.clear();
-  world.pass(4s);
-  EXPECT_THAT(world.fifo, ::testing::EndsWith("GROUP \"G1\" MASTER 0\n"));
-  world.fifo.clear();
-  world.router->stop(true);
-  EXPECT_EQ(world.fifo,
-            "INSTANCE \"VI_1\" STOP 100\n"
-            "INSTANCE \"VI_IN\" STOP 100\n"
-            "GROUP \"G1\" STOP 0\n");
 }
 
 class RouterRestart : public OneDirector {

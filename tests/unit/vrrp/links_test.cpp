@@ -176,6 +176,28 @@ TEST_F(Links, AnInstanceGoesWithTheStaticAddressesOfItsTrackGroup) {
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
+TEST_F(Links, AnInstanceGoesWithTheInterfacesOfStaticRoutesAndRulesOfItsTrackGroup) {
+  model.track_groups = {{"G", {"VI_1"}}};
+  world.kernel.add_link("eth2");
+  world.kernel.deliver();
+  model.static_routes.push_back({});
+  model.static_routes[0].route.destination = *IpPrefix::parse("10.1.0.0/16");
+  model.static_routes[0].route.hop.interface = "eth1";
+  model.static_routes[0].track_group = "G";
+  model.static_rules.push_back({});
+  model.static_rules[0].rule.in_interface = "eth2";
+  model.static_rules[0].track_group = "G";
+  become_master();
+  for (const char* link : {"eth1", "eth2"}) {
+    world.kernel.set_link(link, false);
+    world.kernel.deliver();
+    EXPECT_EQ(world.role("VI_1"), Role::fault) << link;
+    world.kernel.set_link(link, true);
+    world.kernel.deliver();
+    EXPECT_EQ(world.role("VI_1"), Role::backup) << link;
+  }
+}
+
 TEST_F(Links, AStaticAddressOfATrackGroupComesBackWithoutAnElection) {
   model.track_groups = {{"G", {"VI_1"}}};
   model.static_addresses = {vip("203.0.113.1/24", "eth1")};

@@ -129,6 +129,22 @@ TEST_F(Routes, ThoseOfAnInterfaceThatWentDownComeBackWithIt) {
   EXPECT_THAT(routing_calls(), ElementsAre("add route 10.1.0.0/16 dev eth1"));
 }
 
+TEST_F(Routes, OneOfAVrfStandsInItsTable) {
+  world.kernel.add_link("red");
+  world.kernel.make_vrf("red", 1010);
+  instance().routes = {route("10.1.0.0/16"), route("10.2.0.0/16")};
+  instance().routes[0].vrf = "red";
+  instance().routes[1].vrf = "eth0";
+  be_master();
+  EXPECT_THAT(routing_calls(), ElementsAre("add route 10.1.0.0/16 dev eth0 table 1010", "add rule 900 from 10.3.0.0/16"))
+      << "eth0 is no VRF";
+  world.configure(model);
+  EXPECT_THAT(routing_calls(), IsEmpty());
+  world.kernel.make_vrf("red", 1011);
+  world.configure(model);
+  EXPECT_THAT(routing_calls(), ElementsAre("remove route 10.1.0.0/16 dev eth0 table 1010", "add route 10.1.0.0/16 dev eth0 table 1011"));
+}
+
 TEST_F(Routes, StaticOnesAreThereFromStartToEndAndPutBack) {
   model.static_addresses.push_back({});
   model.static_addresses[0].prefix = *IpPrefix::parse("192.0.2.50/24");

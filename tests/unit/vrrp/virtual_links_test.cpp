@@ -57,6 +57,19 @@ TEST_F(VirtualLink, CarriesAdvertsAddressesAndAnnouncements) {
   EXPECT_EQ(world.settings[arp_ignore], "0");
 }
 
+TEST_F(VirtualLink, HasNoIpv6AddressMadeOfTheVirtualMac) {
+  be_master();
+  EXPECT_EQ(world.settings["net/ipv6/conf/vrrp.51/disable_ipv6"], "1");
+  auto& six = model.vrrp_instances.emplace_back(instance());
+  six.name = "VI_6";
+  six.family = AF_INET6;
+  six.addresses[0].prefix = *IpPrefix::parse("fe80::100/64");
+  six.link.name = "vrrp6.51";
+  six.link.mac = conf::VrrpInstance::rfc_mac(AF_INET6, 51);
+  world.configure(model);
+  EXPECT_EQ(world.settings["net/ipv6/conf/vrrp6.51/addr_gen_mode"], "1");
+}
+
 TEST_F(VirtualLink, LeavesAdvertsToTheInterfaceBelowWhenAsked) {
   instance().vmac_xmit_base = true;
   be_master();

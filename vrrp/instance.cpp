@@ -55,7 +55,6 @@ bool Instance::learn_checksum(const IpAddress& peer, ChecksumForm form) {
 void Instance::queue_advert(Sender& sender) {
   if (packet_priority_ != state.priority) {
     packets_ = build(state.priority);
-    packets_zero_ = build(priority_released);
     packet_priority_ = state.priority;
   }
   queue(sender, packets_);
@@ -63,8 +62,8 @@ void Instance::queue_advert(Sender& sender) {
 }
 
 void Instance::queue_priority_zero(Sender& sender) {
-  if (!packet_priority_) packets_zero_ = build(priority_released);
-  queue(sender, packets_zero_);
+  auto packets = build(priority_released);
+  queue(sender, packets);
   ++priority_zero_sent;
 }
 

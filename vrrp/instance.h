@@ -2,9 +2,9 @@
 // what it is told; the router decides when.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -84,7 +84,7 @@ struct Instance {
   std::optional<Command> fence;
   std::unique_ptr<Runner::Run> fencing;  // the fence, while it runs
   int last_send_error = 0;
-  std::array<TimePoint, reject_count> reject_told{};
+  std::map<Reject, TimePoint> reject_told;
 
   std::vector<GarpSchedule::Target> announced(const netlink::Table& table) const;
   // One address for each other interface than the one that adverts leave by: with virtual MACs only, or with `all` (garp_extra_if).
@@ -93,7 +93,7 @@ struct Instance {
   // What a peer's advert tells of the checksums that it understands; true: something new.
   bool learn_checksum(const IpAddress& peer, ChecksumForm form);
 
-  // Packets are built when priority, source or configuration change, not when they are due.
+  // Adverts are built when priority, source or configuration change, not when they are due.
   void queue_advert(Sender& sender);
   void queue_priority_zero(Sender& sender);
   void packets_changed() { packet_priority_.reset(); }
@@ -114,7 +114,6 @@ struct Instance {
   bool has_ah() const { return conf.authentication.type == conf::AuthType::ah; }
 
   std::vector<Packet> packets_;
-  std::vector<Packet> packets_zero_;
   std::optional<std::uint8_t> packet_priority_;  // empty: all packets are out of date
   std::uint16_t ip_id_ = 0;
 };

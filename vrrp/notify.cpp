@@ -55,10 +55,14 @@ Notify::Notify(const conf::NotifyScripts& scripts, const ScriptSecurity& securit
   resolve(scripts.any, "notify", [&](Command command) { any_ = std::move(command); });
 }
 
+const Command* Notify::of_state(Notification what) const {
+  const auto own = std::find_if(of_state_.begin(), of_state_.end(), [what](const auto& entry) { return entry.first == what; });
+  return own == of_state_.end() ? nullptr : &own->second;
+}
+
 std::vector<Command> Notify::commands(Notification what, std::string_view kind, const std::string& who, unsigned priority) const {
   std::vector<Command> out;
-  const auto own = std::find_if(of_state_.begin(), of_state_.end(), [what](const auto& entry) { return entry.first == what; });
-  if (own != of_state_.end()) out.push_back(own->second);
+  if (const Command* own = of_state(what)) out.push_back(*own);
   if (!any_.words.empty() && is_for_scripts(what)) {
     Command general = any_;
     general.words.insert(general.words.end(), {std::string(kind), who, std::string(name(what)), std::to_string(priority)});

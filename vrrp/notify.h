@@ -28,6 +28,9 @@ class Notify {
   // "GROUP", the name, the state and the priority (of a group: 0). MASTER_RX_LOWER_PRI has its own script only, MASTER_PRIORITY
   // and BACKUP_PRIORITY none: they are for FIFOs.
   std::vector<Command> commands(Notification what, std::string_view kind, const std::string& who, unsigned priority) const;
+  // For dumps, without words of ours; null: none.
+  const Command* of_state(Notification what) const;
+  const Command* general() const { return any_.words.empty() ? nullptr : &any_; }
 
  private:
   std::vector<std::pair<Notification, Command>> of_state_;

@@ -93,7 +93,7 @@ void Router::note_change(Instance& instance) {
 }
 
 void Router::finish() {
-  const bool synchronises = global_.lvs_sync_daemon && !global_.lvs_sync_daemon->instance.empty();
+  const bool synchronises = others_.global.lvs_sync_daemon && !others_.global.lvs_sync_daemon->instance.empty();
   bool roles_changed = false;
   do {
     while (settle_groups()) {
@@ -239,7 +239,7 @@ void Router::hold_reports(const Plan* coming) {
     const bool has_link = conf.family == AF_INET6 && conf.link.kind == conf::VirtualLink::Kind::macvlan;
     if (has_link && instances_[i]->state.role != Role::master) links.insert(conf.link.name);
   }
-  if (auto status = ports_.report_filter->hold_back(global_.nftables, links); !status) log::error("{}", status.error().message);
+  if (auto status = ports_.report_filter->hold_back(others_.global.nftables, links); !status) log::error("{}", status.error().message);
 }
 
 // What a reload took out of the configuration.
@@ -254,7 +254,7 @@ void Router::trim_filters() {
 
 // The IPVS sync daemon sends what a master knows of connections, and else listens.
 void Router::follow_sync_daemon(bool end) {
-  const auto& daemon = global_.lvs_sync_daemon;
+  const auto& daemon = others_.global.lvs_sync_daemon;
   if (!ports_.sync_daemon) return;
   const auto it =
       std::find_if(instances_.begin(), instances_.end(), [&](const auto& i) { return daemon && i->conf.name == daemon->instance; });
@@ -270,7 +270,7 @@ void Router::log_problems(const std::vector<std::string>& problems) {
 void Router::adapt_settings() {
   KernelSettings::Wanted wanted;
   links_.add_settings(wanted);
-  if (global_.disable_local_igmp) wanted["net/ipv4/igmp_link_local_mcast_reports"] = "0";
+  if (others_.global.disable_local_igmp) wanted["net/ipv4/igmp_link_local_mcast_reports"] = "0";
   for (const auto& instance : instances_) {
     if (instance->conf.promote_secondaries && !instance->conf.interface.empty())
       wanted["net/ipv4/conf/" + instance->conf.interface + "/promote_secondaries"] = "1";

@@ -91,7 +91,7 @@ class Router {
   void stop(bool release);
   std::vector<InstanceStatus> status(std::size_t first = 0, std::size_t most = static_cast<std::size_t>(-1)) const;
   std::array<std::size_t, role_count> roles() const;
-  std::string dump(Dump what) const;  // dump.cpp
+  std::string dump(Dump what) const;  // dump.cpp, dump_data.cpp
   void clear_statistics();
   void on_change(std::function<void()> handler) { on_change_ = std::move(handler); }
 
@@ -127,6 +127,7 @@ class Router {
     Cause cause;
   };
 
+  std::string dump_data() const;
   void give(Instance& instance, const Event& event);
   void reconsider(Instance& instance);
   void reconsider_all();
@@ -134,7 +135,7 @@ class Router {
   FaultSet link_faults(const Instance& instance) const;
   bool is_up(const std::string& interface) const;
   void tell_link(const std::string& name);
-  void delay_links(const conf::Model& interfaces);
+  void delay_links();
   void share_garp_clocks();
   bool source_is_there(const Instance& instance) const;
   void start_if_ready(Instance& instance);
@@ -213,7 +214,7 @@ class Router {
   void log_problems(const Instance& instance, const std::vector<std::string>& problems);
 
   RouterPorts ports_;
-  conf::Global global_;  // of the running configuration
+  conf::Model others_;  // of the running configuration, what is no instance, group or script
   std::vector<std::unique_ptr<Instance>> instances_;
   // Who has an address, who is on an interface, who has a number: made anew by each commit. Thousands of instances are not
   // looked through for each address that comes and goes.
@@ -229,7 +230,6 @@ class Router {
   VirtualLinks links_;
   LinkStates link_states_;
   GarpSchedule garp_;
-  std::vector<conf::GarpGroup> garp_groups_;
   std::unique_ptr<Plan> plan_;
   std::vector<std::string> warnings_;
   netlink::Netlink::Subscription subscription_;

@@ -75,7 +75,6 @@ Status Router::prepare(const conf::Model& model) {
   }
 
   auto plan = std::make_unique<Plan>();
-  plan->global = model.global;
   const ScriptSecurity security{model.global.enable_script_security, model.global.script_user, model.global.script_group};
   for (const auto& script : model.vrrp_scripts) {
     if (auto command = resolve_script(script.script, security)) {
@@ -107,13 +106,16 @@ Status Router::prepare(const conf::Model& model) {
     group->notify = Notify(conf.notify, security, conf.name, warnings_);
     plan->groups.push_back(std::move(group));
   }
-  plan->statics.global = model.global;
-  plan->statics.static_addresses = model.static_addresses;
-  plan->statics.static_routes = model.static_routes;
-  plan->statics.static_rules = model.static_rules;
-  plan->statics.track_groups = model.track_groups;
-  plan->interfaces.garp_groups = model.garp_groups;
-  plan->interfaces.link_delays = model.link_delays;
+  plan->others.global = model.global;
+  plan->others.static_addresses = model.static_addresses;
+  plan->others.static_routes = model.static_routes;
+  plan->others.static_rules = model.static_rules;
+  plan->others.track_groups = model.track_groups;
+  plan->others.track_files = model.track_files;
+  plan->others.track_processes = model.track_processes;
+  plan->others.bfd_instances = model.bfd_instances;
+  plan->others.garp_groups = model.garp_groups;
+  plan->others.link_delays = model.link_delays;
   plan_ = std::move(plan);
   return {};
 }
@@ -151,20 +153,19 @@ void Router::commit() {
   const auto plan = std::exchange(plan_, nullptr);
   const TimePoint now = ports_.now();
   const bool is_reload = committed_;
+  others_ = std::move(plan->others);
   if (!committed_) {
     // The clock begins at boot.
-    const TimePoint at = std::max(now + plan->global.vrrp_startup_delay, TimePoint{plan->global.vrrp_delay_after_boot});
+    const TimePoint at = std::max(now + others_.global.vrrp_startup_delay, TimePoint{others_.global.vrrp_delay_after_boot});
     if (at > now) start_at_ = at;
   }
   committed_ = true;
-  global_ = plan->global;
-  if (ports_.accept_filter != nullptr) ports_.accept_filter->configure(global_.nftables);
-  garp_.set_pace(plan->global.garp_interval, plan->global.gna_interval);
-  garp_groups_ = std::move(plan->interfaces.garp_groups);
+  if (ports_.accept_filter != nullptr) ports_.accept_filter->configure(others_.global.nftables);
+  garp_.set_pace(others_.global.garp_interval, others_.global.gna_interval);
   share_garp_clocks();
   for (auto& instance : instances_) instance->group = nullptr;
 
-  statics_.become(plan->statics);
+  statics_.become(others_);
 
   // Matched by what is on the wire; a new name is no new instance.
   auto old = std::exchange(instances_, {});
@@ -175,7 +176,7 @@ void Router::commit() {
     const auto same = by_wire_name.find({planned.conf.vrid, planned.conf.family, planned.conf.place()});
     fresh.push_back(same == by_wire_name.end());
     instances_.push_back(fresh.back() ? make_instance() : std::move(*same->second));
-    instances_.back()->multicast_group = planned.conf.mcast_dst_ip.value_or(multicast_group(plan->global, planned.conf.family));
+    instances_.back()->multicast_group = planned.conf.mcast_dst_ip.value_or(multicast_group(others_.global, planned.conf.family));
   }
   std::erase(old, nullptr);
   remove_instances(std::move(old));
@@ -192,7 +193,7 @@ void Router::commit() {
   for (std::size_t i = 0; i < plan->instances.size(); ++i) {
     remembered.push_back(plan->instances[i].remembered);
     configure(*instances_[i], std::move(plan->instances[i]));
-    track_statics(plan->statics, instances_[i]->conf.name, instances_[i]->track_interfaces);
+    track_statics(others_, instances_[i]->conf.name, instances_[i]->track_interfaces);
     keep_time(Which::masters);
   }
   build_index();
@@ -244,7 +245,7 @@ void Router::commit() {
     const auto initial = group_initial_state(states_of(group->members));
     for (Instance* member : group->members) member->election.initial_state = initial;
   }
-  delay_links(plan->interfaces);
+  delay_links();
   links_.remove_unwanted(link_problems);
   log_problems(link_problems);
   adapt_settings();
@@ -255,7 +256,7 @@ void Router::commit() {
   }
   scripts_.define(std::move(plan->scripts));
   scripts_.run();
-  if (is_reload && plan->global.fifo_write_vrrp_states_on_reload) repeat_states();
+  if (is_reload && others_.global.fifo_write_vrrp_states_on_reload) repeat_states();
   reconsider_all();
   for (auto& group : groups_) {
     // Those that go on have been told about by the process before.
@@ -267,8 +268,8 @@ void Router::commit() {
 }
 
 // A backup must not take over before we have owned up to a loss: a delay ends before its last advert is missed.
-void Router::delay_links(const conf::Model& interfaces) {
-  auto delays = interfaces.link_delays;
+void Router::delay_links() {
+  auto delays = others_.link_delays;
   for (auto& delay : delays) {
     for (const auto& instance : instances_) {
       const auto& tracks = instance->track_interfaces;
@@ -288,7 +289,7 @@ void Router::delay_links(const conf::Model& interfaces) {
 void Router::share_garp_clocks() {
   std::map<int, GarpSchedule::SharedClock> clocks;
   int number = 0;
-  for (const auto& group : garp_groups_) {
+  for (const auto& group : others_.garp_groups) {
     ++number;
     for (const auto& name : group.interfaces) {
       if (const auto* link = ports_.netlink.table().link(name)) clocks[link->index] = {number, group.garp_interval, group.gna_interval};

@@ -52,10 +52,10 @@ class Router::Ears final : public Listener {
     if (is_telling(rejection.reason))
       instance_.findings.note(Trouble::refused, source.str(), std::string(sentence(rejection.reason)), router_.ports_.now());
     // Anybody on the link can send these: one line a minute for each reason.
-    TimePoint& told = instance_.reject_told[static_cast<std::size_t>(rejection.reason)];
     const TimePoint now = router_.ports_.now();
-    if (told != TimePoint{} && now - told < reject_told_again) return;
-    told = now;
+    const auto [told, is_new] = instance_.reject_told.try_emplace(rejection.reason, now);
+    if (!is_new && now - told->second < reject_told_again) return;
+    told->second = now;
     log::warning("({}) ignores adverts from {}: {}", instance_.conf.name, source.str(),
                  rejection.value == 0 ? std::string(sentence(rejection.reason)) : rejection.str());
   }

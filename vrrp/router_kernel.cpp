@@ -31,7 +31,7 @@ void Router::on_link(const netlink::Link& link, bool gone) {
     log_problems(problems);
   }
   link_states_.look(link.name, gone ? nullptr : &link, ports_.now());
-  if (!garp_groups_.empty()) share_garp_clocks();
+  if (!others_.garp_groups.empty()) share_garp_clocks();
   bool in_use = false;
   for (auto& instance : instances_) {
     const auto& tracks = instance->track_interfaces;

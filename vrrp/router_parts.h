@@ -37,12 +37,10 @@ struct Router::PlannedInstance {
 };
 
 struct Router::Plan {
-  conf::Global global;
   std::vector<PlannedInstance> instances;
   std::vector<std::unique_ptr<Group>> groups;  // members not filled in yet
   std::vector<ScriptTracker::Definition> scripts;
-  conf::Model statics;     // nothing else of it
-  conf::Model interfaces;  // garp_group, interface_up_down_delays, nothing else of it
+  conf::Model others = {};  // what is no instance, group or script
 };
 
 // Of the virtual link that it has; 0: none.

@@ -73,7 +73,7 @@ void Router::repeat_states() {
 }
 
 void Router::mail(bool wanted, Notification what, const std::optional<Alert>& alert) {
-  if (!wanted || !alert || !ports_.mail || (what == Notification::fault && global_.no_email_faults)) return;
+  if (!wanted || !alert || !ports_.mail || (what == Notification::fault && others_.global.no_email_faults)) return;
   ports_.mail(*alert);
 }
 

@@ -70,29 +70,9 @@ std::optional<bool> ScriptTracker::up(const std::string& name) const {
   return std::nullopt;
 }
 
-std::vector<std::pair<std::string, Command>> ScriptTracker::commands() const {
-  std::vector<std::pair<std::string, Command>> out;
-  for (const auto& script : scripts_) out.emplace_back(script->definition.script.name, script->definition.command);
-  return out;
-}
-
-std::string ScriptTracker::dump() const {
-  std::string out = scripts_.empty() ? "" : "------< VRRP Scripts >------\n";
-  for (const auto& script : scripts_) {
-    const auto& conf = script->definition.script;
-    std::string command;
-    for (const auto& word : script->definition.command.words) command += (command.empty() ? "'" : " '") + word + "'";
-    const auto up = script->judge.up();
-    out += fmt::format(
-        " VRRP Script = {}\n   Command = {}\n   Interval = {} sec\n   Timeout = {} sec\n   Weight = {}{}\n   Rise = {}\n   Fall = {}\n"
-        "   Insecure = no\n   Status = {}\n   State = {}\n",
-        conf.name, command, to_seconds(conf.interval), to_seconds(conf.timeout), conf.weight, conf.weight_reverse ? " reverse" : "",
-        conf.rise, conf.fall,
-        !up   ? "INIT"
-        : *up ? "GOOD"
-              : "BAD",
-        script->running ? "running" : "idle");
-  }
+std::vector<ScriptTracker::Shown> ScriptTracker::shown() const {
+  std::vector<Shown> out;
+  for (const auto& s : scripts_) out.push_back({s->definition, s->judge.up(), s->judge.counter(), s->running != nullptr});
   return out;
 }
 

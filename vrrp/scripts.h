@@ -46,6 +46,7 @@ class ScriptJudge {
   // True when up() is another than before.
   bool add(bool success);
   std::optional<bool> up() const { return up_; }  // empty: no result yet
+  unsigned counter() const { return counter_; }
 
  private:
   unsigned rise_;
@@ -81,9 +82,14 @@ class ScriptTracker {
   bool known(const std::string& name) const;
   std::optional<bool> up(const std::string& name) const;
 
-  // For dumps: each script's command, and the section on scripts in keepalived's form.
-  std::vector<std::pair<std::string, Command>> commands() const;
-  std::string dump() const;
+  // For dumps.
+  struct Shown {
+    const Definition& definition;
+    std::optional<bool> up;
+    unsigned result;  // the judge's counter
+    bool running;
+  };
+  std::vector<Shown> shown() const;
 
   std::optional<TimePoint> next() const;
   // Starts what is due. A script whose last run still goes is not started again.

@@ -23,6 +23,8 @@ class StaticObjects {
   // An interface came up: with it some go silently.
   void restore();
 
+  const std::vector<VirtualAddresses::Entry>& addresses() const { return addresses_.entries(); }
+
  private:
   VirtualAddresses addresses_;
   VirtualRoutes routes_;

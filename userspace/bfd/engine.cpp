@@ -299,26 +299,44 @@ std::map<std::string, std::uint64_t> Engine::rejects() const {
   return out;
 }
 
+// In keepalived's form, with its labels: exporters parse it.
 std::string Engine::dump() const {
-  std::string out = "------< BFD Data >------\n";
+  std::string out = "------< BFD Topology >------\n";
+  const auto line = [&out](std::string_view label, const auto& value) { out += fmt::format("   {} = {}\n", label, value); };
+  const auto microseconds = [](Duration d) {
+    return fmt::format("{} us", std::chrono::duration_cast<std::chrono::microseconds>(d).count());
+  };
   for (const auto& run : impl_->runs_) {
     const auto& conf = run->conf;
     const Session& s = run->session;
-    const auto ms = [](Duration d) { return to_seconds(d) * 1000; };
-    out += fmt::format(" BFD Instance = {}\n   Neighbor IP = {}\n", conf.name, conf.neighbor.str());
-    if (conf.source) out += fmt::format("   Source IP = {}\n", conf.source->str());
-    out +=
-        fmt::format("   Required min RX interval = {:g} ms\n   Desired min TX interval = {:g} ms\n   Desired idle TX interval = {:g} ms\n",
-                    ms(conf.min_rx), ms(conf.min_tx), ms(conf.idle_tx));
-    out += fmt::format("   Detection multiplier = {}\n   {} hop\n   TTL = {}\n   max_hops = {}\n   passive = {}\n", conf.multiplier,
-                       conf.multihop ? "multi" : "single", conf.ttl.value_or(farthest_ttl), conf.max_hops, conf.passive ? "true" : "false");
-    out += fmt::format("   local state = {}\n   remote state = {}\n   local discriminator = 0x{:x}\n   remote discriminator = 0x{:x}\n",
-                       name(s.state()), name(s.remote().state), s.discriminator(), s.remote().discriminator);
-    out += fmt::format(
-        "   local diag = {}\n   transmit interval = {:g} ms\n   detection time = {:g} ms\n   told = {}\n   packets sent = {}\n   packets "
-        "received = {}\n",
-        name(s.diagnostic()), ms(s.transmit_interval()), ms(s.detection_time()), run->reported_up ? "up" : "down", run->sent,
-        run->received);
+    const Remote& remote = s.remote();
+    out += fmt::format(" BFD Instance = {}\n", conf.name);
+    line("Neighbor IP", conf.neighbor.str());
+    if (conf.source) line("Source IP", conf.source->str());
+    line("Required min RX interval", microseconds(conf.min_rx));
+    line("Desired min TX interval", microseconds(conf.min_tx));
+    line("Desired idle TX interval", microseconds(conf.idle_tx));
+    line("Detection multiplier", conf.multiplier);
+    line("TTL", conf.ttl.value_or(farthest_ttl));
+    line("max_hops", conf.max_hops);
+    line("multihop", conf.multihop);
+    line("passive", conf.passive);
+    line("send event to VRRP process", conf.for_vrrp ? "Yes" : "No");
+    line("send event to checker process", conf.for_checkers ? "Yes" : "No");
+    line("local state", name(s.state()));
+    line("remote state", name(remote.state));
+    line("local discriminator", fmt::format("{:#x}", s.discriminator()));
+    line("remote discriminator", fmt::format("{:#x}", remote.discriminator));
+    line("local diag", name(s.diagnostic()));
+    line("remote min tx intv", fmt::format("{} us", remote.desired_tx));
+    line("remote min rx intv", fmt::format("{} us", remote.discriminator == 0 ? 0 : remote.min_rx));
+    line("remote demand", static_cast<int>(remote.demand));
+    line("remote detect multiplier", remote.multiplier);
+    line("local tx intv", microseconds(s.transmit_interval()));
+    line("local detection time", microseconds(s.detection_time()));
+    line("told", run->reported_up ? "up" : "down");
+    line("packets sent", run->sent);
+    line("packets received", run->received);
   }
   return out;
 }

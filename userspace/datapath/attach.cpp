@@ -18,13 +18,11 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "datapath/program.h"
 
 namespace xd::datapath {
 
 namespace {
 
-constexpr const char* entry_name = "xd_entry";
 constexpr const char* dispatcher_name = "xdp_dispatcher";
 
 int silent(libxdp_print_level, const char*, va_list) { return 0; }
@@ -136,8 +134,8 @@ Error failure(int ifindex, const std::string& what, int code) {
 
 }  // namespace
 
-Attacher::Attacher(int program_fd, int long_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes)
-    : program_fd_(program_fd), long_fd_(long_fd), fd_of_(std::move(fd_of)), sizes_(sizes) {
+Attacher::Attacher(int long_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes)
+    : long_fd_(long_fd), fd_of_(std::move(fd_of)), sizes_(sizes) {
   libxdp_set_print(silent);
   if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, nullptr) != 1) no_dispatcher_ = "the kernel refuses programs that extend another";
 }
@@ -197,6 +195,24 @@ Result<Attachment> Attacher::attach_in(int ifindex, Mode mode, std::optional<uns
   return attachment;
 }
 
+Result<Object> Attacher::open_entry() {
+  auto object = open_object(sizes_);
+  if (!object) return object;
+  if (const Status status = reuse_maps(object->get(), fd_of_); !status) return status.error();
+  load_only(object->get(), entry_name);
+  return object;
+}
+
+Result<int> Attacher::plain_fd() {
+  if (!plain_) {
+    auto object = open_entry();
+    if (!object) return object.error();
+    if (const Status status = load_object(object->get()); !status) return status.error();
+    plain_ = std::move(*object);
+  }
+  return bpf_program__fd(bpf_object__find_program_by_name(plain_.get(), entry_name));
+}
+
 Status Attacher::attach_plain(int ifindex, Mode mode) {
   const Attached present = attached_program(ifindex);
   const bool ours = present.name == entry_name;
@@ -205,6 +221,8 @@ Status Attacher::attach_plain(int ifindex, Mode mode) {
                      "), and there is room for one only: detach it",
                  EBUSY};
   }
+  const auto program = plain_fd();
+  if (!program) return program.error();
   Fd old;
   LIBBPF_OPTS(bpf_xdp_attach_opts, options);
   std::uint32_t flags = flags_of(mode) | XDP_FLAGS_UPDATE_IF_NOEXIST;
@@ -215,7 +233,7 @@ Status Attacher::attach_plain(int ifindex, Mode mode) {
   } else if (ours) {  // the kernel allows one mode at a time
     if (const Status status = detach(ifindex); !status) return status;
   }
-  if (const int failed = bpf_xdp_attach(ifindex, program_fd_, flags, &options); failed != 0) {
+  if (const int failed = bpf_xdp_attach(ifindex, *program, flags, &options); failed != 0) {
     const Error error =
         failure(ifindex, std::string("attach the XDP program in ") + (mode == Mode::generic ? "generic" : "native") + " mode to", failed);
     return mode == Mode::native ? Error{error.message + jumbo_cure(ifindex), error.code} : error;
@@ -228,16 +246,11 @@ struct Attacher::Extension {
   XdpProgram program;
 };
 
-// The copy for the dispatcher. Verifying it takes the time of a start, so all interfaces of one run priority share one.
+// For the dispatcher: one for all interfaces of a run priority.
 Result<xdp_program*> Attacher::extension(int ifindex, std::optional<unsigned> run_priority) {
   if (const auto known = extensions_.find(run_priority); known != extensions_.end()) return known->second->program.get();
-  auto copy = open_object(sizes_);
+  auto copy = open_entry();
   if (!copy) return copy.error();
-  if (const Status status = reuse_maps(copy->get(), fd_of_); !status) return status.error();
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, copy->get()) {
-    bpf_program__set_autoload(program, std::strcmp(bpf_program__name(program), entry_name) == 0);
-  }
   DECLARE_LIBXDP_OPTS(xdp_program_opts, options);
   options.obj = copy->get();
   options.prog_name = entry_name;

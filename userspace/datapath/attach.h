@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "datapath/datapath.h"
+#include "datapath/program.h"
 
 struct xdp_program;
 
@@ -17,13 +18,16 @@ namespace xd::datapath {
 
 class Attacher {
  public:
-  // `program_fd`: the loaded xd_entry, `long_fd`: xd_long, which generic mode needs beside it. `fd_of` gives the maps for a second copy, which the dispatcher needs (another program type).
-  Attacher(int program_fd, int long_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes);
+  // `long_fd`: xd_long, which generic mode needs beside xd_entry. `fd_of` gives the maps. xd_entry itself is loaded here, once as the
+  // dispatcher wants it and once as it is attached plainly (the types of the programs differ), each when it is first needed.
+  Attacher(int long_fd, std::function<int(std::string_view)> fd_of, const Sizes& sizes);
   ~Attacher();
   Attacher(const Attacher&) = delete;
 
   Result<Attachment> attach(int ifindex, Mode mode, std::optional<unsigned> run_priority);
   static Status detach(int ifindex);
+  // The program that is attached plainly.
+  Result<int> plain_fd();
   // Whether xd_entry, of this or an earlier run, is attached there.
   static bool attached(int ifindex);
   static std::uint32_t mtu_of(int ifindex);
@@ -33,6 +37,8 @@ class Attacher {
  private:
   Result<Attachment> attach_in_best_mode(int ifindex, std::optional<unsigned> run_priority);
   Result<Attachment> attach_in(int ifindex, Mode mode, std::optional<unsigned> run_priority);
+  // xd_entry on our maps, not loaded yet.
+  Result<Object> open_entry();
   Status attach_plain(int ifindex, Mode mode);
   Status attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsigned> run_priority);
 
@@ -40,7 +46,7 @@ class Attacher {
   Result<xdp_program*> extension(int ifindex, std::optional<unsigned> run_priority);
 
   std::map<std::optional<unsigned>, std::unique_ptr<Extension>> extensions_;  // by run priority, which is a property of the program
-  int program_fd_;
+  Object plain_;  // empty: not loaded yet
   int long_fd_;
   std::function<int(std::string_view)> fd_of_;
   Sizes sizes_;

@@ -207,6 +207,7 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   auto object = open_object(sizes);
   if (!object) return object.error();
   impl->object = std::move(*object);
+  load_all_but(impl->object.get(), entry_name);  // the attacher does that, as it needs it
 
   const std::uint32_t zero = 0;
   xd_info info{};
@@ -259,11 +260,10 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   if (const Status status = impl->pin_sweep(); !status) return status.error();
 
   Datapath datapath(std::move(impl));
-  if (const Status status = pin(datapath.program_fd(), datapath.pin_dir() + "/xd_entry"); !status) return status.error();
   const int watch = bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_watch"));
   if (const Status status = pin(watch, datapath.pin_dir() + "/xd_watch"); !status) return status.error();
   datapath.impl_->attacher = std::make_unique<Attacher>(
-      datapath.program_fd(), bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_long")),
+      bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_long")),
       [raw = datapath.impl_.get()](std::string_view name) { return raw->fd(name); }, sizes);
   return datapath;
 }
@@ -289,7 +289,7 @@ bool Datapath::adopted() const { return impl_->adopted; }
 
 Status Datapath::unpin() {
   for (const std::string& name : pinned_maps()) unlink((pin_dir() + "/" + name).c_str());
-  for (const char* name : {sweep_name, "xd_entry", "xd_watch"}) unlink((pin_dir() + "/" + name).c_str());
+  for (const char* name : {sweep_name, "xd_watch"}) unlink((pin_dir() + "/" + name).c_str());
   if (rmdir(pin_dir().c_str()) != 0 && errno != ENOENT) return Error::from_errno("remove the pin directory " + pin_dir());
   return {};
 }
@@ -399,8 +399,8 @@ Status Datapath::sweep() {
 int Datapath::map_fd(std::string_view name) const { return impl_->fd(name); }
 
 int Datapath::program_fd() const {
-  const bpf_program* entry = impl_->object ? bpf_object__find_program_by_name(impl_->object.get(), "xd_entry") : nullptr;
-  return entry != nullptr ? bpf_program__fd(entry) : -1;
+  const auto program = impl_->attacher ? impl_->attacher->plain_fd() : Result<int>(Error{"not after open()"});
+  return program ? *program : -1;
 }
 
 }  // namespace xd::datapath

@@ -94,7 +94,7 @@ std::optional<std::string> unsupported(const lvs::ServiceKey& key, const lvs::Se
 
 class Datapath {
  public:
-  // Loads the program, and adopts the maps pinned under `pin_dir` when their layout and sizes are these, else pins new ones.
+  // Loads what needs no interface, and adopts the maps pinned under `pin_dir` when their layout and sizes are these, else pins new ones.
   // Mounts a BPF file system on /sys/fs/bpf when none is there. When the pins belong to a living process of another
   // network namespace, those of this one are kept beside them in <pin_dir>-<inode of the namespace>: see pin_dir().
   static Result<Datapath> create(const std::string& pin_dir, const Sizes& sizes, const Timeouts& timeouts = {});
@@ -151,7 +151,7 @@ class Datapath {
   // The same happens when somebody reads the pin xd_sweep_flows.
   Status sweep();
 
-  // Descriptors of the maps, and of the program (-1 after open()), for the advert path and for tests.
+  // Descriptors of the maps, and of the program as it is attached plainly (-1 after open()), for the advert path and for tests.
   int map_fd(std::string_view name) const;
   int program_fd() const;
 

@@ -68,6 +68,23 @@ Result<Object> open_object(const Sizes& sizes) {
   return object;
 }
 
+namespace {
+
+void load_where(bpf_object* object, const auto& wanted) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, wanted(std::string_view(bpf_program__name(program))));
+}
+
+}  // namespace
+
+void load_only(bpf_object* object, std::string_view program) {
+  load_where(object, [&](std::string_view name) { return name == program; });
+}
+
+void load_all_but(bpf_object* object, std::string_view program) {
+  load_where(object, [&](std::string_view name) { return name != program; });
+}
+
 Status reuse_maps(bpf_object* object, const std::function<int(std::string_view)>& fd_of) {
   for (const std::string& name : pinned_maps()) {
     if (bpf_map__reuse_fd(bpf_object__find_map_by_name(object, name.c_str()), fd_of(name)) != 0) {

@@ -27,8 +27,14 @@ const std::vector<std::string>& pinned_maps();
 std::uint32_t buckets_for(const Sizes& sizes);
 std::uint32_t half_ways_for(const Sizes& sizes);
 
+// The program that looks at packets. Verifying it is most of what a start takes.
+constexpr const char* entry_name = "xd_entry";
+
 // The object, not loaded yet, with the maps sized.
 Result<Object> open_object(const Sizes& sizes);
+// load_object() will load this program and no other; all but this one.
+void load_only(bpf_object* object, std::string_view program);
+void load_all_but(bpf_object* object, std::string_view program);
 // Makes every pinned map of `object` the one behind its descriptor in `fd_of`.
 Status reuse_maps(bpf_object* object, const std::function<int(std::string_view name)>& fd_of);
 // Loads it. The error carries what the verifier said last.

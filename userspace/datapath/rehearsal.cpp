@@ -73,10 +73,7 @@ Result<Rehearsal> Rehearsal::prepare(const Datapath& path) {
   sizes.ring_slots = had.ring_slots;
   auto object = open_object(sizes);
   if (!object) return std::move(object).error();
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object->get()) {
-    bpf_program__set_autoload(program, std::string_view(bpf_program__name(program)) == "xd_entry");
-  }
+  load_only(object->get(), entry_name);
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object->get()) {
     if (is_in(shared, bpf_map__name(map)) && bpf_map__reuse_fd(map, path.map_fd(bpf_map__name(map))) != 0)
@@ -160,7 +157,7 @@ Result<Rehearsed> Rehearsal::run(std::span<const std::uint8_t> frame, const xd_f
   LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = out.frame.data(),
               .data_size_in = static_cast<__u32>(frame.size()), .data_size_out = static_cast<__u32>(out.frame.size()), .ctx_in = &context,
               .ctx_size_in = sizeof context);
-  const bpf_program* entry = bpf_object__find_program_by_name(object_.get(), "xd_entry");
+  const bpf_program* entry = bpf_object__find_program_by_name(object_.get(), entry_name);
   if (bpf_prog_test_run_opts(bpf_program__fd(entry), &options) != 0) return Error::from_errno("run the program on the packet");
   out.action = static_cast<int>(options.retval);
   out.frame.resize(options.data_size_out);
@@ -182,7 +179,7 @@ std::optional<bool> Rehearsal::is_what_runs() const {
   bpf_map_info services{};
   std::uint32_t size = sizeof services;
   if (bpf_obj_get_info_by_fd(path_.map_fd("xd_services"), &services, &size) != 0) return std::nullopt;
-  const int own_fd = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), "xd_entry"));
+  const int own_fd = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), entry_name));
   const auto own = info_of(own_fd, maps);
   if (!own) return std::nullopt;
   for (std::uint32_t id = 0; bpf_prog_get_next_id(id, &id) == 0;) {
@@ -190,7 +187,7 @@ std::optional<bool> Rehearsal::is_what_runs() const {
     const Fd fd(bpf_prog_get_fd_by_id(id));
     if (!fd) continue;
     const auto other = info_of(fd.get(), maps);
-    if (!other || std::string_view(other->name) != "xd_entry") continue;
+    if (!other || std::string_view(other->name) != entry_name) continue;
     const auto end = maps.begin() + std::min<std::size_t>(other->nr_map_ids, maps.size());
     if (std::find(maps.begin(), end, services.id) == end) continue;
     return std::memcmp(own->tag, other->tag, sizeof own->tag) == 0;

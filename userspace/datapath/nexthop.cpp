@@ -99,7 +99,13 @@ void NextHops::enter(const IpAddress& destination, Known& known) {
 
 void NextHops::confirm() {
   for (const auto& [destination, known] : known_) {
-    if (known.route && !known.route->local) (void)netlink_.resolve(known.route->index, target(destination, *known.route));
+    if (!known.route || known.route->local) continue;
+    const int index = known.route->index;
+    const IpAddress address = target(destination, *known.route);
+    // To ask for an entry that somebody made permanent would make it one like others: the kernel takes the mark off (since 5.16).
+    const netlink::Neighbour* neighbour = netlink_.table().neighbour(index, address);
+    if (neighbour != nullptr && neighbour->state == netlink::NeighbourState::permanent) continue;
+    (void)netlink_.resolve(index, address);
   }
   confirm_.arm_in(confirm_every);
 }

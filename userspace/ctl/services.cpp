@@ -275,9 +275,12 @@ json services_json(const std::vector<ipvs::ServiceEntry>& services) {
 void append_connection(std::string& to, const datapath::Connection& c) {
   append_padded(to, c.protocol, 3);
   fmt::format_to(std::back_inserter(to), FMT_COMPILE(" {:02}:{:02}  "), c.seconds / 60, c.seconds % 60);
-  append_padded(to, c.state, 12);
-  append_endpoint(to, c.client, 19);
-  append_endpoint(to, c.service, 19);
+  append_padded(to, c.state, 11);
+  to += ' ';
+  append_endpoint(to, c.client, 18);
+  to += ' ';
+  append_endpoint(to, c.service, 18);
+  to += ' ';
   append_endpoint(to, c.server, 0);
   to += c.persistence;
   to += '\n';

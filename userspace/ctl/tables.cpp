@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <thread>
 
@@ -32,38 +33,27 @@ Result<datapath::Datapath> open_path() {
   return path;
 }
 
-void add(ipvs::DestinationCounters& to, const datapath::DestinationStats& stats) {
-  to.active_connections += stats.active;
-  to.inactive_connections += stats.inactive;
-  to.connections += stats.connections;
-  to.packets_in += stats.packets_in;
-  to.bytes_in += stats.bytes_in;
-  to.packets_out += stats.packets_out;
-  to.bytes_out += stats.bytes_out;
-}
+// What both engines count: in IPVS's words the sum and the rate, and in the packet path's.
+struct Counted {
+  std::uint64_t ipvs::Traffic::*sum;
+  std::uint64_t ipvs::Traffic::*per_second;
+  std::uint64_t datapath::DestinationStats::*in_path;
+};
+constexpr std::array<Counted, 5> counters{{
+    {&ipvs::Traffic::connections, &ipvs::Traffic::connections_per_second, &datapath::DestinationStats::connections},
+    {&ipvs::Traffic::packets_in, &ipvs::Traffic::packets_in_per_second, &datapath::DestinationStats::packets_in},
+    {&ipvs::Traffic::packets_out, &ipvs::Traffic::packets_out_per_second, &datapath::DestinationStats::packets_out},
+    {&ipvs::Traffic::bytes_in, &ipvs::Traffic::bytes_in_per_second, &datapath::DestinationStats::bytes_in},
+    {&ipvs::Traffic::bytes_out, &ipvs::Traffic::bytes_out_per_second, &datapath::DestinationStats::bytes_out},
+}};
 
-void add_rate(ipvs::Traffic& to, const datapath::DestinationStats& before, const datapath::DestinationStats& after, double seconds) {
-  const auto rate = [seconds](std::uint64_t from, std::uint64_t until) {
-    return until <= from ? 0 : static_cast<std::uint64_t>(static_cast<double>(until - from) / seconds + 0.5);
-  };
-  to.connections_per_second += rate(before.connections, after.connections);
-  to.packets_in_per_second += rate(before.packets_in, after.packets_in);
-  to.packets_out_per_second += rate(before.packets_out, after.packets_out);
-  to.bytes_in_per_second += rate(before.bytes_in, after.bytes_in);
-  to.bytes_out_per_second += rate(before.bytes_out, after.bytes_out);
-}
-
-void add(ipvs::Traffic& to, const ipvs::Traffic& part) {
-  to.connections += part.connections;
-  to.packets_in += part.packets_in;
-  to.packets_out += part.packets_out;
-  to.bytes_in += part.bytes_in;
-  to.bytes_out += part.bytes_out;
-  to.connections_per_second += part.connections_per_second;
-  to.packets_in_per_second += part.packets_in_per_second;
-  to.packets_out_per_second += part.packets_out_per_second;
-  to.bytes_in_per_second += part.bytes_in_per_second;
-  to.bytes_out_per_second += part.bytes_out_per_second;
+// Adds what the packet path counted, and the rate since `before`, `seconds` ago.
+void add(ipvs::Traffic& to, const datapath::DestinationStats& stats, const datapath::DestinationStats* before, double seconds) {
+  for (const auto& [sum, per_second, in_path] : counters) {
+    to.*sum += stats.*in_path;
+    if (before != nullptr && stats.*in_path > before->*in_path)
+      to.*per_second += static_cast<std::uint64_t>(static_cast<double>(stats.*in_path - before->*in_path) / seconds + 0.5);
+  }
 }
 
 Stats all_stats(const datapath::Datapath& path, const lvs::Services& services) {
@@ -116,13 +106,11 @@ Result<std::vector<ipvs::ServiceEntry>> Tables::services(bool rates) {
       if (at == entry.destinations.end()) at = entry.destinations.insert(at, {server, destination, {}});
       const auto found = counted.find(server);
       if (found == counted.end()) continue;
-      ipvs::DestinationCounters ours;
-      add(ours, found->second);
-      if (rates) add_rate(ours, before[key][server], found->second, seconds);
-      at->counters.active_connections += ours.active_connections;
-      at->counters.inactive_connections += ours.inactive_connections;
-      add(at->counters, ours);
-      add(entry.traffic, ours);
+      at->counters.active_connections += found->second.active;
+      at->counters.inactive_connections += found->second.inactive;
+      const auto* earlier = rates ? &before[key][server] : nullptr;
+      add(at->counters, found->second, earlier, seconds);
+      add(entry.traffic, found->second, earlier, seconds);
     }
   }
   return entries;

@@ -1,7 +1,6 @@
 #include "plan/apply_ipvs.h"
 
 #include <cerrno>
-#include <set>
 
 namespace xd::plan {
 
@@ -43,17 +42,16 @@ Status take(ServiceTable& table, const Step& step) {
 
 }  // namespace
 
-std::vector<Error> carry_out(ServiceTable& table, const std::vector<Step>& steps) {
-  std::vector<Error> failures;
-  std::set<lvs::ServiceKey> not_there;
+CarriedOut carry_out(ServiceTable& table, const std::vector<Step>& steps) {
+  CarriedOut out;
   for (const auto& step : steps) {
-    if (not_there.contains(step.key)) continue;
+    if (out.not_there.contains(step.key)) continue;
     const auto status = take(table, step);
     if (status) continue;
-    failures.push_back(status.error());
-    if (step.kind == StepKind::add_service) not_there.insert(step.key);
+    out.failures.push_back(status.error());
+    if (step.kind == StepKind::add_service) out.not_there.emplace(step.key, status.error());
   }
-  return failures;
+  return out;
 }
 
 }  // namespace xd::plan

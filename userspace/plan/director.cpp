@@ -117,11 +117,17 @@ Director::Changes Director::changes(const lvs::Services& desired, bool all) {
 
 void Director::serve_ipvs(const Changes& changes, Report& report) {
   report.ipvs_steps = plan(changes.for_ipvs, select(ipvs_present_, changes.keys), owned_);
-  auto failures = carry_out(*ipvs_, report.ipvs_steps);
+  const auto done = carry_out(*ipvs_, report.ipvs_steps);
   for (const auto& [key, service] : changes.for_ipvs) owned_.insert(key);
-  if (!failures.empty()) {
+  for (const auto& [key, error] : done.not_there) {
+    if (const auto serving = serving_.find(key); serving != serving_.end()) {
+      serving->second.ipvs = false;
+      if (!serving->second.xdp) serving->second.why = error.message;
+    }
+  }
+  if (!done.failures.empty()) {
     // A service that could not be removed stays ours, to be tried again.
-    for (auto& failure : failures) report.failures.push_back(std::move(failure));
+    report.failures.insert(report.failures.end(), done.failures.begin(), done.failures.end());
     return;
   }
   for (const auto& step : report.ipvs_steps) {

@@ -164,6 +164,15 @@ TEST(Director, AfterAFailureItReadsTheTableAndTriesAgain) {
   EXPECT_EQ(t.ipvs.held.at(www).destinations, rr().destinations);
 }
 
+TEST(Director, AServiceThatTheKernelRefusesIsNotServedByIpvs) {
+  Tables t;
+  t.ipvs.fail_with_eperm = [](const std::string& call) { return call == "add_service 192.0.2.10:80/tcp"; };
+  Director both(&t.ipvs, "", &t.xdp, "");
+  EXPECT_EQ(both.serve({{www, rr()}}).serving.at(www).str(), "served by xdp");
+  Director alone(&t.ipvs, "", nullptr, "no interface carries the packet path");
+  EXPECT_EQ(alone.serve({{www, rr()}}).serving.at(www).str(), "not served: add_service 192.0.2.10:80/tcp: Operation not permitted");
+}
+
 TEST(Director, AServiceThatThePacketPathRefusesIsLeftToIpvsAndNotServedFromAnOldTable) {
   Tables t;
   Director director(&t.ipvs, "", &t.xdp, "");

@@ -129,7 +129,7 @@ TEST(Plan, LeadsFromAnyTableToAnyOther) {
     for (const auto& [key, service] : table.held) {
       if (key != mail) owned.insert(key);
     }
-    EXPECT_TRUE(carry_out(table, plan(desired, table.held, owned)).empty());
+    EXPECT_TRUE(carry_out(table, plan(desired, table.held, owned)).failures.empty());
     EXPECT_TRUE(plan(desired, table.held, owned).empty());
     auto expected = desired;
     expected[mail] = rr({web1});
@@ -149,21 +149,22 @@ TEST(ApplyIpvs, WhatSomebodyElseDidAlreadyIsFine) {
   ASSERT_EQ(steps.size(), 3u);
   FakeIpvs table;
   table.held[www] = rr({web2});  // web2 is there, web1 and web3 are gone
-  EXPECT_TRUE(carry_out(table, steps).empty());
+  EXPECT_TRUE(carry_out(table, steps).failures.empty());
   EXPECT_EQ(table.held[www].destinations, rr({web1, web2}).destinations);
 
   FakeIpvs other;
   other.held[www] = rr({});
-  EXPECT_TRUE(carry_out(other, plan(desired, {}, {})).empty());
+  EXPECT_TRUE(carry_out(other, plan(desired, {}, {})).failures.empty());
   EXPECT_EQ(other.held[www].destinations, rr({web1, web2}).destinations);
 }
 
 TEST(ApplyIpvs, AServiceThatCannotBeAddedIsToldOnceAndTheOthersGoOn) {
   FakeIpvs table;
   table.fail_with_eperm = [](const std::string& call) { return call == "add_service 192.0.2.10:80/tcp"; };
-  const auto failures = carry_out(table, plan({{www, rr({web1, web2})}, {mail, rr({web1})}}, {}, {}));
+  const auto [failures, not_there] = carry_out(table, plan({{www, rr({web1, web2})}, {mail, rr({web1})}}, {}, {}));
   ASSERT_EQ(failures.size(), 1u);
   EXPECT_EQ(failures[0].message, "add_service 192.0.2.10:80/tcp: Operation not permitted");
+  EXPECT_TRUE(not_there.contains(www) && not_there.size() == 1);
   EXPECT_EQ(table.held.at(mail).destinations.size(), 1u);
 }
 

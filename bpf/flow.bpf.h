@@ -84,7 +84,7 @@ static __always_inline int reply_path(struct xdp_md *ctx, const struct packet *p
 /* Sends a packet of the client on, once its flow is known. */
 static __always_inline int send_on(struct xdp_md *ctx, const struct packet *packet, const struct xd_flow *flow, __u32 place,
                                    const struct xd_dest *dest, enum xd_reason reason) {
-  if (is_too_long(ctx, packet, dest)) return xd_too_big(ctx, packet, dest->mtu);
+  if (is_too_long(ctx, packet, dest)) return xd_answer(ctx, packet, dest->mtu);
   count_reason(ctx, reason);
   if (flow->flags & XD_FLOW_TUN) return xd_encapsulate(ctx, packet, flow->dest);
   if (flow->flags & XD_FLOW_NAT) {
@@ -97,6 +97,12 @@ static __always_inline int send_on(struct xdp_md *ctx, const struct packet *pack
 }
 
 #define XD_SCHEDULE_ANEW (-1)
+
+/* A connection that the template placed is established. */
+static __always_inline void assure(__u32 place) {
+  struct xd_flow *template = flow_at(place);
+  if (template && template->flags & XD_FLOW_TEMPLATE) template->state = XD_STATE_ESTABLISHED;
+}
 
 /* A SYN on a flow that has ended: the client uses its port again. Persistent clients go where they went. */
 static __always_inline int is_reused(const struct xd_flow *flow, __u32 state, __u32 behaviour) {
@@ -131,7 +137,7 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
   }
   if (!(dest->flags & XD_DEST_F_RESOLVED)) return verdict(ctx, XD_DEST_UNRESOLVED);
   enum xd_reason reason = may_transmit(packet, &dest->hop);
-  if (reason != XD_PARSED) return verdict(ctx, reason);
+  if (reason != XD_PARSED) return refuse(ctx, packet, reason);
 
   see(flow);
   if (flow->flags & XD_FLOW_NAT) keep_way_back(ctx, packet, flow);
@@ -144,6 +150,7 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
     if (!(packet->tcp_flags & TCP_SYN) && packet->fragment != LATER_FRAGMENT) {
       confirm(place);
       if (flow->flags & XD_FLOW_NAT && flow->peer) confirm(flow->peer);
+      if (flow->flags & XD_FLOW_PERSISTENT && packet->key.proto == IPPROTO_TCP) assure(flow->control);
     }
   }
   return send_on(ctx, packet, flow, place, dest, reason);

@@ -42,6 +42,9 @@ static __always_inline int read_inner(struct xdp_md *ctx, const struct packet *p
   return 1;
 }
 
+/* RFC 3168, 9.1.1: congestion that the inner packet has met is not told outside. */
+static __always_inline __u8 outer_tos(__u8 tos) { return (tos & 3) == 3 ? tos ^ 1 : tos; }
+
 /* Sum of the inner packet. A header of IPv4 adds up to nothing, and so does a whole segment with its pseudo-header: what is left needs no
  * look at the data. Where the sender left the segment's checksum to a device it is right all the same. */
 static __always_inline __u64 inner_sum(struct xdp_md *ctx, const struct packet *packet) {
@@ -119,7 +122,7 @@ __attribute__((noinline)) int xd_encapsulate(struct xdp_md *ctx, const struct pa
   if (v6) {
     struct ipv6hdr *ip = network;
     if ((void *)(ip + 1) > end) return XDP_ABORTED;
-    *(__be32 *)ip = bpf_htonl(6u << 28 | (__u32)inner.tos << 20);
+    *(__be32 *)ip = bpf_htonl(6u << 28 | (__u32)outer_tos(inner.tos) << 20);
     ip->payload_len = bpf_htons(length);
     ip->nexthdr = outer;
     ip->hop_limit = inner.ttl;
@@ -128,7 +131,7 @@ __attribute__((noinline)) int xd_encapsulate(struct xdp_md *ctx, const struct pa
   } else {
     struct iphdr *ip = network;
     if ((void *)(ip + 1) > end) return XDP_ABORTED;
-    *(__be16 *)ip = bpf_htons(0x4500 | inner.tos);
+    *(__be16 *)ip = bpf_htons(0x4500 | outer_tos(inner.tos));
     ip->tot_len = bpf_htons(length + sizeof(*ip));
     ip->id = inner.df ? 0 : bpf_get_prandom_u32();
     ip->frag_off = inner.df ? bpf_htons(0x4000) : 0;

@@ -26,10 +26,10 @@ static __always_inline int send_stateless(struct xdp_md *ctx, const struct packe
   if (packet->fragment) return verdict(ctx, XD_FRAGMENT); /* the later ones would not find the way */
   if (!dest || !dest->weight) return verdict(ctx, XD_NO_DEST);
   enum xd_reason why = may_serve(packet, dest);
-  if (why != XD_PARSED) return verdict(ctx, why);
+  if (why != XD_PARSED) return refuse(ctx, packet, why);
   if (dest->method == XD_NAT) return verdict(ctx, XD_TABLE_FULL);
   count_in(index, packet->length, packet->key.proto != IPPROTO_TCP || packet->tcp_flags & TCP_SYN ? 1 : 0);
-  if (is_too_long(ctx, packet, dest)) return xd_too_big(ctx, packet, dest->mtu);
+  if (is_too_long(ctx, packet, dest)) return xd_answer(ctx, packet, dest->mtu);
   count_reason(ctx, reason);
   if (dest->method == XD_TUN) return xd_encapsulate(ctx, packet, index);
   return forward_dr(ctx, packet, &dest->hop);
@@ -181,7 +181,7 @@ static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *p
   struct xd_dest *dest = dest_at(to->dest);
   if (!dest) return verdict(ctx, XD_NO_DEST);
   enum xd_reason reason = may_serve(packet, dest);
-  if (reason != XD_PARSED) return verdict(ctx, reason);
+  if (reason != XD_PARSED) return refuse(ctx, packet, reason);
   int place = xd_enter(ctx, packet, to);
   if (place < 0) return verdict(ctx, -place - 1);
   struct xd_flow *flow = place ? flow_at(place) : 0;

@@ -61,8 +61,9 @@ static __always_inline __u32 next_state(const struct packet *packet, __u32 state
   return ((const __u8 *)tcp_next)[at & 511];
 }
 
+/* UDP never is, in IPVS. */
 static __always_inline int is_active(__u32 state) {
-  return state == XD_STATE_ESTABLISHED || state == XD_STATE_SYN_SENT || state == XD_STATE_SYN_RECV || state == XD_STATE_UDP;
+  return state == XD_STATE_ESTABLISHED || state == XD_STATE_SYN_SENT || state == XD_STATE_SYN_RECV;
 }
 
 /* Connection thresholds: overloaded from `upper` connections on, until they are fewer than `lower` (without one: than 3/4 of `upper`). */

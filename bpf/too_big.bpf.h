@@ -1,4 +1,5 @@
-/* Packets that are too long for the way to the real server: the client is told, from the virtual address, as the stack would for IPVS.
+/* Packets that are too long for the way to the real server, or have no hop left: the client is told, from the virtual address, as the
+ * stack would for IPVS. Passed to the stack they would come to the director's own ports, which know nothing of the connection and reset it.
  *
  * IPv4 without DF would be split on the way, which XDP cannot do: such a packet is dropped and counted. Neither are bursts that generic
  * mode shows us whole too long: what is on the wire of them is not.
@@ -9,6 +10,7 @@
 #define ICMP_V4_LENGTH 576  /* of the whole answer, at most (RFC 1812) */
 #define ICMP_V6_LENGTH 1280 /* (RFC 4443) */
 #define ICMPV6_TOO_BIG 2
+#define ICMPV6_TIME_EXCEEDED 3
 #define ICMP_FRAG_NEEDED 4
 
 /* Of both families. linux/icmp.h draws in headers of the host. */
@@ -24,13 +26,14 @@ static __always_inline int is_too_long(struct xdp_md *ctx, const struct packet *
   return packet->length > dest->mtu && !is_long(ctx, packet);
 }
 
-/* Answers such a packet. Its verdict. */
-__attribute__((noinline)) int xd_too_big(struct xdp_md *ctx, const struct packet *packet, __u32 mtu) {
+/* Answers a packet that is longer than `mtu`; 0: one with no hop left. Its verdict. */
+__attribute__((noinline)) int xd_answer(struct xdp_md *ctx, const struct packet *packet, __u32 mtu) {
   struct inner inner;
   if (!packet || !read_inner(ctx, packet, &inner)) return XDP_ABORTED;
   if (packet->key.proto != IPPROTO_TCP && packet->key.proto != IPPROTO_UDP) return verdict(ctx, XD_TOO_LONG);
-  if (!packet->v6 && !inner.df) return verdict(ctx, XD_TOO_LONG);
-  count_reason(ctx, XD_TOO_BIG);
+  if (mtu && !packet->v6 && !inner.df) return verdict(ctx, XD_TOO_LONG);
+  count_reason(ctx, mtu ? XD_TOO_BIG : XD_EXPIRED);
+  if (mtu && !lower_network_ttl(ctx, packet)) return XDP_ABORTED; /* it is quoted as it would have gone on */
 
   __u32 l3 = packet->l3 & 0x1f, header = packet->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
   __u32 room = (packet->v6 ? ICMP_V6_LENGTH : ICMP_V4_LENGTH) - header - sizeof(struct icmphdr);
@@ -66,7 +69,7 @@ __attribute__((noinline)) int xd_too_big(struct xdp_md *ctx, const struct packet
     __builtin_memcpy(&ip->saddr, packet->key.daddr, 16);
     __builtin_memcpy(&ip->daddr, packet->key.saddr, 16);
     sum = sum_address(packet->key.saddr) + sum_address(packet->key.daddr) + ip->payload_len + bpf_htons(IPPROTO_ICMPV6);
-    icmp->type = ICMPV6_TOO_BIG;
+    icmp->type = mtu ? ICMPV6_TOO_BIG : ICMPV6_TIME_EXCEEDED;
     icmp->code = 0;
     *(__be32 *)icmp->rest = bpf_htonl(mtu);
   } else {
@@ -82,8 +85,8 @@ __attribute__((noinline)) int xd_too_big(struct xdp_md *ctx, const struct packet
     ip->saddr = packet->key.daddr[3];
     ip->daddr = packet->key.saddr[3];
     write_v4_checksum(ip);
-    icmp->type = ICMP_DEST_UNREACH;
-    icmp->code = ICMP_FRAG_NEEDED;
+    icmp->type = mtu ? ICMP_DEST_UNREACH : ICMP_TIME_EXCEEDED;
+    icmp->code = mtu ? ICMP_FRAG_NEEDED : 0;
     *(__be32 *)icmp->rest = bpf_htonl(mtu & 0xffff);
   }
   icmp->checksum = 0;
@@ -94,6 +97,12 @@ __attribute__((noinline)) int xd_too_big(struct xdp_md *ctx, const struct packet
   if ((void *)(icmp + 1) > (void *)(long)ctx->data_end) return XDP_ABORTED;
   icmp->checksum = ~fold(sum);
   return XDP_TX;
+}
+
+/* A client's packet that may not be sent on. */
+static __always_inline int refuse(struct xdp_md *ctx, const struct packet *packet, enum xd_reason reason) {
+  if (reason == XD_TTL && packet->fragment != LATER_FRAGMENT) return xd_answer(ctx, packet, 0);
+  return verdict(ctx, reason);
 }
 
 #endif

@@ -47,6 +47,7 @@
   X(DEST_LOCAL, dest_local, pass, "the real server is this director")                                                      \
   X(TTL, ttl, pass, "TTL is used up: the stack answers with ICMP time exceeded")                                           \
   X(TOO_BIG, too_big, tx, "longer than the way to the real server allows: the client is told by ICMP")                     \
+  X(EXPIRED, expired, tx, "TTL is used up: the client is told by ICMP")                                                    \
   X(TOO_LONG, too_long, drop, "longer than the way allows, and neither to be split here nor its sender to be told")        \
   X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                  \
   X(NAT_CLASH, nat_clash, pass, "NAT: the client's port is in use at this real server by way of another virtual address")  \
@@ -186,7 +187,7 @@ struct xd_dest {
   __u16 mtu;          /* a longer IP packet does not get there: that of the way, less what a tunnel adds. 65535: not known */
   __be16 tunnel_port; /* of GUE */
   __be32 source[4];   /* of a tunnel's outer header */
-  __u32 active;       /* flows that IPVS would call active (SYN_RECV, SYN_SENT, ESTABLISHED, UDP); by the program */
+  __u32 active;       /* flows that IPVS would call active (SYN_RECV, SYN_SENT, ESTABLISHED); by the program */
   __u32 inactive;     /* all other flows; by the program */
   __u32 weight;
   __u32 overloaded; /* 1: more connections than `upper`, and not yet fewer than `lower`; by the program */

@@ -117,7 +117,7 @@ class Counts : public Director {
     bool operator==(const Count&) const = default;
   };
   static bool is_active(std::uint32_t state) {
-    return state == XD_STATE_ESTABLISHED || state == XD_STATE_SYN_SENT || state == XD_STATE_SYN_RECV || state == XD_STATE_UDP;
+    return state == XD_STATE_ESTABLISHED || state == XD_STATE_SYN_SENT || state == XD_STATE_SYN_RECV;
   }
   // What the table holds, and what the destinations say, by slot.
   void compare(int step) {

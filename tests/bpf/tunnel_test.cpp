@@ -213,8 +213,11 @@ TEST_F(Tunnel, TellsTheClientWhatFits) {
         run(datagram(link(director_mac, router_mac, tags), v6, false, 64, 9, "S", 0, 0x2d, true));
         EXPECT_EQ(run(datagram(link(director_mac, router_mac, tags), v6, false, 64, 9, "A", c.fits - headers, 0x2d, true)).reason,
                   "half_open");
-        const Packet big = datagram(link(director_mac, router_mac, tags), v6, false, 64, 9, "A", c.fits - headers + 1, 0x2d, true);
-        const Outcome out = run(big);
+        const auto long_one = [&](std::uint8_t ttl) {
+          return datagram(link(director_mac, router_mac, tags), v6, false, ttl, 9, "A", c.fits - headers + 1, 0x2d, true);
+        };
+        const Outcome out = run(long_one(64));
+        const Packet big = long_one(63);  // quoted as it would have gone on, as IPVS does
         EXPECT_EQ(out.reason, "too_big");
         EXPECT_EQ(out.verdict, XDP_TX);
         const std::size_t link_header = 14 + 4 * static_cast<std::size_t>(tags);
@@ -230,6 +233,38 @@ TEST_F(Tunnel, TellsTheClientWhatFits) {
         EXPECT_EQ(out.frame, answer.bytes());
       }
     }
+  }
+}
+
+TEST_F(Tunnel, CongestionInsideIsNotToldOutside) {
+  ASSERT_NO_FATAL_FAILURE(serve_by({}, vip, web(1), 1500));
+  const Outcome out = run(datagram(link(director_mac, router_mac, 0), false, false, 64, 9, "S", 0, 0x2f, true));
+  ASSERT_EQ(out.reason, "new_flow");
+  EXPECT_EQ(out.frame[15], 0x2e);
+  EXPECT_EQ(out.frame[35], 0x2f);
+}
+
+TEST_F(Tunnel, APacketAtItsLastHopIsAnswered) {
+  ASSERT_NO_FATAL_FAILURE(serve_by({}, vip, web(1), 1500));
+  for (const bool v6 : {false, true}) {
+    if (v6) {
+      ASSERT_NO_FATAL_FAILURE(serve_by({}, vip6, "fd00::1", 1500));
+    }
+    run(datagram(link(director_mac, router_mac, 0), v6, false, 64, 9, "S", 0, 0x2d, true));
+    const Packet last = datagram(link(director_mac, router_mac, 0), v6, false, 1, 9, "A", 0, 0x2d, true);
+    const Outcome out = run(last);
+    EXPECT_EQ(out.reason, "expired");
+    EXPECT_EQ(out.verdict, XDP_TX);
+    Packet answer = link(router_mac, director_mac, 0);
+    if (v6) {
+      answer = answer / Ipv6{.from = vip6, .to = client6} / Icmp6{.type = 3, .rest = 0} / Payload{quoted(last, 14, 1232)};
+    } else {
+      ASSERT_GT(out.frame.size(), 20u);
+      const auto id = static_cast<std::uint16_t>(out.frame[18] << 8 | out.frame[19]);
+      answer = answer / Ipv4{.from = vip, .to = client, .tos = 0xcc, .fragment = 0, .id = id} / Icmp{.type = 11, .code = 0, .rest = 0} /
+               Payload{quoted(last, 14, 548)};
+    }
+    EXPECT_EQ(out.frame, answer.bytes());
   }
 }
 

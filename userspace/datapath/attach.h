@@ -46,7 +46,7 @@ class Attacher {
   Result<xdp_program*> extension(int ifindex, std::optional<unsigned> run_priority);
 
   std::map<std::optional<unsigned>, std::unique_ptr<Extension>> extensions_;  // by run priority, which is a property of the program
-  Object plain_;  // empty: not loaded yet
+  Object plain_;                                                              // empty: not loaded yet
   int long_fd_;
   std::function<int(std::string_view)> fd_of_;
   Sizes sizes_;

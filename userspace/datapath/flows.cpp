@@ -81,7 +81,7 @@ class Describer {
     const auto silent = now_ - flow.seen, limit = is_template ? flow.way : timeouts_[state];
     Connection connection;
     connection.protocol = protocol_name(flow.proto & 0x7f);  // a template's has the upper bit
-    connection.state = state_names[state];
+    connection.state = !is_template ? state_names[state] : state == XD_STATE_ESTABLISHED ? "ASSURED" : "NONE";
     connection.seconds = static_cast<std::int32_t>(silent) < 0 ? limit / hz() : silent > limit ? 0 : (limit - silent) / hz();
     connection.client = {address_of(flow.saddr), ntohs(flow.sport)};
     connection.service = {address_of(flow.daddr), ntohs(flow.dport)};

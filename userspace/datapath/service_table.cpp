@@ -254,7 +254,7 @@ std::optional<Previous> ServiceTable::previous_of(const std::optional<xd_service
   return previous;
 }
 
-Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::vector<std::uint32_t>& list) {
+Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::vector<xd_slot>& list) {
   const auto length = segment_length(static_cast<std::uint32_t>(ring.slots.size()), static_cast<std::uint32_t>(list.size()));
   const auto segment = segments_.take(length);
   if (!segment) {
@@ -263,7 +263,7 @@ Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::v
   std::uint32_t at = *segment;
   maps_.rings[at++] = {ring.start, ring.cursor};
   for (const std::uint32_t slot : ring.slots) maps_.rings[at++] = {slot, 0};
-  for (const std::uint32_t slot : list) maps_.rings[at++] = {slot, 0};
+  for (const xd_slot& slot : list) maps_.rings[at++] = slot;
   maps_.rings[at++] = {0, 0};
   while (at < *segment + length) maps_.rings[at++] = {XD_NOBODY, 1};
   return *segment;
@@ -326,7 +326,12 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
   auto ring = build_ring(service.scheduler, candidates, previous ? &*previous : nullptr);
   if (!ring) return give_up("serve", ring.error());
   if (service.scheduler == lvs::Scheduler::lblc) ring->start = old ? maps_.rings[old->ring].dest : XD_NOBODY;
-  auto segment = write_segment(*ring, list);
+  // The marks of lblcr's set stand in the list.
+  std::map<std::uint32_t, std::uint32_t> marks;
+  for (std::uint32_t i = 0; old && i < old->list_len; ++i) marks[maps_.rings[old->list + i].dest] = maps_.rings[old->list + i].cursor;
+  std::vector<xd_slot> slots;
+  for (const std::uint32_t dest : list) slots.push_back({dest, marks[dest]});
+  auto segment = write_segment(*ring, slots);
   if (!segment) return give_up("serve", segment.error());
 
   for (std::size_t i = 0; i < list.size(); ++i) {

@@ -69,7 +69,7 @@ class ServiceTable {
   std::vector<std::uint32_t> list_of(const xd_service& service) const;  // newest first
   std::vector<Candidate> candidates_of(const std::vector<std::uint32_t>& list) const;
   std::optional<Previous> previous_of(const std::optional<xd_service>& service) const;
-  Result<std::uint32_t> write_segment(const Ring& ring, const std::vector<std::uint32_t>& list);
+  Result<std::uint32_t> write_segment(const Ring& ring, const std::vector<xd_slot>& list);
   void rest(std::uint32_t offset, std::uint32_t length);
   void wake();
   void count_vip(const __be32 (&addr)[4], int change);

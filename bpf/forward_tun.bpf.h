@@ -2,7 +2,7 @@
  * the outer header takes TOS with ECN, DF and the lowered TTL of the inner one. IPIP, GUE and GRE, and either family in either.
  *
  * remcsum is IPVS's word for leaving the inner checksum to the far end, which it does only for packets that this host made. Those
- * that come off a wire it sends as with nochecksum, and so do we.
+ * that come off a wire it sends as with checksum, and so do we.
  */
 #ifndef XD_BPF_FORWARD_TUN_BPF_H
 #define XD_BPF_FORWARD_TUN_BPF_H

@@ -63,7 +63,7 @@ Packet around(Packet outside, const Wrap& wrap, const std::string& real, const B
   EXPECT_LT(port, 61000);
   return outside / Gue{.from = port,
                        .to = wrap.tunnel.port,
-                       .checksum = wrap.tunnel.checksum == TunnelChecksum::full ? Checksum::complete : Checksum::absent};
+                       .checksum = wrap.tunnel.checksum != TunnelChecksum::none ? Checksum::complete : Checksum::absent};
 }
 
 Packet datagram(Packet outside, bool v6, bool udp, std::uint8_t ttl, std::uint16_t port, std::string_view flags, std::size_t length,

@@ -57,7 +57,7 @@ std::uint8_t tunnel_flags(const lvs::Destination& destination) {
   using lvs::TunnelChecksum;
   if (destination.forward != lvs::Forward::tun || destination.tunnel.type == lvs::TunnelType::ipip) return 0;
   int flags = destination.tunnel.type == lvs::TunnelType::gue ? XD_DEST_F_GUE : XD_DEST_F_GRE;
-  if (destination.tunnel.checksum == TunnelChecksum::full) flags |= XD_DEST_F_TUNNEL_SUM;
+  if (destination.tunnel.checksum != TunnelChecksum::none) flags |= XD_DEST_F_TUNNEL_SUM;
   if (destination.tunnel.checksum == TunnelChecksum::remote) flags |= XD_DEST_F_REMCSUM;
   return static_cast<std::uint8_t>(flags);
 }

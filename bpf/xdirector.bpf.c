@@ -25,6 +25,7 @@
 #include "bpf/schedule.bpf.h"
 #include "bpf/service.bpf.h"
 #include "bpf/icmp.bpf.h"
+#include "bpf/tunnel_error.bpf.h"
 #include "bpf/sweep.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -45,7 +46,7 @@ int xd_entry(struct xdp_md *ctx) {
     if (ip->protocol == IPPROTO_VRRP) return xd_advert(ctx, frame.ip - (void *)frame.eth, frame.vlans);
     v4_addresses(&packet, ip);
     business = filter_look(&packet);
-    if (!(business & (TO_VIP | FROM_REAL))) return verdict(ctx, XD_NOT_OURS);
+    if (!(business & (TO_VIP | FROM_REAL)) && !(ip->protocol == IPPROTO_ICMP && is_tunnel_end(&packet))) return verdict(ctx, XD_NOT_OURS);
     reason = parse_v4(&frame, ip, &packet);
     if (reason == XD_PARSED && ip->ihl > 5) reason = xd_options(ctx, packet.l3 + sizeof(*ip), packet.l4);
   } else if (frame.type == bpf_htons(ETH_P_IPV6)) {
@@ -53,7 +54,7 @@ int xd_entry(struct xdp_md *ctx) {
     if ((void *)(ip + 1) > frame.end) return verdict(ctx, XD_TRUNCATED);
     v6_addresses(&packet, ip);
     business = filter_look(&packet);
-    if (!(business & (TO_VIP | FROM_REAL))) return verdict(ctx, XD_NOT_OURS);
+    if (!(business & (TO_VIP | FROM_REAL)) && !(ip->nexthdr == IPPROTO_ICMPV6 && is_tunnel_end(&packet))) return verdict(ctx, XD_NOT_OURS);
     reason = parse_v6(&frame, ip, &packet);
     if (reason == XD_PARSED && is_extension(packet.key.proto)) reason = xd_extensions(ctx, &packet);
   } else {
@@ -62,7 +63,10 @@ int xd_entry(struct xdp_md *ctx) {
   if (reason == XD_PARSED) reason = packet.fragment ? xd_fragment(ctx, &packet) : parse_transport(ctx, &packet);
   if (reason != XD_PARSED && reason != XD_ICMP) return verdict(ctx, reason);
   if (business & TO_CLOSED && gate_is_closed(&packet)) return verdict(ctx, XD_VIP_NOT_OURS);
-  if (reason == XD_ICMP) return xd_icmp_path(ctx, &packet);
+  if (reason == XD_ICMP) {
+    if (is_tunnel_end(&packet) && xd_tunnel_error(ctx, &packet)) return verdict(ctx, XD_TUNNEL_ERROR);
+    return business & (TO_VIP | FROM_REAL) ? xd_icmp_path(ctx, &packet) : verdict(ctx, XD_NOT_OURS);
+  }
 
   __u32 place = xd_find(&packet.key, &packet.spot);
   if (place) {

@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 7
+#define XD_LAYOUT 8
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -52,6 +52,7 @@
   X(TABLE_FULL, table_full, pass, "tables full, and NAT needs an entry for the way back")                                  \
   X(NAT_CLASH, nat_clash, pass, "NAT: the client's port is in use at this real server by way of another virtual address")  \
   X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")        \
+  X(TUNNEL_ERROR, tunnel_error, pass, "ICMP error about a tunnel's packet that was too long: the way's MTU is noted")      \
   X(RATE_LIMIT, rate_limit, drop, "first packet of a flow, over the rate_limit of its service")                            \
   X(ADVERT, advert, pass, "VRRP advert, for the stack")
 
@@ -217,6 +218,7 @@ struct xd_filter {
   __u8 vip[XD_FILTER_BYTES];    /* address of a service */
   __u8 real[XD_FILTER_BYTES];   /* address of a NAT destination */
   __u8 closed[XD_FILTER_BYTES]; /* address with a closed gate in xd_gate */
+  __u8 tunnel[XD_FILTER_BYTES]; /* address that tunnels go from: bits are not cleared */
   __u32 partial;                /* some interface in xd_ports has XD_PORT_PARTIAL */
   __u32 one_in;                 /* 0: nobody traces; else one packet in so many is told in xd_samples */
   __u32 lost;                   /* that found xd_samples full; by the program */

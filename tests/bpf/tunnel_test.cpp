@@ -285,5 +285,56 @@ TEST_F(Tunnel, DirectRoutingOverANarrowerWayTellsToo) {
   EXPECT_EQ(run(datagram(link(director_mac, router_mac, 0), false, false, 64, 9, "A", 1361, 0, true)).reason, "too_big");
 }
 
+// ---- A router on the way to the real server has less room
+
+// Its error, quoting what it was sent.
+Packet too_long_for_a_router(const Bytes& wrapped, bool v6, std::uint16_t mtu, std::size_t quoted = 200) {
+  Bytes message(8);
+  message[0] = v6 ? 2 : 3;
+  message[1] = v6 ? 0 : 4;
+  message[6] = static_cast<std::uint8_t>(mtu >> 8);
+  message[7] = static_cast<std::uint8_t>(mtu);
+  message.insert(message.end(), wrapped.begin() + 14, wrapped.begin() + 14 + static_cast<std::ptrdiff_t>(quoted));
+  const Payload payload{std::string(message.begin(), message.end())};
+  if (v6) return Ethernet{} / Ipv6{.from = "fd00:1::1", .to = source6, .protocol = std::uint8_t{58}} / payload;
+  return Ethernet{} / Ipv4{.from = "10.9.0.1", .to = source, .protocol = std::uint8_t{1}} / payload;
+}
+
+TEST_F(Tunnel, ARouterOnTheWaySaysThatAPacketWasTooLong) {
+  const lvs::Tunnel tunnels[] = {{}, {TunnelType::gue, TunnelChecksum::none, 6080}, {TunnelType::gre, TunnelChecksum::full, 0}};
+  for (const lvs::Tunnel& tunnel : tunnels) {
+    for (const bool v6 : {false, true}) {
+      for (const bool outer_v6 : {false, true}) {
+        SetUp();
+        ASSERT_NO_FATAL_FAILURE(serve_by(tunnel, v6 ? vip6 : vip, outer_v6 ? "fd00::1" : web(1), 1500));
+        const auto packet = [&](std::string_view flags, std::size_t length) {
+          return datagram(link(director_mac, router_mac, 0), v6, false, 64, 3000, flags, length, 0, true);
+        };
+        ASSERT_EQ(run(packet("S", 0)).reason, "new_flow");
+        const Outcome sent = run(packet("A", 1'360));
+        ASSERT_EQ(sent.reason, "half_open");
+
+        // Not believed: too little is quoted, it is about another real server, it is no such error.
+        EXPECT_EQ(run(too_long_for_a_router(sent.frame, outer_v6, 1'400, 40)).reason, "not_ours");
+        Bytes other = sent.frame;
+        ++other[14 + (outer_v6 ? 39 : 19)];
+        EXPECT_EQ(run(too_long_for_a_router(other, outer_v6, 1'400)).reason, "not_ours");
+        EXPECT_EQ(run(packet("A", 1'360)).reason, "established");
+
+        const Packet error = too_long_for_a_router(sent.frame, outer_v6, 1'400);
+        const Outcome heard = run(error);
+        EXPECT_EQ(heard.reason, "tunnel_error");
+        EXPECT_EQ(heard.verdict, XDP_PASS);
+        EXPECT_EQ(heard.frame, error.bytes());
+        EXPECT_EQ(run(packet("A", 1'360)).reason, "too_big");
+        EXPECT_EQ(run(packet("A", 1'200)).reason, "established");
+        // Nobody makes it smaller than networks are.
+        EXPECT_EQ(run(too_long_for_a_router(sent.frame, outer_v6, 100)).reason, "tunnel_error");
+        EXPECT_EQ(run(packet("A", 300)).reason, "established");
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace xd::test

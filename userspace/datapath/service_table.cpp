@@ -72,8 +72,13 @@ lvs::Tunnel tunnel_of(const xd_dest& dest) {
   return tunnel;
 }
 
+void set_bit(std::uint8_t* bits, const __be32 (&addr)[4]) {
+  const std::uint32_t hash = xd_filter_hash(addr);
+  bits[hash >> 3] = static_cast<std::uint8_t>(bits[hash >> 3] | 1u << (hash & 7));
+}
+
 // What a tunnel adds must fit too. An outer header without a source address cannot be written.
-void write_hop(xd_dest& dest, const std::optional<Hop>& hop) {
+void write_hop(xd_dest& dest, const std::optional<Hop>& hop, xd_filter& filter) {
   auto flags = static_cast<std::uint8_t>(dest.flags & ~hop_flags);
   const bool tunnel = dest.method == XD_TUN;
   std::uint32_t mtu = hop && hop->mtu != 0 ? hop->mtu : 0xffff;
@@ -90,6 +95,7 @@ void write_hop(xd_dest& dest, const std::optional<Hop>& hop) {
     dest.hop.ifindex = static_cast<std::uint32_t>(hop->ifindex);
     dest.hop.vlans = static_cast<std::uint32_t>(hop->vlan) << 16 | hop->inner_vlan;
     to_map_address(hop->source, dest.source);
+    if (tunnel) set_bit(filter.tunnel, dest.source);
     flags |= XD_DEST_F_RESOLVED;
   }
   std::atomic_thread_fence(std::memory_order_release);  // the hop before the word that it is valid
@@ -352,7 +358,7 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
     dest.lower = wanted.lower_threshold;
     dest.flags |= XD_DEST_F_PRESENT;
     const auto hop = hops_.find(endpoints[i].address);
-    if (hop != hops_.end()) write_hop(dest, hop->second);
+    if (hop != hops_.end()) write_hop(dest, hop->second, maps_.filter[0]);
   }
 
   const auto ring_length = static_cast<std::uint32_t>(ring->slots.size());
@@ -461,7 +467,7 @@ void ServiceTable::set_hop(const IpAddress& address, const std::optional<Hop>& h
   hops_[address] = hop;
   const auto slots = slots_by_address_.find(address);
   if (slots == slots_by_address_.end()) return;
-  for (const std::uint32_t slot : slots->second) write_hop(maps_.dests[slot], hop);
+  for (const std::uint32_t slot : slots->second) write_hop(maps_.dests[slot], hop, maps_.filter[0]);
 }
 
 }  // namespace xd::datapath

@@ -209,7 +209,8 @@ class HttpProbe final : public Probe {
     if (md5_) {
       std::array<std::uint8_t, 16> digest{};
       EVP_DigestFinal_ex(md5_.get(), digest.data(), nullptr);
-      if (digest != *url_.digest) return {OutcomeKind::digest_mismatch, 0, "it is " + hex(digest)};
+      digest_ = hex(digest);
+      if (digest != *url_.digest) return {OutcomeKind::digest_mismatch, code, "it is " + digest_};
     }
     if (pattern_) {
       if (auto objection = pattern_->objection(body_); !objection.empty()) return {OutcomeKind::wrong_answer, 0, std::move(objection)};
@@ -251,6 +252,7 @@ class HttpProbe final : public Probe {
   void finish(Outcome outcome) {
     silence_.disarm();
     whole_.disarm();
+    outcome.digest = digest_;
     const auto done = std::move(done_);  // may destroy this object
     done(std::move(outcome));
   }
@@ -266,7 +268,8 @@ class HttpProbe final : public Probe {
   Owned<curl_slist> headers_, way_;
   Owned<EVP_MD_CTX> md5_;
   std::optional<BodyPattern> pattern_;
-  std::string body_;  // for the pattern
+  std::string body_;    // for the pattern
+  std::string digest_;  // of a body that was judged
   std::array<char, CURL_ERROR_SIZE> error_{};
   Owned<CURL> easy_;  // before what it points to goes
 

@@ -36,6 +36,7 @@ struct Outcome {
   std::string detail;  // what the system or the library said, or what was found; may be empty
   // Good, and the real server is to have this weight from now on (misc_dynamic).
   std::optional<std::uint32_t> weight = std::nullopt;
+  std::string digest = {};  // MD5 of the body in hexadecimal; empty: none was asked for, or the answer did not come to it
   static constexpr std::uint32_t configured_weight = UINT32_MAX;
 
   bool good() const { return kind == OutcomeKind::good; }

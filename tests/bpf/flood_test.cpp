@@ -94,7 +94,9 @@ TEST_P(Flood, ClosesNoConnectionAndLetsNewOnesIn) {
     flood(160);
     let_in += server != 0 && send(client, ack) == server && send(client, ack) == server;
     if (is_long) flood(16'384);
-    if (tries % 30 == 0) ASSERT_TRUE(path_->sweep());
+    if (tries % 30 == 0) {
+      ASSERT_TRUE(path_->sweep());
+    }
   }
   EXPECT_GE(let_in, tries * 8 / 10);
   std::cout << let_in << " of " << tries << " new connections let in\n";

@@ -30,10 +30,10 @@ struct Context {
   std::string file;                  // the operand
   View view;
   std::uint32_t one_in = 1;  // trace
-  bool elsewhere = false;  // check: the file is for another machine
-  std::string config_id;   // -i of check and conf print
-  bool markdown = false;   // conf keywords
-  bool man = false;        // of conf keywords: the page xdirector.conf(5)
+  bool elsewhere = false;    // check: the file is for another machine
+  std::string config_id;     // -i of check and conf print
+  bool markdown = false;     // conf keywords
+  bool man = false;          // of conf keywords: the page xdirector.conf(5)
 };
 
 struct Verb {

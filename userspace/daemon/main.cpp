@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/genhash.h"
 #include "daemon/load.h"
 #include "daemon/options.h"
 #include "daemon/parent.h"
@@ -13,6 +14,7 @@
 int main(int argc, char** argv) try {
   using namespace xd::daemon;
   const std::vector<std::string> words(argv, argv + argc);
+  if (asks_for_genhash(words)) return genhash(words);
   auto parsed = parse_options(words);
   if (const auto* leave = std::get_if<Leave>(&parsed)) {
     std::fputs(leave->out.c_str(), stdout);

@@ -52,7 +52,7 @@ constexpr Row rows[] = {
     {'r', "vrrp_pid", required_argument, "FILE", "pid file of the vrrp process (/run/vrrp.pid)", nullptr},
     {'c', "checkers_pid", required_argument, "FILE", "pid file of the checkers process (/run/checkers.pid)", nullptr},
     {'b', "bfd_pid", required_argument, "FILE", "pid file of the BFD process (/run/bfd.pid)", nullptr},
-    {'T', "genhash", no_argument, "", "compute the digest of a page", "this version has no genhash"},
+    {'T', "genhash", no_argument, "", "as first option: print the digest of a page; -T --help tells more", nullptr},
     {'a', "address-monitoring", no_argument, "", "log every address that comes or goes", nullptr},
     {'x', "snmp", no_argument, "", "SNMP agent", no_snmp},
     {'A', "snmp-agent-socket", required_argument, "SOCKET", "socket of the master SNMP agent", no_snmp},
@@ -152,6 +152,7 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
       return refuse(fmt::format("{}: {}", spelling(*row), row->absent));
     switch (value) {
       case 'f': options.config_file = argument; break;
+      case 'T': return refuse("-T, --genhash: it must be the first option");
       case 'P': options.run_checkers = false; break;
       case 'B': options.run_bfd = false; break;
       case 'C': options.run_vrrp = false; break;

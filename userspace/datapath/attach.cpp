@@ -69,7 +69,8 @@ std::string jumbo_cure(int ifindex) {
   constexpr std::uint32_t fits_every_driver = 3'000;
   const std::uint32_t mtu = Attacher::mtu_of(ifindex);
   if (mtu <= fits_every_driver) return "";
-  return "; its MTU is " + std::to_string(mtu) + ": in native mode a frame has to fit into one buffer, which most drivers have for an MTU up to 3400 or so";
+  return "; its MTU is " + std::to_string(mtu) +
+         ": in native mode a frame has to fit into one buffer, which most drivers have for an MTU up to 3400 or so";
 }
 
 struct Attached {

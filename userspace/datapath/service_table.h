@@ -90,8 +90,8 @@ class ServiceTable {
   std::deque<Resting> resting_;
   std::map<DestKey, std::uint32_t> slots_;  // present and removed destinations
   std::map<IpAddress, std::vector<std::uint32_t>> slots_by_address_;
-  std::uint32_t fresh_ = 0;                 // slots from here on were never used
-  std::deque<std::uint32_t> removed_;       // all that are not present, longest removed first
+  std::uint32_t fresh_ = 0;            // slots from here on were never used
+  std::deque<std::uint32_t> removed_;  // all that are not present, longest removed first
   std::map<IpAddress, std::optional<Hop>> hops_;
   std::map<lvs::ServiceKey, std::uint32_t> rate_limits_;
   std::vector<std::uint32_t> vip_uses_, real_uses_;  // by filter hash

@@ -30,9 +30,10 @@ class EitherTransport final : public Transport {
 
   TransportKind kind_for(const Tuning& tuning) const override {
     if (tuning.raw_only || xdp_ == nullptr || !ports_.carries_xdp || !can_watch(tuning.expected)) return TransportKind::raw;
-    const auto* link = ports_.netlink.table().link(tuning.index);
-    if (link == nullptr || !xdp_hears(*link)) return TransportKind::raw;
-    return carries_xdp(tuning.index) ? TransportKind::xdp : TransportKind::raw;
+    const auto& table = ports_.netlink.table();
+    const auto* link = table.link(tuning.index);
+    if (link == nullptr || !carries_xdp(tuning.index)) return TransportKind::raw;
+    return xdp_hears(table, *link) ? TransportKind::xdp : TransportKind::raw;
   }
 
   Result<std::unique_ptr<Ear>> listen(const Tuning& tuning, Listener& listener) override {

@@ -43,6 +43,8 @@ void Router::on_link(const netlink::Link& link, bool gone) {
     if (!instance->ear && can_listen(*instance)) {
       choose_source(*instance);
       tune(*instance);
+    } else if (instance->ear && link.kind == netlink::LinkKind::vlan && link.lower == instance->index) {
+      tune(*instance);  // the first VLAN on its link, or the last that goes, changes who hears its adverts (xdp_hears)
     }
   }
   if (in_use) tell_link(link.name);

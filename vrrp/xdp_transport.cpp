@@ -27,9 +27,11 @@ Tuning on_interface(Tuning tuning) {
 
 }  // namespace
 
-bool xdp_hears(const netlink::Link& link) {
+bool xdp_hears(const netlink::Table& table, const netlink::Link& link) {
   using netlink::LinkKind;
-  return link.kind == LinkKind::other || link.kind == LinkKind::veth || link.kind == LinkKind::dummy;
+  if (link.kind != LinkKind::other && link.kind != LinkKind::veth && link.kind != LinkKind::dummy) return false;
+  return std::none_of(table.links.begin(), table.links.end(),
+                      [&](const auto& entry) { return entry.second.kind == LinkKind::vlan && entry.second.lower == link.index; });
 }
 
 class XdpTransport::XdpEar final : public Ear {

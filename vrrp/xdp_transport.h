@@ -16,9 +16,10 @@
 namespace xd::vrrp {
 
 // Whether the XDP program on this link sees the adverts that the link receives, and as the link's own. Not so where frames come in
-// by another device (bond, bridge and macvlan: the program sees the lower one), nor on a VLAN: the tag may be held by the NIC
-// beside the frame, where XDP cannot see it. A watch that hears nothing would mean two masters, so these take raw sockets.
-bool xdp_hears(const netlink::Link& link);
+// by another device (bond, bridge and macvlan: the program sees the lower one), nor on a VLAN and on the link that it stands on: the tag
+// may be held by the NIC beside the frame, where XDP cannot see it. A watch that hears nothing would mean two masters, one that hears
+// the master of a VLAN for its own link's would mean none, so these take raw sockets.
+bool xdp_hears(const netlink::Table& table, const netlink::Link& link);
 
 class XdpTransport final : public Transport {
  public:

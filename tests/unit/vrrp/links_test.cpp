@@ -5,6 +5,7 @@
 
 #include "support/vrrp_world.h"
 #include "vrrp/linkbeat.h"
+#include "vrrp/xdp_transport.h"
 
 namespace xd::vrrp {
 namespace {
@@ -249,6 +250,25 @@ TEST_F(OldChecksum, NeverAndAlwaysLearnNothing) {
   world.configure(model);
   hear_form("192.0.2.2", ChecksumForm::pseudo_header);
   EXPECT_THAT(next_adverts(), Contains("advert 51 priority 100 to 192.0.2.2, old checksum"));
+}
+
+// The NIC may hold tags beside frames, where XDP cannot see them.
+TEST(XdpHears, NeitherOnAVlanNorOnTheLinkThatItStandsOn) {
+  netlink::Table table;
+  const auto add = [&](int index, netlink::LinkKind kind, int lower) {
+    auto& link = table.links[index];
+    link.index = index;
+    link.kind = kind;
+    link.lower = lower;
+  };
+  add(1, netlink::LinkKind::other, 0);
+  add(2, netlink::LinkKind::veth, 0);
+  EXPECT_TRUE(xdp_hears(table, table.links[1]));
+  EXPECT_TRUE(xdp_hears(table, table.links[2]));
+  add(3, netlink::LinkKind::vlan, 1);
+  EXPECT_FALSE(xdp_hears(table, table.links[3]));
+  EXPECT_FALSE(xdp_hears(table, table.links[1]));
+  EXPECT_TRUE(xdp_hears(table, table.links[2]));
 }
 
 }  // namespace

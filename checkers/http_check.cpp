@@ -210,7 +210,7 @@ class HttpProbe final : public Probe {
       std::array<std::uint8_t, 16> digest{};
       EVP_DigestFinal_ex(md5_.get(), digest.data(), nullptr);
       digest_ = hex(digest);
-      if (digest != *url_.digest) return {OutcomeKind::digest_mismatch, code, "it is " + digest_};
+      if (digest != *url_.digest) return {OutcomeKind::digest_mismatch, 0, "it is " + digest_};
     }
     if (pattern_) {
       if (auto objection = pattern_->objection(body_); !objection.empty()) return {OutcomeKind::wrong_answer, 0, std::move(objection)};

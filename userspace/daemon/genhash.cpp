@@ -83,7 +83,7 @@ int genhash(const std::vector<std::string>& words) {
       ->transform(CLI::CheckedTransformer(protocols, CLI::ignore_case));
   app.add_option("-m,--fwmark", request.connection.fwmark, "firewall mark of the packets");
   app.add_option("-t,--timeout", request.timeout, "seconds to connect, and of each silence (5)")->check(CLI::Range(0.001, 3600.0));
-  app.add_flag("-v,--verbose", request.verbose, "also the status and the time that the answer took");
+  app.add_flag("-v,--verbose", request.verbose, "also the time that the answer took");
   const auto first = words.begin() + (words.size() > 1 && (words[1] == "-T" || words[1] == "--genhash") ? 2 : 1);
   std::vector<std::string> arguments(first, words.end());
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
@@ -108,8 +108,7 @@ int genhash(const std::vector<std::string>& words) {
   }
   if (request.verbose) {
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
-    std::printf("HTTP status = %d\nGlobal response time for [%s] = %lld usecs\n", outcome.value, request.url.path.c_str(),
-                static_cast<long long>(took.count()));
+    std::printf("Global response time for [%s] = %lld usecs\n", request.url.path.c_str(), static_cast<long long>(took.count()));
   }
   std::printf("%s\n", outcome.digest.c_str());
   return 0;

@@ -187,7 +187,11 @@ const Rule rules[] = {
      [](Builder& b, const Value& v) {
        b.instance().interface_at = v.where();
        b.instance().out.interface = v.word();
-       b.interface_exists(v.where(), b.instance().out.name);
+       if (v.word() == "lo") {
+         b.fail(v.where(), fmt::format("vrrp_instance {}: nobody can be heard on the loopback interface", b.instance().out.name));
+       } else {
+         b.interface_exists(v.where(), b.instance().out.name);
+       }
      }},
     {I, "virtual_router_id",
      [](Builder& b, const Value& v) {

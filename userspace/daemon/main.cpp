@@ -23,6 +23,7 @@ int main(int argc, char** argv) try {
   }
   auto& options = std::get<Options>(parsed);
   if (options.role) return run_role(options);
+  for (const auto& complaint : options.complaints) std::fprintf(stderr, "xdirectord: %s; going on without\n", complaint.c_str());
   if (auto kept = keep_configuration(options); !kept) {
     std::fprintf(stderr, "%s\n", kept.error().message.c_str());
     return 1;

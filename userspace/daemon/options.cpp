@@ -142,6 +142,8 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
   const int argc = static_cast<int>(copies.size());
 
   Options options;
+  // As keepalived does: what started a director yesterday starts one today.
+  const auto overlook = [&options](std::string what) { options.complaints.push_back(std::move(what)); };
   optind = 0;  // starts getopt afresh
   for (;;) {
     const int at = optind == 0 ? 1 : optind;
@@ -161,7 +163,7 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
       case 'D': ++options.log_detail; break;
       case 'S':
         options.log_facility = facility(argument);
-        if (!options.log_facility) return refuse(fmt::format("Invalid log facility '{}': 0-7, local0-local7, user or daemon", argument));
+        if (!options.log_facility) overlook(fmt::format("Invalid log facility '{}': 0-7, local0-local7, user or daemon", argument));
         break;
       case 'G': options.syslog = false; break;
       case 'g': options.log_file = argument.empty() ? "/tmp/keepalived.log" : argument; break;
@@ -170,9 +172,11 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
         char* end = nullptr;
         errno = 0;
         const unsigned long mask = std::strtoul(argument.c_str(), &end, 0);
-        if (errno != 0 || argument.empty() || *end != '\0' || mask > 0777)
-          return refuse(fmt::format("Invalid umask '{}': 0 to 0777", argument));
-        options.umask = static_cast<mode_t>(mask);
+        if (errno != 0 || argument.empty() || *end != '\0' || mask > 0777) {
+          overlook(fmt::format("Invalid umask '{}': 0 to 0777", argument));
+        } else {
+          options.umask = static_cast<mode_t>(mask);
+        }
         break;
       }
       case 'V': options.keep_addresses = true; break;
@@ -216,7 +220,10 @@ std::variant<Options, Leave> parse_options(const std::vector<std::string>& words
       default: break;  // -B, -X: nothing to do
     }
   }
-  if (optind < argc) return refuse(fmt::format("Unexpected argument '{}'", copies[static_cast<std::size_t>(optind)]));
+  for (int i = optind; i < argc; ++i) {
+    overlook(fmt::format("Unexpected argument '{}': an optional argument is glued to its option, as in -t/tmp/report",
+                         argv[static_cast<std::size_t>(i)]));
+  }
   return options;
 }
 

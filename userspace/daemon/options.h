@@ -53,6 +53,8 @@ struct Options {
   bool test = false;     // -t
   std::string test_log;  // empty: standard error
 
+  std::vector<std::string> complaints;  // what was overlooked in the command line
+
   // Not for people: the parent starts its children with these.
   std::optional<RoleName> role;
   int channel = -1;            // inherited socket to the parent

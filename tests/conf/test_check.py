@@ -132,3 +132,10 @@ def test_programs_hear_what_people_read(tmp_path):
     text = check(path)[1]
     for found in answer["diagnostics"]:
         assert f"{path.name}:{found['place']['line']}:{found['place']['column']}: {found['severity']}: {found['message']}" in text
+
+
+def test_a_word_that_is_no_verb_is_named():
+    for words, told in (("nosuch", "there is no 'nosuch'; xdirector --help"), ("conf nosuch", "there is no 'nosuch'; xdirector conf --help"),
+                        ("check", "FILE is required"), ("check --nope FILE", "--nope")):
+        done = subprocess.run([XDIRECTOR, *words.split()], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1 and told in done.stderr

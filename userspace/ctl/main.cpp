@@ -43,6 +43,13 @@ int main(int argc, char** argv) try {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
+    const bool has_verb = !app.get_subcommands().empty() && (!conf->parsed() || !conf->get_subcommands().empty());
+    const auto unknown = app.remaining(true);
+    if (!has_verb && !unknown.empty()) {  // CLI11 would only ask for a verb
+      std::fprintf(stderr, "xdirector: there is no '%s'; xdirector%s --help tells what there is\n", unknown.front().c_str(),
+                   conf->parsed() ? " conf" : "");
+      return failed;
+    }
     return app.exit(stop) == 0 ? fine : failed;
   }
   context.sockets = socket.empty() ? xd::ipc::possible_control_sockets() : std::vector<std::string>{socket};

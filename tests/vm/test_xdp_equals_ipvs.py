@@ -129,6 +129,9 @@ def routed(data):
     return arrivals.with_checksum(data[:8] + bytes([data[8] - 1]) + data[9:10] + b"\0\0" + data[12:20], 10) + data[20:]
 
 
+REQUEST_ERROR = "error about a request"
+
+
 class Play:
     """All that is sent for a case, and what came of it, over the phases."""
 
@@ -169,7 +172,7 @@ class Play:
         self.round("error about a reply", [arrivals.error("198.51.100.77" if case.family == 4 else "2001:db8:c::77", case.address, reply)])
         if case.method == "NAT" and flow in self.server:
             request = packet(case.protocol, *case.client(flow), case.server(self.server[flow]), 80)
-            self.round("error about a request", inside=[arrivals.error(case.server(self.server[flow]), case.client(flow)[0], request)])
+            self.round(REQUEST_ERROR, inside=[arrivals.error(case.server(self.server[flow]), case.client(flow)[0], request)])
 
     def phase(self, number):
         (self.tcp if self.case.protocol == TCP else self.udp)(number)
@@ -231,8 +234,13 @@ def listed(director, engine):
     return sorted(re.sub(r" \d\d:\d\d ", " ", line) for line in lines if ":65535 " not in line)
 
 
-def differences(name, ipvs, xdp):
-    return [f"{name}: {key}:\n  ipvs {ipvs.get(key)}\n  xdp  {xdp.get(key)}" for key in (ipvs | xdp) if ipvs.get(key) != xdp.get(key)]
+def differences(case, ipvs, xdp):
+    def is_known(key):
+        # IPVS sums up an ICMPv6 error without its pseudo-header and drops it, unless something before it (connection tracking) has verified it.
+        return case.family == 6 and key == REQUEST_ERROR and ipvs.get(key) == [] and len(xdp.get(key, [])) == 1
+
+    return [f"{case.name}: {key}:\n  ipvs {ipvs.get(key)}\n  xdp  {xdp.get(key)}" for key in (ipvs | xdp)
+            if ipvs.get(key) != xdp.get(key) and not is_known(key)]
 
 
 def test_xdp_equals_ipvs(lab):
@@ -276,7 +284,7 @@ def test_xdp_equals_ipvs(lab):
     daemon.reload(config("xdp", None))
     wait_for(lambda: json.loads(site.director.run([CTL, "status", "-j"]))["services"] == [], "no services", 60, 0.3)
     xdp, xdp_lists = played("xdp")
-    unequal = [line for ours, theirs in zip(xdp, ipvs) for line in differences(ours.case.name, theirs.heard, ours.heard)]
+    unequal = [line for ours, theirs in zip(xdp, ipvs) for line in differences(ours.case, theirs.heard, ours.heard)]
     for name, ours in xdp_lists.items():
         theirs = ipvs_lists[name]
         unequal += [f"{name}: only in {who}: {line}" for who, one, other in (("xdp", ours, theirs), ("ipvs", theirs, ours)) for line in one if line not in other]

@@ -72,4 +72,4 @@ def test_a_fence_that_fails_keeps_a_backup_a_backup(lab):
     assert not r2.holds(VIP)
     r2.write("/run/allowed", "")
     wait_for(lambda: r2.holds(VIP), "the fence has succeeded", 30)
-    assert "The fence has succeeded" in backup.text()
+    backup.wait_log("The fence has succeeded")

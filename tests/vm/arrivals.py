@@ -5,26 +5,19 @@
 `out` is the clients' side and `in` the real servers'; both are sockets of the test.
 """
 
+import select
 import socket
 import struct
 import time
 from ipaddress import ip_address
 
+from lib.capture import checksum
 from lib.netns import socket_in
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 GUE_PORT = 6080
 SO_RCVBUFFORCE, PACKET_IGNORE_OUTGOING = 33, 23  # socket(7), packet(7); Python has no names for them
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def with_checksum(data, place, pseudo=b""):
@@ -103,8 +96,8 @@ class Wire:
             try:
                 frame = self.socket.recv(65536)
             except BlockingIOError:
-                assert time.monotonic() < deadline, "what was sent last does not come out"
-                time.sleep(0.001)
+                left = max(deadline - time.monotonic(), 0)
+                assert select.select([self.socket], [], [], left)[0], "what was sent last does not come out"
                 continue
             if frame[12:14] in (b"\x08\x00", b"\x86\xdd") and not is_chatter(frame[14:]):
                 if frame[14:] == last:

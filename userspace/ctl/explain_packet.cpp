@@ -191,12 +191,7 @@ Result<Explanation> explain_packet(Tables& tables, const AskedPacket& packet) {
   auto rehearsal = datapath::Rehearsal::prepare(path);
   if (!rehearsal) return std::move(rehearsal).error();
 
-  xd_flow_key key{};
-  std::memcpy(key.saddr, packet.from.address.bytes().data(), sizeof key.saddr);
-  std::memcpy(key.daddr, packet.to.address.bytes().data(), sizeof key.daddr);
-  key.sport = htons(packet.from.port);
-  key.dport = htons(packet.to.port);
-  key.proto = packet.protocol;
+  const xd_flow_key key = datapath::flow_key(packet.protocol, packet.from, packet.to);
   const auto known = datapath::find_connection([&path](std::string_view name) { return path.map_fd(name); }, key);
   const std::uint8_t flags = packet.flags.value_or(known ? ack : syn);
   auto done = rehearsal->run(compose(packet, flags), key, ifindex);

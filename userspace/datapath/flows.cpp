@@ -134,6 +134,16 @@ std::optional<xd_flow> find_flow(int map, const xd_info& info, const xd_flow_key
   return std::nullopt;
 }
 
+xd_flow_key flow_key(std::uint8_t protocol, const Endpoint& from, const Endpoint& to) {
+  xd_flow_key key{};
+  std::memcpy(key.saddr, from.address.bytes().data(), sizeof key.saddr);
+  std::memcpy(key.daddr, to.address.bytes().data(), sizeof key.daddr);
+  key.sport = htons(from.port);
+  key.dport = htons(to.port);
+  key.proto = protocol;
+  return key;
+}
+
 std::optional<Connection> find_connection(const MapFd& fd_of, const xd_flow_key& key) {
   const Describer describer(fd_of);
   if (!describer.good()) return std::nullopt;

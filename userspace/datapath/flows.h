@@ -24,6 +24,9 @@ struct Connection {
   std::string persistence;  // IPVS's persistence engine and what it remembers, as it prints them
 };
 
+// The key of the flow that a packet belongs to.
+xd_flow_key flow_key(std::uint8_t protocol, const Endpoint& from, const Endpoint& to);
+
 // One connection by its key, as the client's packets or (NAT) the real server's have it; nothing when there is none. The maps are found
 // by name through `fd_of`: the pinned ones, or a rehearsal's.
 using MapFd = std::function<int(std::string_view name)>;

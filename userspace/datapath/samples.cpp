@@ -31,16 +31,6 @@ std::int64_t nanoseconds(clockid_t clock) {
   return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-xd_flow_key key_of(const SeenPacket& packet) {
-  xd_flow_key key{};
-  std::memcpy(key.saddr, packet.from.address.bytes().data(), sizeof key.saddr);
-  std::memcpy(key.daddr, packet.to.address.bytes().data(), sizeof key.daddr);
-  key.sport = htons(packet.from.port);
-  key.dport = htons(packet.to.port);
-  key.proto = packet.protocol;
-  return key;
-}
-
 }  // namespace
 
 std::optional<SeenPacket> read_head(std::span<const std::uint8_t> frame) {
@@ -108,7 +98,10 @@ void Samples::take(const xd_sample& sample) {
     out.verdict = reasons_[sample.reason].verdict;
   }
   out.packet = read_head({sample.head, std::min<std::size_t>(sample.captured, sizeof sample.head)});
-  if (out.packet) out.connection = find_connection([this](std::string_view name) { return path_.map_fd(name); }, key_of(*out.packet));
+  if (out.packet) {
+    const auto key = flow_key(out.packet->protocol, out.packet->from, out.packet->to);
+    out.connection = find_connection([this](std::string_view name) { return path_.map_fd(name); }, key);
+  }
   each_(out);
 }
 

@@ -139,6 +139,7 @@ class Engine::Impl {
 
   void begin_attempt(CheckerRun& run) {
     const ProbeRequest request{run.config, run.target, run.health.url, run.command ? &*run.command : nullptr, &current_->ssl};
+    run.started = Clock::now();
     run.probe = prober_->start(request, [this, &run](Outcome outcome) { attempt_ended(run, outcome); });
   }
 
@@ -164,7 +165,7 @@ class Engine::Impl {
     const Health before = run.health;
     const auto step = after_attempt(run.policy, before, outcome.good());
     run.health = step.next;
-    schedule(run, step.delay);
+    schedule(run, run.policy.paced_by_start ? step.delay - (Clock::now() - run.started) : step.delay);
 
     if (outcome.weight) {
       const std::int64_t configured = run.server->config->weight;
@@ -180,7 +181,7 @@ class Engine::Impl {
 
     log::info("{}", run.health.up ? check_succeeded(config, name) : check_failed(config, name, step.retries_used, outcome));
     // With alpha the server was down before anyone asked; now that is known.
-    if (step.first && step.verdict == Verdict::unchanged && !run.health.up && !init_notifies_) queue(run.server->notify_down);
+    if (step.first && step.verdict == Verdict::unchanged && !run.health.up && !init_notifies_) notify(*run.server, false);
     const bool changed = reconsider(*run.server);
     if (step.verdict != Verdict::unchanged) mail(run, outcome, changed);
     publish_soon();

@@ -40,6 +40,9 @@ HealthPolicy policy_of(const conf::Checker& checker) {
     policy.urls = static_cast<unsigned>(http->urls.size());
     policy.fast_recovery = http->fast_recovery;
   }
+  policy.first_failure_decides = !std::holds_alternative<conf::SmtpCheck>(checker.check);
+  policy.hurries_back = std::holds_alternative<conf::TcpCheck>(checker.check) || std::holds_alternative<conf::SmtpCheck>(checker.check);
+  policy.paced_by_start = std::holds_alternative<conf::MiscCheck>(checker.check);
   return policy;
 }
 

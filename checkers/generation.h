@@ -43,6 +43,7 @@ struct CheckerRun {
 
   Timer timer;
   std::unique_ptr<Probe> probe;  // an attempt under way
+  TimePoint started;             // the last attempt
   TimePoint next;
   std::string last_outcome;
   std::optional<TimePoint> last_time;

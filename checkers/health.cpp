@@ -40,11 +40,14 @@ HealthStep went_down(Health next, unsigned retries_used, Duration delay) {
   return step;
 }
 
-bool out_of_credit(const HealthPolicy& policy, const Health& health) { return !health.has_run || health.failures >= policy.retry; }
+bool out_of_credit(const HealthPolicy& policy, const Health& health) {
+  if (!health.has_run && policy.first_failure_decides) return true;
+  if (health.has_run && !health.up && !policy.hurries_back) return true;
+  return health.failures >= policy.retry;
+}
 
 HealthStep after_single(const HealthPolicy& policy, const Health& health, bool good) {
   if (good) return passed(health, policy.delay_loop);
-  // A server that is down is retried at the quick pace as well: it returns sooner.
   if (out_of_credit(policy, health)) return went_down(health, health.failures, policy.delay_loop);
   auto step = again(health, policy.delay_before_retry);
   ++step.next.failures;

@@ -8,6 +8,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "checkers/body_pattern.h"
@@ -92,9 +93,10 @@ class HttpProbe final : public Probe {
 
   void ask(const conf::HttpCheck& check) {
     const auto& virtualhost = url_.virtualhost.empty() ? check.virtualhost : url_.virtualhost;
-    header("Host: " + (virtualhost.empty() ? target_.str() : virtualhost));
-    header("Accept:");  // curl's own header left out
+    for (const auto* own : {"Host:", "Accept:"}) header(own);  // without a value: curl leaves out its own
     if (check.protocol != conf::HttpProtocol::http_1_0) header("Connection: close");
+    // In keepalived's place, the last one. curl's would be the first.
+    header("Host: " + (virtualhost.empty() ? target_.str() : virtualhost));
     const bool is_1_1 = check.protocol == conf::HttpProtocol::http_1_1;
 
     set(CURLOPT_URL, fmt::format("{}://{}/", check.tls ? "https" : "http", target_.str()).c_str());
@@ -167,9 +169,12 @@ class HttpProbe final : public Probe {
     return CURL_PREREQFUNC_OK;
   }
 
-  static std::size_t on_header(char*, std::size_t, std::size_t size, void* self) {
+  static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) {
     auto& that = *static_cast<HttpProbe*>(self);
     that.silence_.arm_in(that.connection_.connect_timeout);
+    const std::string_view line(data, size);
+    that.header_is_whole_ = line == "\r\n" || line == "\n";
+    if (that.pattern_) that.header_ += line;
     return size;
   }
 
@@ -204,6 +209,7 @@ class HttpProbe final : public Probe {
 
   // Of an answer that ended or was enough.
   Outcome judge() {
+    if (!header_is_whole_) return {OutcomeKind::closed_early, 0, "within the header"};
     const auto code = static_cast<int>(status());
     if (!accepts(url_, code)) return {OutcomeKind::bad_status, code, ""};
     if (md5_) {
@@ -213,7 +219,11 @@ class HttpProbe final : public Probe {
       if (digest != *url_.digest) return {OutcomeKind::digest_mismatch, 0, "it is " + digest_};
     }
     if (pattern_) {
-      if (auto objection = pattern_->objection(body_); !objection.empty()) return {OutcomeKind::wrong_answer, 0, std::move(objection)};
+      if (auto objection = pattern_->objection(body_); !objection.empty()) {
+        // keepalived finds it there when both come in one packet: whoever relied on that is to see why it no longer works.
+        if (!url_.regex->must_not_match && pattern_->objection(header_).empty()) objection += "; the header does";
+        return {OutcomeKind::wrong_answer, 0, std::move(objection)};
+      }
     }
     return {OutcomeKind::good, code, ""};
   }
@@ -268,12 +278,13 @@ class HttpProbe final : public Probe {
   Owned<curl_slist> headers_, way_;
   Owned<EVP_MD_CTX> md5_;
   std::optional<BodyPattern> pattern_;
-  std::string body_;    // for the pattern
-  std::string digest_;  // of a body that was judged
+  std::string header_, body_;  // for the pattern
+  std::string digest_;         // of a body that was judged
   std::array<char, CURL_ERROR_SIZE> error_{};
   Owned<CURL> easy_;  // before what it points to goes
 
   bool connected_ = false;
+  bool header_is_whole_ = false;
   std::uint64_t body_bytes_ = 0;
   std::optional<Outcome> verdict_;  // reached before the transfer ended
 };

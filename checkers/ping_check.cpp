@@ -11,7 +11,8 @@ namespace xd::checkers {
 
 namespace {
 
-constexpr std::string_view payload = "xdirector checks your health. ok";
+constexpr std::string_view text = "keepalived check - ";
+constexpr std::size_t payload_size = 128;
 constexpr std::size_t header = 8;
 
 std::uint16_t checksum(std::span<const std::uint8_t> bytes) {
@@ -30,7 +31,7 @@ Exchange ping_exchange(int family, std::uint16_t id) {
   request[4] = static_cast<std::uint8_t>(id >> 8);
   request[5] = static_cast<std::uint8_t>(id);
   request[7] = 1;
-  request.insert(request.end(), payload.begin(), payload.end());
+  for (std::size_t i = 0; i < payload_size; ++i) request.push_back(static_cast<std::uint8_t>(text[i % text.size()]));
   if (v4) {  // for ICMPv6 the kernel does it
     const std::uint16_t sum = checksum(request);
     request[2] = static_cast<std::uint8_t>(sum >> 8);

@@ -69,7 +69,8 @@ class SmtpProbe final : public SocketProbe {
     limit_.arm_in(patience_);
     if (step_ == Step::quit) return finish({});
     const bool greeting = step_ == Step::greeting;
-    if (!line.starts_with(greeting ? "220" : "250")) return finish({OutcomeKind::wrong_answer, 0, line.substr(0, 80), {}});
+    const bool has_code = line.starts_with(greeting ? "220" : "250") && (line.size() == 3 || line[3] == ' ');
+    if (!has_code) return finish({OutcomeKind::wrong_answer, 0, line.substr(0, 80), {}});
     step_ = greeting ? Step::helo : Step::quit;
     const std::string_view say = greeting ? std::string_view(helo_) : "QUIT\r\n";
     if (::send(socket_.get(), say.data(), say.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(say.size()))

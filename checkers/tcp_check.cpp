@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "checkers/socket.h"
@@ -18,7 +19,11 @@ class TcpProbe final : public SocketProbe {
       : SocketProbe(loop, std::move(done)) {
     if (!begin(connection, target, SOCK_STREAM)) return;
     limit_.arm_in(connection.connect_timeout);
-    event_ = loop_.io(socket_.get(), EPOLLOUT, [this](std::uint32_t) { finish(outcome_of_connect(socket_error(socket_.get()))); });
+    event_ = loop_.io(socket_.get(), EPOLLOUT, [this](std::uint32_t) {
+      const int code = socket_error(socket_.get());
+      // Reset after it was accepted: it was accepted. Who looks a moment sooner sees no error.
+      finish(code == ECONNRESET ? Outcome{} : outcome_of_connect(code));
+    });
   }
 
  private:

@@ -10,12 +10,14 @@ namespace xd::checkers {
 
 namespace {
 
-constexpr std::string_view default_payload = "xdirector checks your health. ok";
-static_assert(default_payload.size() == 32);
+// keepalived's, byte by byte: servers that answer what they are sent are known by it.
+constexpr std::string_view default_payload = "keepalived check - keepalived ch";
 
 std::optional<Outcome> judge(const conf::UdpCheck& check, std::span<const std::uint8_t> answer) {
   if (!check.require_reply) return Outcome{};
-  if (answer.size() < check.minimum_length || answer.size() > check.maximum_length)
+  // Any answer is one of any length, unless limits were asked for.
+  const bool any_length = check.reply.empty() && check.maximum_length == conf::UdpCheck{}.maximum_length;
+  if (answer.size() < check.minimum_length || (answer.size() > check.maximum_length && !any_length))
     return Outcome{OutcomeKind::wrong_answer, 0, fmt::format("{} bytes", answer.size()), {}};
   bool same = answer.size() >= check.reply.size();
   for (std::size_t i = 0; same && i < check.reply.size(); ++i) {

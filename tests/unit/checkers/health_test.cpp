@@ -79,6 +79,29 @@ TEST(SingleCheck, AlphaBeginsDownAndTellsItsFirstFailureWithoutAChange) {
   EXPECT_EQ(checker.attempt(good).verdict, Verdict::up);
 }
 
+TEST(SingleCheck, SomeAreNotDecidedByTheVeryFirstFailure) {
+  auto smtp = tcp(1);
+  smtp.first_failure_decides = false;
+  Checker checker(smtp);
+  auto step = checker.attempt(bad);
+  EXPECT_EQ(step.verdict, Verdict::unchanged);
+  EXPECT_FALSE(step.first);
+  EXPECT_EQ(step.delay, 1s);
+  step = checker.attempt(bad);
+  EXPECT_EQ(step.verdict, Verdict::down);
+  EXPECT_TRUE(step.first);
+}
+
+TEST(SingleCheck, SomeAreNotRetriedAtTheQuickPaceWhileDown) {
+  for (const bool hurries : {true, false}) {
+    auto policy = tcp(1);
+    policy.hurries_back = hurries;
+    Checker checker(policy);
+    checker.attempt(bad);
+    EXPECT_EQ(checker.attempt(bad).delay, hurries ? 1s : 6s);
+  }
+}
+
 TEST(UrlCheck, TriesOneUrlPerRoundAndKnowsMoreAfterTheLast) {
   Checker checker(http(2));
   auto step = checker.attempt(good);

@@ -89,6 +89,11 @@ TEST_F(TcpCheck, IsGoodWhenTheConnectionStands) {
   EXPECT_EQ(attempt(tcp(), server.endpoint()).str(), "good");
 }
 
+TEST_F(TcpCheck, IsGoodWhenTheConnectionStoodForAMoment) {
+  TestServer server([](Connection& c) { c.reset(); });
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(attempt(tcp(), server.endpoint()).str(), "good");
+}
+
 TEST_F(TcpCheck, WorksOverIPv6) {
   TestServer server([](Connection& c) { c.wait_for_close(); }, TestServer::Kind::plain, "::1");
   EXPECT_TRUE(attempt(tcp(), server.endpoint()).good());
@@ -159,21 +164,21 @@ TEST_F(RequestTest, IsKeepaliveds10ByDefault) {
   conf::HttpUrl url;
   url.path = "/a/../b?c=d e";
   const auto request = request_of(http(url));
-  EXPECT_EQ(request, with_host("GET /a/../b?c=d e HTTP/1.0\r\nHost: HOST\r\nUser-Agent: KeepAliveClient\r\n\r\n", endpoint_));
+  EXPECT_EQ(request, with_host("GET /a/../b?c=d e HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nHost: HOST\r\n\r\n", endpoint_));
 }
 
 TEST_F(RequestTest, With10CAsksToClose) {
   auto checker = http();
   std::get<conf::HttpCheck>(checker.check).protocol = conf::HttpProtocol::http_1_0_close;
   const auto request = request_of(checker);
-  EXPECT_EQ(request, with_host("GET / HTTP/1.0\r\nHost: HOST\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\n\r\n", endpoint_));
+  EXPECT_EQ(request, with_host("GET / HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\nHost: HOST\r\n\r\n", endpoint_));
 }
 
 TEST_F(RequestTest, With11AsksToCloseAsWell) {
   auto checker = http();
   std::get<conf::HttpCheck>(checker.check).protocol = conf::HttpProtocol::http_1_1;
   const auto request = request_of(checker);
-  EXPECT_EQ(request, with_host("GET / HTTP/1.1\r\nHost: HOST\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\n\r\n", endpoint_));
+  EXPECT_EQ(request, with_host("GET / HTTP/1.1\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\nHost: HOST\r\n\r\n", endpoint_));
 }
 
 TEST_F(RequestTest, HostIsTheUrlsVirtualhostThenTheCheckersThenTheAddress) {
@@ -259,6 +264,11 @@ TEST_F(AnswerTest, AResetInTheMiddle) {
     c.reset();
   });
   EXPECT_EQ(outcome.kind, OutcomeKind::closed_early);
+}
+
+TEST_F(AnswerTest, AHeaderWithoutEnd) {
+  EXPECT_EQ(judged(http(), "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n").str(), "connection closed early (within the header)");
+  EXPECT_EQ(judged(http(), "HTTP/1.0 200 OK\n\nhello").str(), "good (status 200)");
 }
 
 TEST_F(AnswerTest, Garbage) {
@@ -450,6 +460,18 @@ TEST_F(OtherProbes, udpComparesTheReply) {
   EXPECT_EQ(attempt(of(udp), longer.endpoint).str(), "wrong answer (3 bytes)");
 }
 
+TEST_F(OtherProbes, udpTakesAnyAnswerOfAnyLengthUnlessDataOrALimitIsAskedFor) {
+  conf::UdpCheck udp;
+  udp.require_reply = true;
+  const auto long_answer = [](const std::string&) { return std::string(300, 'a'); };
+  DatagramServer any(long_answer);
+  EXPECT_TRUE(attempt(of(udp), any.endpoint).good());
+  udp.reply = {'a'};
+  udp.reply_mask = {0xff};
+  DatagramServer limited(long_answer);
+  EXPECT_EQ(attempt(of(udp), limited.endpoint).str(), "wrong answer (300 bytes)");
+}
+
 TEST_F(OtherProbes, dnsBelievesAnAnswerToItsOwnQuestion) {
   const conf::DnsCheck dns{conf::DnsType::aaaa, "www.example.org"};
   std::string question;
@@ -598,6 +620,7 @@ TEST_F(AnswerTest, TheBodyMatchesAPattern) {
                  }),
             "good (status 200)");
   EXPECT_EQ(with("load", [](auto& r) { r.minimum_offset = 500; }), "wrong answer (the body does not match 'load')");
+  EXPECT_EQ(with("200 OK"), "wrong answer (the body does not match '200 OK'; the header does)");
   EXPECT_EQ(with("("), "not tried (regex '(': missing closing parenthesis at character 1)");
 }
 

@@ -37,6 +37,11 @@ constexpr int answer_limit_ms = 500;
 // In a message: netlink header, connector header, event.
 constexpr std::size_t event_at = NLMSG_HDRLEN + sizeof(cn_msg);
 
+// What can happen to a process. <linux/cn_proc.h> has the values within proc_event, since Linux 6.7 beside it: a member finds both.
+struct Happened : proc_event {
+  static constexpr std::uint32_t forked = PROC_EVENT_FORK, executed = PROC_EVENT_EXEC, renamed = PROC_EVENT_COMM, ended = PROC_EVENT_EXIT;
+};
+
 // Of events, only beginnings, changes and ends are of interest: what else happens on a busy host wakes nobody.
 void filter(const Fd& socket) {
   constexpr auto what = static_cast<std::uint32_t>(event_at + offsetof(proc_event, what));
@@ -44,10 +49,10 @@ void filter(const Fd& socket) {
     return sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(event), to_accept, 0);
   };
   std::array program{sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, what),
-                     is(proc_event::PROC_EVENT_FORK, 4),
-                     is(proc_event::PROC_EVENT_EXEC, 3),
-                     is(proc_event::PROC_EVENT_COMM, 2),
-                     is(proc_event::PROC_EVENT_EXIT, 1),
+                     is(Happened::forked, 4),
+                     is(Happened::executed, 3),
+                     is(Happened::renamed, 2),
+                     is(Happened::ended, 1),
                      sock_filter BPF_STMT(BPF_RET | BPF_K, 0),
                      sock_filter BPF_STMT(BPF_RET | BPF_K, 0xffff)};
   const sock_fprog code{static_cast<unsigned short>(program.size()), program.data()};
@@ -212,15 +217,15 @@ void ProcessTracker::on_event(const void* at) {
   proc_event event;
   std::memcpy(&event, at, sizeof event);
   const auto& data = event.event_data;
-  switch (event.what) {
-    case proc_event::PROC_EVENT_FORK:
+  switch (std::uint32_t{event.what}) {
+    case Happened::forked:
       if (data.fork.child_pid == data.fork.child_tgid) look_at(data.fork.child_pid);
       break;
-    case proc_event::PROC_EVENT_EXEC: look_at(data.exec.process_tgid); break;
-    case proc_event::PROC_EVENT_COMM:
+    case Happened::executed: look_at(data.exec.process_tgid); break;
+    case Happened::renamed:
       if (data.comm.process_pid == data.comm.process_tgid) look_at(data.comm.process_pid);
       break;
-    case proc_event::PROC_EVENT_EXIT:
+    case Happened::ended:
       if (data.exit.process_pid == data.exit.process_tgid) counts_.gone(data.exit.process_pid, Clock::now());
       break;
     default: break;

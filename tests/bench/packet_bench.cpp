@@ -4,7 +4,8 @@
 //
 // Times are medians of 9 runs of BPF_PROG_TEST_RUN through the rig (rig.bpf.c). "ratio" is the quotient of the program and an
 // empty one, both called by the rig; "ns" is what the program takes longer than the empty one, where the rig makes no difference. The verdict and the reason of each case are asserted before it is
-// measured. A case whose ratio is over its budget fails the program; the goal is what the project still wants to reach.
+// measured. "memory_alone" is no path but the floor of those that meet a random place of the flow table: a program that looks there and does
+// nothing else. A case whose ratio is over its budget fails the program; the goal is what the project still wants to reach.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
@@ -45,7 +46,7 @@ struct Case {
   Packet packet;
   int verdict;
   std::string reason;
-  double budget, goal;      // times the empty program
+  double budget, goal;      // times the empty program; 0: none, for it is not ours
   std::uint32_t flows = 1;  // that take turns
   int times = repeat;
   bool grows = false;  // the packet goes into a tunnel
@@ -53,13 +54,17 @@ struct Case {
 
 class Rig {
  public:
-  Rig() {
+  Rig(int flows, std::uint32_t buckets) : buckets_(buckets) {
     object_ = bpf_object__open_file(XD_RIG_OBJECT, nullptr);
-    if (object_ == nullptr || bpf_object__load(object_) != 0) die("the rig does not load");
+    if (object_ == nullptr || bpf_map__reuse_fd(bpf_object__find_map_by_name(object_, "xd_flows"), flows) != 0 ||
+        bpf_object__load(object_) != 0) {
+      die("the rig does not load");
+    }
     wanted_ = bpf_object__find_map_by_name(object_, ".bss");
   }
   int empty() const { return fd("empty"); }
   int empty_tunnel() const { return fd("empty_tunnel"); }
+  int memory_alone() const { return fd("memory_alone"); }
   void put(int program, const Packet& packet, std::uint32_t flows, bool grows) {
     const std::uint32_t zero = 0;
     if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_, "under_test"), &zero, &program, BPF_ANY) != 0) {
@@ -67,8 +72,8 @@ class Rig {
     }
     Bytes wanted = packet.bytes();
     length_ = wanted.size() > 64 ? 80 : 64;
-    wanted.resize(bpf_map__value_size(wanted_));  // the frame, how many flows, which turn, length
-    const std::uint32_t rest[] = {flows, 1, grows ? 0 : static_cast<std::uint32_t>(length_)};  // the first flow is the established one
+    wanted.resize(bpf_map__value_size(wanted_));  // the frame, how many flows, which turn, length, buckets
+    const std::uint32_t rest[] = {flows, 1, grows ? 0 : static_cast<std::uint32_t>(length_), buckets_};  // the first is established
     std::memcpy(wanted.data() + 80, rest, sizeof(rest));
     bpf_map_update_elem(bpf_map__fd(wanted_), &zero, wanted.data(), BPF_ANY);
   }
@@ -85,6 +90,7 @@ class Rig {
 
  private:
   int fd(const char* name) const { return bpf_program__fd(bpf_object__find_program_by_name(object_, name)); }
+  std::uint32_t buckets_;
   bpf_object* object_ = nullptr;
   bpf_map* wanted_ = nullptr;
   std::size_t length_ = 64;
@@ -237,11 +243,11 @@ int main(int argc, char** argv) {
 
   listen(path);
 
-  Rig rig;
   int verdict = 0;
   const std::uint32_t zero = 0;
   xd_info known{};
   bpf_map_lookup_elem(path.map_fd("xd_info"), &zero, &known);
+  Rig rig(path.map_fd("xd_flows"), known.buckets);
   auto flows = FlowTable::map(Fd(fcntl(path.map_fd("xd_flows"), F_DUPFD_CLOEXEC, 0)), known.buckets);
   if (!flows) die(flows.error().message);
   for (const char* vip : {"192.0.2.10", "192.0.2.11", "192.0.2.13", "2001:db8::10"}) {
@@ -251,8 +257,10 @@ int main(int argc, char** argv) {
     }
   }
 
-  const int new_flows = static_cast<int>(half_open / 2 / (samples + 1));
+  // They are forgotten after each run, and at random stay within the buckets' share of half-open ones.
+  const int new_flows = static_cast<int>(half_open / 2);
   const std::vector<Case> cases{
+      {"memory_alone", to("192.0.2.10", "S"), XDP_TX, "none", 0, 0, 1u << 20, new_flows},
       {"established_dr", to("192.0.2.10", "A"), XDP_TX, "established", 3.5, 3.0},
       {"established_nat", to("192.0.2.11", "A"), XDP_TX, "established", 4.5, 4.5},
       {"established_dr_v6", to("2001:db8::10", "A"), XDP_TX, "established", 3.8, 3.5},
@@ -278,7 +286,8 @@ int main(int argc, char** argv) {
   for (const Case& c : cases) {
     if (!only.empty() && c.name.find(only) == std::string::npos) continue;
     std::vector<double> alone, rigged, entry;
-    rig.put(path.program_fd(), c.packet, c.flows, c.grows);
+    const int program = c.reason == "none" ? rig.memory_alone() : path.program_fd();
+    rig.put(program, c.packet, c.flows, c.grows);
     if (c.name == "table_full") fill_up(*flows, 3);
     if (c.name == "million_flows") fill_flows(*flows, known.seed, c.packet);
     if (const std::string reason = reason_of_one(path, rig, verdict); verdict != c.verdict || reason != c.reason) {
@@ -293,14 +302,15 @@ int main(int argc, char** argv) {
         rig.put(rig.empty_tunnel(), c.packet, c.flows, true);
         cutting = (rig.run(c.times, verdict) - rigged.back()) / 2;
       }
-      if (c.reason == "new_flow") forget_half_open(*flows);
-      rig.put(path.program_fd(), c.packet, c.flows, c.grows);
+      if (c.reason == "new_flow" || c.reason == "none") forget_half_open(*flows);  // the latter for the state of the caches
+      rig.put(program, c.packet, c.flows, c.grows);
       entry.push_back(rig.run(c.times, verdict) - cutting);
     }
     if (c.name == "table_full") fill_up(*flows, XD_TAG_FREE);
     if (c.reason == "new_flow") forget_half_open(*flows);
     const double ns = median(entry) - median(rigged), ratio = median(entry) / median(rigged);
-    within = within && ratio <= c.budget;
+    const bool fits = c.budget == 0 || ratio <= c.budget;
+    within = within && fits;
     result[c.name] = {{"ns", ns},
                       {"ratio", ratio},
                       {"verdict", verdict_name(c.verdict)},
@@ -311,7 +321,7 @@ int main(int argc, char** argv) {
                       {"fastest_ns", std::ranges::min(entry)},
                       {"slowest_ns", std::ranges::max(entry)}};
     fmt::print("{:<18}{:>9.1f}{:>8.2f}{:>8.1f}{:>8.1f}  {}{}\n", c.name, ns, ratio, c.budget, c.goal, verdict_name(c.verdict),
-               ratio <= c.budget ? "" : "  OVER BUDGET");
+               fits ? "" : "  OVER BUDGET");
   }
   if (!json_file.empty()) std::ofstream(json_file) << result.dump(2) << '\n';
   (void)path.unpin();

@@ -13,8 +13,21 @@ struct {
   __u8 frame[FRAME_V6];
   __u32 flows; /* how many take turns; a power of two */
   __u32 turn;
-  __u32 length; /* FRAME or FRAME_V6; 0: frames grow, and the rig cuts them to FRAME again */
+  __u32 length;  /* FRAME or FRAME_V6; 0: frames grow, and the rig cuts them to FRAME again */
+  __u32 buckets; /* of xd_flows */
 } wanted;
+
+/* The flow table of the program under test. */
+struct bucket {
+  __u64 line[16][8];
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct bucket);
+} xd_flows SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -32,6 +45,22 @@ int empty(struct xdp_md* ctx) {
 /* As empty, for programs that put a header of IPv4 in front. */
 SEC("xdp")
 int empty_tunnel(struct xdp_md* ctx) { return bpf_xdp_adjust_head(ctx, -20) ? XDP_ABORTED : XDP_TX; }
+
+/* What no program that keeps a million flows can do without: a look at two lines of memory in a random place, and a write to one of them. */
+SEC("xdp")
+int memory_alone(struct xdp_md* ctx) {
+  __u8* data = (void*)(long)ctx->data;
+  if (data + FRAME > (__u8*)(long)ctx->data_end) return XDP_ABORTED;
+  __u64 hash = (*(__u32*)(data + 26) ^ (__u64) * (__u32*)(data + 34) << 32) * 0x9E3779B97F4A7C15ull;
+  __u32 index = hash >> 40 & (wanted.buckets - 1);
+  struct bucket* bucket = bpf_map_lookup_elem(&xd_flows, &index);
+  if (!bucket) return XDP_ABORTED;
+  volatile __u64 *tags = bucket->line[0], *flow = bucket->line[8 + (hash >> 32 & 7)];
+  *flow = *flow;
+  /* The next round waits for what was read: a program that does something between two looks does not have both under way at once. */
+  wanted.turn += *tags + *flow == 1;
+  return XDP_TX;
+}
 
 SEC("xdp")
 int rig(struct xdp_md* ctx) {

@@ -73,10 +73,12 @@ class Engine::Impl {
     desired_.clear();
     std::size_t checkers = 0;
     for (auto& service : current_->services) {
+      for (auto& server : service->servers) {
+        if (init_notifies_ && !server->inherited) notify(*server, service->member(*server).up);
+      }
       settle(*service, old->find(service->config->key));
       desired_[service->config->key] = service->table;
       for (auto& server : service->servers) {
-        if (init_notifies_ && !server->inherited) notify(*server, service->member(*server).up);
         for (auto& run : server->checkers) {
           ++checkers;
           if (service->suspended || is_observed(*run)) continue;
@@ -216,7 +218,6 @@ class Engine::Impl {
         service->member(*server).up = server->healthy();
         service->member(*server).destination.weight = server->weight();
       }
-      if (!service->inherited) service->pool.quorum_up = quorum_at_start(service->pool);
     }
   }
 
@@ -292,19 +293,24 @@ class Engine::Impl {
     return true;
   }
 
-  QuorumChange recount(Service& service) {
+  // `first`: nobody stood in for the servers before.
+  QuorumChange recount(Service& service, bool first = false) {
     const auto threshold = quorum_threshold(service.pool);
     const auto change = update_quorum(service.pool);
-    if (change == QuorumChange::none) return change;
-    const bool gained = change == QuorumChange::gained;
+    if (change != QuorumChange::none)
+      tell_quorum(service, change == QuorumChange::gained ? QuorumEvent::gained : QuorumEvent::lost, threshold, !first);
+    return change;
+  }
+
+  void tell_quorum(const Service& service, QuorumEvent event, std::int64_t threshold, bool sorry_moves) {
+    const bool gained = event == QuorumEvent::gained;
     const auto name = name_of(service.config->key);
-    const auto line = quorum_line(gained ? QuorumEvent::gained : QuorumEvent::lost, service.pool, threshold, name);
+    const auto line = quorum_line(event, service.pool, threshold, name);
     log::info("{}", line);
     if (service.config->smtp_alert) mailer_.send(service_subject(name, gained), line);
-    if (service.pool.sorry) tell_sorry(service, !gained);
-    tell_fifos(fifo_line_of_service(name_of(service.config->key), gained));
+    if (service.pool.sorry && sorry_moves) tell_sorry(service, !gained);
+    tell_fifos(fifo_line_of_service(name, gained));
     queue(gained ? service.quorum_up : service.quorum_down);
-    return change;
   }
 
   void tell_sorry(const Service& service, bool in_use) {
@@ -330,9 +336,12 @@ class Engine::Impl {
         if (service->table.destinations.contains(member.endpoint)) {
           log::info("{}", server_removed(names_of(*server), member.inhibit_on_failure && !member.up));
         }
-        if (member.up) queue(server->notify_down);
+        if (member.up) notify(*server, false);
       }
-      if (kept == nullptr && service->pool.quorum_up) queue(service->quorum_down);
+      if (kept == nullptr && service->pool.quorum_up) {
+        tell_fifos(fifo_line_of_service(name_of(service->config->key), false));
+        queue(service->quorum_down);
+      }
       if (kept != nullptr && sorry_in_use(service->pool) && !kept->pool.sorry) {
         const auto names = names_of(*service, service->pool.sorry->endpoint);
         log::info("Removing sorry server {} from VS {}", names.server, names.service);
@@ -343,21 +352,15 @@ class Engine::Impl {
   // A service of the generation that was just put in place: tells what differs from the old one, and fills its table.
   void settle(Service& service, const Service* old) {
     const auto& pool = service.pool;
-    auto change = QuorumChange::none;
     // A process that takes over finds the sorry server where its predecessor put it.
     bool sorry_was_in_use = service.inherited && sorry_in_use(pool);
-    if (service.inherited) {
-      if (old != nullptr) {
-        sorry_was_in_use = sorry_in_use(old->pool);
-        for (auto& server : service.servers) tell_changes(*server, *old);
-      }
-      change = recount(service);
+    if (service.inherited && old != nullptr) {
+      sorry_was_in_use = sorry_in_use(old->pool);
+      for (auto& server : service.servers) tell_changes(*server, *old);
     }
+    const auto change = recount(service, !service.inherited);
     if (sorry_in_use(pool) && !sorry_was_in_use && change == QuorumChange::none) {
-      log::info("{}", quorum_line(QuorumEvent::absent_at_start, pool, quorum_threshold(pool), name_of(service.config->key)));
-      tell_sorry(service, true);
-      tell_fifos(fifo_line_of_service(name_of(service.config->key), false));
-      queue(service.quorum_down);
+      tell_quorum(service, QuorumEvent::absent_at_start, quorum_threshold(pool), true);
     }
     service.refill();
   }

@@ -113,7 +113,6 @@ class Builder {
       sorry.inhibit_on_failure = config.sorry_server->inhibit;
       pool.sorry = sorry;
     }
-    pool.quorum_up = quorum_at_start(pool);
     return service;
   }
 
@@ -293,30 +292,23 @@ Snapshot Generation::snapshot() const {
 
 std::string identity(const conf::Checker& checker, const Endpoint& target) {
   const auto& connection = checker.connection;
-  auto text = fmt::format("{} {}", kind_of(checker), target.str());
+  const auto* http = std::get_if<conf::HttpCheck>(&checker.check);
+  auto text = fmt::format("{} {}", http != nullptr ? "GET" : kind_of(checker), target.str());
   if (connection.bind_ip) text += " bindto " + connection.bind_ip->str();
-  if (connection.bind_port != 0) text += fmt::format(" bind_port {}", connection.bind_port);
   if (!connection.bind_interface.empty()) text += " bind_if " + connection.bind_interface;
   if (connection.fwmark != 0) text += fmt::format(" fwmark {}", connection.fwmark);
   text += fmt::format(" connect_timeout {}", to_seconds(connection.connect_timeout));
   if (const auto* smtp = std::get_if<conf::SmtpCheck>(&checker.check)) text += " helo_name " + smtp->helo_name;
-  if (const auto* dns = std::get_if<conf::DnsCheck>(&checker.check))
-    text += fmt::format(" type {} name {}", static_cast<int>(dns->type), dns->name);
+  if (const auto* dns = std::get_if<conf::DnsCheck>(&checker.check)) text += fmt::format(" type {}", static_cast<int>(dns->type));
   if (const auto* misc = std::get_if<conf::MiscCheck>(&checker.check)) {
     for (const auto& word : misc->script.words) text += " '" + word + "'";
-    text +=
-        fmt::format(" user {} {} timeout {} dynamic {}", misc->script.user, misc->script.group, to_seconds(misc->timeout), misc->dynamic);
-  }
-  if (const auto* udp = std::get_if<conf::UdpCheck>(&checker.check)) {
-    text += fmt::format(" payload {:02x} reply {} {:02x} {:02x} length {}-{}", fmt::join(udp->payload, ""), udp->require_reply,
-                        fmt::join(udp->reply, ""), fmt::join(udp->reply_mask, ""), udp->minimum_length, udp->maximum_length);
+    text += fmt::format(" dynamic {}", misc->dynamic);
   }
   if (const auto* file = std::get_if<conf::FileCheck>(&checker.check)) text += " track_file " + file->track_file;
   if (const auto* bfd = std::get_if<conf::BfdCheck>(&checker.check)) text += " name " + bfd->name;
-  if (const auto* http = std::get_if<conf::HttpCheck>(&checker.check)) {
+  if (http != nullptr) {
     if (http->enable_sni) text += " sni_name '" + http->sni_name + "'";
-    text += fmt::format(" http_protocol {} virtualhost '{}' fast_recovery {}", static_cast<int>(http->protocol), http->virtualhost,
-                        http->fast_recovery);
+    text += fmt::format(" virtualhost '{}'", http->virtualhost);
     for (const auto& url : http->urls) {
       text += fmt::format(" url '{}' virtualhost '{}'", url.path, url.virtualhost);
       if (const auto& regex = url.regex) {

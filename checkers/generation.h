@@ -99,7 +99,8 @@ struct Generation {
   Snapshot snapshot() const;
 };
 
-// What is checked and how, the schedule apart: checkers with the same identity continue each other over a reload.
+// What keepalived compares of a checker when it reloads: checkers with the same identity continue each other. Else the server is put
+// back until the first failure, so what is asked in another way but of the same server is better left out.
 std::string identity(const conf::Checker& checker, const Endpoint& target);
 
 }  // namespace xd::checkers

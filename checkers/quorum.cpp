@@ -14,8 +14,6 @@ std::uint64_t live_weight(const Pool& pool) {
 
 bool sorry_in_use(const Pool& pool) { return pool.sorry && !pool.quorum_up; }
 
-bool quorum_at_start(const Pool& pool) { return live_weight(pool) >= std::uint64_t{pool.quorum} + pool.hysteresis; }
-
 std::int64_t quorum_threshold(const Pool& pool) {
   const auto quorum = std::int64_t{pool.quorum};
   const auto hysteresis = std::int64_t{pool.hysteresis};

@@ -29,7 +29,7 @@ struct Member {
 struct Pool {
   std::uint32_t quorum = 1;
   std::uint32_t hysteresis = 0;
-  bool quorum_up = true;
+  bool quorum_up = false;
   std::vector<Member> members;  // in file order
   std::optional<Member> sorry;  // `up` says nothing; inhibit_on_failure: stays in the table with weight 0 while not in use
   std::vector<Endpoint> order;  // what is in the table, first added first
@@ -38,9 +38,6 @@ struct Pool {
 
 std::uint64_t live_weight(const Pool& pool);
 bool sorry_in_use(const Pool& pool);
-
-// At start no quorum is gained or lost: it is there or not.
-bool quorum_at_start(const Pool& pool);
 
 enum class QuorumChange { none, gained, lost };
 

@@ -575,7 +575,7 @@ constexpr Keyword table[] = {
     {Block::virtual_server, "protocol", words, "TCP|UDP|SCTP, any case", "UDP, reported as error", "",
      "Transport protocol; ignored with fwmark"},
     {Block::virtual_server, "ha_suspend", flag, "", "off", "", "Check only while the VIP is on this host"},
-    {Block::virtual_server, "smtp_alert", boolean, "<bool>", "global", "", "Mail on quorum and server changes"},
+    {Block::virtual_server, "smtp_alert", boolean, "<bool>", "global, else off", "", "Mail on quorum changes, and default of the servers"},
     {Block::virtual_server, "virtualhost", lenient(text), "<string>", "none", "", "Default HTTP Host"},
     {Block::virtual_server, "snmp_name", lenient(single), "<string>", "none", "build:snmp", "Label shown in MIB"},
     {Block::virtual_server, "alpha", flag, "", "off", "", "Start with servers down until checked"},

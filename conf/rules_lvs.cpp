@@ -552,7 +552,7 @@ void finish_virtual_server(Builder& b) {
   }
 
   const auto index = static_cast<std::uint32_t>(b.model.virtual_servers.size());
-  out.smtp_alert = d.smtp_alert.value_or(true);
+  out.smtp_alert = d.smtp_alert.value_or(false);
   if (!d.smtp_alert) b.undecided.push_back({index, -1, -1});
   out.real_servers.reserve(d.real_servers.size());
   for (RealServerDraft& r : d.real_servers) {
@@ -577,14 +577,15 @@ void finish_virtual_server(Builder& b) {
 void finish_lvs(Builder& b) {
   expand_server_groups(b);
   auto& servers = b.model.virtual_servers;
-  const bool alert = b.smtp_alert_checker.value_or(b.smtp_alert.value_or(true));
+  // Nothing said at all: mails about real servers, none about quorums.
+  const auto alert = b.smtp_alert_checker ? b.smtp_alert_checker : b.smtp_alert;
   const bool log_all = b.checker_log_all_failures.value_or(false);
   for (const Builder::Undecided& u : b.undecided) {
     VirtualServer& vs = servers[u.virtual_server];
     if (u.real_server < 0) {
-      vs.smtp_alert = alert;
+      vs.smtp_alert = alert.value_or(false);
     } else if (u.checker < 0) {
-      vs.real_servers[static_cast<std::size_t>(u.real_server)].smtp_alert = alert;
+      vs.real_servers[static_cast<std::size_t>(u.real_server)].smtp_alert = alert.value_or(true);
     } else {
       vs.real_servers[static_cast<std::size_t>(u.real_server)].checkers[static_cast<std::size_t>(u.checker)].schedule.log_all_failures =
           log_all;

@@ -18,6 +18,7 @@ Member member(const Endpoint& endpoint, std::uint32_t weight = 1) {
 
 Pool three() {
   Pool pool;
+  pool.quorum_up = true;
   pool.members = {member(web1), member(web2), member(web3)};
   return pool;
 }
@@ -100,6 +101,7 @@ TEST(Pool, ASorryServerThatIsARealServerToo) {
 
 TEST(Quorum, HysteresisIsABandAroundIt) {
   Pool pool;
+  pool.quorum_up = true;
   pool.quorum = 10;
   pool.hysteresis = 3;
   pool.members = {member(web1, 10), member(web2, 3)};
@@ -118,6 +120,7 @@ TEST(Quorum, HysteresisIsABandAroundIt) {
 
 TEST(Quorum, NoLiveWeightIsNoQuorumHoweverWideTheBand) {
   Pool pool;
+  pool.quorum_up = true;
   pool.quorum = 2;
   pool.hysteresis = 2;
   pool.members = {member(web1)};
@@ -127,6 +130,7 @@ TEST(Quorum, NoLiveWeightIsNoQuorumHoweverWideTheBand) {
 
 TEST(Quorum, WeightsOfManyServersDoNotWrap) {
   Pool pool;
+  pool.quorum_up = true;
   pool.quorum_up = false;
   pool.quorum = 4'000'000'000u;
   pool.members = {member(web1, 2'147'483'647u), member(web2, 2'147'483'647u)};

@@ -332,13 +332,20 @@ bool track_group(Builder& b, Line& line, bool is_static) {
   if (line.done()) {
     b.lacks(name, "track_group needs an argument");
   } else {
-    line.say("track_group", line.word());
+    if (knows_track_group(b, line.here())) line.say("track_group", line.word());
     line.next();
   }
   return true;
 }
 
 }  // namespace
+
+bool knows_track_group(Builder& b, const Token& name) {
+  const bool known =
+      std::any_of(b.track_groups.begin(), b.track_groups.end(), [&](const TrackGroupDraft& d) { return d.out.name == name.text; });
+  if (!known) b.warn(name, fmt::format("there is no track_group {} above; it is ignored", name.text));
+  return known;
+}
 
 std::optional<std::vector<Said>> judge_route_line(Builder& b, std::span<const Token> words, bool is_static) {
   if (words.empty()) return std::nullopt;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "conf/entry_lines.h"
 #include "conf/values.h"
 
 namespace xd::conf {
@@ -117,7 +118,7 @@ bool address_option(Builder& b, VirtualAddress& out, std::span<const Token> word
     return true;
   }
   if (option.text == "track_group" && place == Place::at_start) {
-    if (const Token* name = argument()) out.track_group = name->text;
+    if (const Token* name = argument(); name && knows_track_group(b, *name)) out.track_group = name->text;
     return true;
   }
   if (option.text == "track_group") {

@@ -95,10 +95,10 @@ class Machine {
     if (!state_.faults.any() && state_.role == Role::fault) begin(Cause::fault_cleared, true);
   }
 
-  void on(const AddressLost&) {
+  void on(const AddressLost& event) {
     if (state_.role != Role::master) return;
     actions_.add(Action::send_priority_zero);
-    enter_backup(Cause::address_lost);
+    enter_backup(event.by_another ? Cause::sync_group : Cause::address_lost);
     state_.due = now_ + skew(config_, state_);
   }
 

@@ -121,7 +121,9 @@ struct PriorityChanged {
 struct FaultsChanged {
   FaultSet faults;
 };
-struct AddressLost {};  // to every member of a sync group
+struct AddressLost {
+  bool by_another = false;  // of the sync group
+};
 struct GroupMaster {};  // the sync group pulls
 struct GroupBackup {};
 struct Stop {};

@@ -129,12 +129,13 @@ std::optional<IpAddress> choose_source(const conf::VrrpInstance& conf, const net
   if (is_ipvlan && conf.link.address) return conf.link.address->address;
   const auto* link = table.link(is_ipvlan ? conf.link.name : conf.interface);
   if (link == nullptr) return std::nullopt;
+  const bool leads_beyond = std::any_of(conf.unicast_peers.begin(), conf.unicast_peers.end(),
+                                        [&](const auto& peer) { return !table.is_neighbour(link->index, peer.address); });
   std::optional<IpAddress> own_vip;
   for (const auto& address : table.addresses) {
     const IpAddress& ip = address.prefix.address;
     if (address.index != link->index || ip.family() != conf.family) continue;
-    // RFC 9568, 5.1.2.1: a link-local source. A unicast peer beyond the link needs one that it can answer.
-    if (ip.is_v6() && ip.is_link_local() != (!unicast || conf.unicast_peers.front().address.is_link_local())) continue;
+    if (ip.is_v6() && ip.is_link_local() == leads_beyond) continue;  // RFC 9568, 5.1.2.1: link-local, and no router forwards those
     if (!is_vip(ip)) return ip;
     if (!own_vip) own_vip = ip;
   }

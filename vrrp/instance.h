@@ -32,6 +32,7 @@ struct Instance {
       : id(number), addresses(netlink, std::move(gate)), routes(netlink) {}
 
   const std::uint32_t id;  // never used twice in a run
+  std::size_t place = 0;   // among the file's instances
   conf::VrrpInstance conf;
   InstanceConfig election;
   IpAddress multicast_group;        // of its family
@@ -119,7 +120,7 @@ struct Instance {
 };
 
 // The address an instance sends from: the configured one, else the interface's first that is no VIP; over IPv6 its first link-local
-// one, except to unicast peers with another kind of address. An owner's addresses are its
+// one, except to unicast peers behind a router. An owner's addresses are its
 // VIPs, so it may send from one of them. None: it cannot take part.
 std::optional<IpAddress> choose_source(const conf::VrrpInstance& conf, const netlink::Table& table,
                                        const std::function<bool(const IpAddress&)>& is_vip);

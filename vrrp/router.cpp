@@ -76,10 +76,11 @@ void Router::give(Instance& instance, const Event& event) {
       if (instance.group != nullptr) ++instance.group->todos;
     }
   }
-  if (instance.state.role != before || master_before != std::pair(instance.state.master, instance.state.priority)) note_change(instance);
+  const bool is_news = instance.state.role != before || master_before != std::pair(instance.state.master, instance.state.priority);
+  if (is_news) note_change(instance);
   if (instance.group != nullptr) {
     instance.group->unsettled = true;
-    if (instance.state.role != before) instance.group->to_tell = true;
+    instance.group->to_tell |= is_news;
     if (instance.state.wants_master && !wanted_master) instance.group->ripe = &instance;
   }
   if (instance.state.role != Role::master) return follow(instance);

@@ -176,6 +176,7 @@ void Router::commit() {
     const auto same = by_wire_name.find({planned.conf.vrid, planned.conf.family, planned.conf.place()});
     fresh.push_back(same == by_wire_name.end());
     instances_.push_back(fresh.back() ? make_instance() : std::move(*same->second));
+    instances_.back()->place = instances_.size();
     instances_.back()->multicast_group = planned.conf.mcast_dst_ip.value_or(multicast_group(others_.global, planned.conf.family));
   }
   std::erase(old, nullptr);

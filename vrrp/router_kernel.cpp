@@ -117,7 +117,10 @@ void Router::on_route_gone(const netlink::Change& change) {
 // Somebody took away what belongs to a master: it and its group are elected anew.
 void Router::lose(Instance& instance) {
   if (instance.group == nullptr) return give(instance, AddressLost{});
-  for (Instance* member : instance.group->members) give(*member, AddressLost{});
+  give(instance, AddressLost{});
+  for (Instance* member : instance.group->members) {
+    if (member != &instance) give(*member, AddressLost{.by_another = true});
+  }
 }
 
 // What an interface took along when it went.

@@ -1,4 +1,5 @@
 // Others are told: scripts, FIFOs, mails.
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -31,6 +32,14 @@ void Router::tell_settled_group(const Instance& member) {
 
 void Router::tell_group(Group& group) {
   const Role role = group_role(states_of(group.members));
+  // Keepalived's groups do not hear of the moment in which members take back what somebody removed, and hear MASTER anew.
+  const auto takes_back = [](const Instance* member) {
+    return member->state.cause == Cause::address_lost && member->state.master.is_unset();
+  };
+  if (role == Role::backup && std::any_of(group.members.begin(), group.members.end(), takes_back)) {
+    group.told = Role::init;
+    return;
+  }
   if (role == std::exchange(group.told, role) || role == Role::init) return;
   log::info("VRRP_Group({}) Syncing instances to {} state", group.conf.name, vrrp::name(role));
   notify(group, notification_of(role));

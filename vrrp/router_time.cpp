@@ -85,7 +85,7 @@ void Router::run_due(Which which) {
   }
   if (due_.empty()) return;
   if (sends) take_along(now);
-  std::sort(due_.begin(), due_.end(), [](const Instance* a, const Instance* b) { return a->id < b->id; });  // as in the file
+  std::sort(due_.begin(), due_.end(), [](const Instance* a, const Instance* b) { return a->place < b->place; });
   for (Instance* instance : due_) {
     if (std::exchange(instance->deaf, false)) tune(*instance);
   }

@@ -119,9 +119,10 @@ void Router::start_if_ready(Instance& instance) {
     if (!ready(&instance) || std::exchange(instance.started, true)) return;
     return give(instance, Start{});
   }
-  // A group begins together.
-  const auto& members = instance.group->members;
+  // A group begins together, and in the order of the file.
+  auto members = instance.group->members;
   if (!std::all_of(members.begin(), members.end(), ready)) return;
+  std::sort(members.begin(), members.end(), [](const Instance* a, const Instance* b) { return a->place < b->place; });
   for (Instance* member : members) {
     if (!std::exchange(member->started, true)) give(*member, Start{});
   }

@@ -95,6 +95,11 @@ const Neighbour* Table::neighbour(int index, const IpAddress& address) const {
   return it == neighbours.end() ? nullptr : &it->second;
 }
 
+bool Table::is_neighbour(int index, const IpAddress& address) const {
+  return address.is_link_local() ||
+         std::any_of(addresses.begin(), addresses.end(), [&](const Address& a) { return a.index == index && a.prefix.contains(address); });
+}
+
 bool apply(Table& table, Change& change) { return std::visit(Applier{table}, change); }
 
 std::vector<Change> difference(const Table& before, const Table& after) {

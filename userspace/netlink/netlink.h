@@ -37,6 +37,8 @@ struct Table {
   // The address with exactly this prefix length on this interface, or, with index 0, on any.
   const Address* address(int index, const IpPrefix& prefix) const;
   const Neighbour* neighbour(int index, const IpAddress& address) const;
+  // Can it be reached by this interface without a router?
+  bool is_neighbour(int index, const IpAddress& address) const;
 };
 
 // Enters a change in the table; false when the table held exactly that already (then there is nothing to tell). What stood

@@ -109,6 +109,32 @@ TEST_F(RouterGroups, fifosHearAGroupBeforeItsMembersAtTheBeginningAndAfterThemLa
             "GROUP \"G1\" STOP 0\n");
 }
 
+TEST_F(RouterGroups, beginInTheOrderOfTheFile) {
+  group().members = {"VI_IN", "VI_1"};
+  world.configure(model);
+  EXPECT_THAT(world.scripts.fired, ElementsAre("/bin/true group GROUP G1 BACKUP 0", "/bin/true notify INSTANCE VI_1 BACKUP 100",
+                                               "/bin/true notify INSTANCE VI_IN BACKUP 100"));
+}
+
+TEST_F(RouterGroups, hearMasterAnewWhenALostAddressIsTakenBack) {
+  become_master();
+  world.kernel.somebody_removes("eth1", "198.51.100.100/24");
+  world.kernel.deliver();
+  EXPECT_THAT(std::exchange(world.scripts.fired, {}),
+              ElementsAre("/bin/true notify INSTANCE VI_IN BACKUP 100", "/bin/true notify INSTANCE VI_1 BACKUP 100"));
+  world.pass(4s);
+  EXPECT_THAT(world.scripts.fired, Contains("/bin/true group GROUP G1 MASTER 0"));
+}
+
+TEST_F(RouterGroups, hearBackupWhenAnotherIsQuickerToTakeALostAddress) {
+  become_master();
+  world.kernel.somebody_removes("eth1", "198.51.100.100/24");
+  world.kernel.deliver();
+  world.scripts.fired.clear();
+  world.hear(52, "198.51.100.2", 150);
+  EXPECT_THAT(world.scripts.fired, ElementsAre("/bin/true group GROUP G1 BACKUP 0"));
+}
+
 TEST_F(RouterGroups, areToldOfEachStateAfterTheirMembers) {
   become_master();
   const auto told = [&] {

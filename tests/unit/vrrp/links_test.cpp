@@ -210,6 +210,24 @@ TEST_F(Links, AStaticAddressOfATrackGroupComesBackWithoutAnElection) {
   EXPECT_TRUE(world.kernel.has("eth1", "203.0.113.1/24"));
 }
 
+// As keepalived does; but routers forward nothing from a link-local address.
+TEST_F(Links, OverIPv6UnicastLeavesFromTheLinkLocalAddressUnlessAPeerIsBehindARouter) {
+  for (const char* address : {"2001:db8::1/64", "fe80::1/64"}) world.kernel.somebody_adds("eth0", address);
+  world.kernel.deliver();
+  auto conf = instance();
+  conf.family = AF_INET6;
+  const auto source = [&](std::initializer_list<const char*> peers) {
+    conf.unicast_peers.clear();
+    for (const char* peer : peers) conf.unicast_peers.push_back({*IpAddress::parse(peer)});
+    const auto chosen = choose_source(conf, world.kernel.table(), [](const IpAddress&) { return false; });
+    return chosen ? chosen->str() : "";
+  };
+  EXPECT_EQ(source({}), "fe80::1");
+  EXPECT_EQ(source({"fe80::2"}), "fe80::1");
+  EXPECT_EQ(source({"2001:db8::2", "fe80::2"}), "fe80::1");
+  EXPECT_EQ(source({"2001:db8::2", "2001:db8:1::2"}), "2001:db8::1");
+}
+
 // Releases before 1.3.7 sum the group up instead of the peer's own address.
 class OldChecksum : public Links {
  protected:

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "conf/print_routes.h"
 #include "vrrp/dump_parts.h"
 #include "vrrp/router.h"
 
@@ -106,7 +105,31 @@ Json statistics_json(const Counters& c) {
           {"pri_zero_sent", c.zero_sent}};
 }
 
-Json instance_json(const Instance& i, const std::vector<ScriptTracker::Shown>& scripts, TimePoint now) {
+std::string_view name(conf::TrackProcess::ParamMatch match) {
+  using Match = conf::TrackProcess::ParamMatch;
+  return match == Match::exact ? "exact" : match == Match::partial ? "partial" : "initial";
+}
+
+// Since keepalived 2.2.8, in version 2.
+Json process_json(const conf::TrackProcess& process, bool up, const ProcessCounts::Count& count) {
+  Json out = {{"process", process.words.empty() ? "" : process.words.front()}};
+  if (process.has_params) out["parameters"] = fmt::format("{}", fmt::join(process.words.begin() + 1, process.words.end(), " "));
+  out["param_match"] = process.has_params ? name(process.param_match) : "none";
+  out["min_processes"] = process.quorum;
+  if (process.quorum_max) out["max_processes"] = *process.quorum_max;
+  out["current_processes"] = count.processes;
+  out["have_quorum"] = up;
+  out["weight"] = process.weight_reverse ? -process.weight : process.weight;
+  out["terminate_delay"] = number(to_seconds(process.terminate_delay));
+  out["fork_delay"] = number(to_seconds(process.fork_delay));
+  out["fork_delay_timer_running"] = count.gain_waits;
+  out["terminate_delay_timer_running"] = count.loss_waits;
+  out["full_command"] = process.full_command;
+  return out;
+}
+
+Json instance_json(const Instance& i, const std::vector<ScriptTracker::Shown>& scripts, const std::vector<conf::TrackProcess>& processes,
+                   TimePoint now) {
   const auto& conf = i.conf;
   const bool has_vmac = conf.link.kind == conf::VirtualLink::Kind::macvlan;
   Json out = {{"iname", conf.name},
@@ -153,12 +176,17 @@ Json instance_json(const Instance& i, const std::vector<ScriptTracker::Shown>& s
   };
   addresses("vips", false);
   addresses("evips", true);
-  for (const auto& route : conf.routes) out["vroutes"].push_back(conf::line_of(route));
-  for (const auto& rule : conf.rules) out["vrules"].push_back(conf::line_of(rule));
+  for (const auto& route : conf.routes) out["vroutes"].push_back(dumped_route(route));
+  for (const auto& rule : conf.rules) out["vrules"].push_back(dumped_rule(rule));
   for (const auto& track : conf.track_interfaces) out["track_ifp"].push_back(track.name);
   for (const auto& track : conf.track_scripts) {
     for (const auto& script : scripts) {
       if (script.definition.script.name == track.name) out["track_script"].push_back(quoted(script.definition.command.words));
+    }
+  }
+  for (const auto& track : conf.track_processes) {
+    for (const auto& process : processes) {
+      if (process.name == track.name) out["track_process"].push_back(process.words.empty() ? "" : process.words.front());
     }
   }
   out["auth_type"] = conf.authentication.type == conf::AuthType::pass ? 1 : conf.authentication.type == conf::AuthType::ah ? 2 : 0;
@@ -191,13 +219,24 @@ std::string Router::dump(Dump what) const {
   if (what == Dump::json) {
     Json list = Json::array();
     const auto scripts = scripts_.shown();
-    for (const auto& i : instances_) list.push_back({{"data", instance_json(*i, scripts, now)}, {"stats", statistics_json(counters(*i))}});
-    if (others_.global.json_version == 2) list = {{"vrrp", std::move(list)}, {"track_process", Json::array()}};
+    const bool has_processes = others_.global.json_version == 2;
+    const auto processes = has_processes ? others_.track_processes : std::vector<conf::TrackProcess>{};
+    for (const auto& i : instances_)
+      list.push_back({{"data", instance_json(*i, scripts, processes, now)}, {"stats", statistics_json(counters(*i))}});
+    if (has_processes) list = {{"vrrp", std::move(list)}};
+    const auto counts = ports_.process_counts ? ports_.process_counts() : std::map<std::string, ProcessCounts::Count>{};
+    for (const auto& process : processes) {
+      const auto up = observed_.processes.find(process.name);
+      const auto count = counts.find(process.name);
+      list["track_process"].push_back(process_json(process, up != observed_.processes.end() && up->second,
+                                                   count == counts.end() ? ProcessCounts::Count{} : count->second));
+    }
     // Slashes are escaped as json-c does: the same text for those who compare texts.
     for (const char c : list.dump(-1, ' ', false, Json::error_handler_t::replace)) {
       if (c == '/') out += '\\';
       out += c;
     }
+    out += '\n';
   }
   return out;
 }

@@ -7,7 +7,6 @@
 #include <ctime>
 #include <map>
 
-#include "conf/print_routes.h"
 #include "vrrp/dump_parts.h"
 #include "vrrp/router.h"
 #include "vrrp/timing.h"
@@ -162,9 +161,9 @@ void write_instance(std::string& out, const Instance& i, TimePoint now) {
     line("Unicast checksum compatibility = {}", yes_no(!i.old_checksum_peers.empty()));
   }
   if (!conf.routes.empty()) line("Virtual Routes :");
-  for (const auto& route : conf.routes) line("  {}", conf::line_of(route));
+  for (const auto& route : conf.routes) line("  {}", dumped_route(route));
   if (!conf.rules.empty()) line("Virtual Rules :");
-  for (const auto& rule : conf.rules) line("  {}", conf::line_of(rule));
+  for (const auto& rule : conf.rules) line("  {}", dumped_rule(rule));
   write_tracks(line, conf);
   line("Using smtp notification = {}", yes_no(conf.smtp_alert));
   line("Notify deleted = {}", conf.notify.tells_deleted ? "Deleted" : "Fault");
@@ -282,9 +281,9 @@ std::string Router::dump_data() const {
   if (!others_.static_addresses.empty()) line.heading("Static Addresses");
   for (const auto& entry : statics_.addresses()) line("  {}", dumped_address(entry, global.default_interface));
   if (!others_.static_routes.empty()) line.heading("Static Routes");
-  for (const auto& route : others_.static_routes) line("  {}", conf::line_of(route));
+  for (const auto& route : others_.static_routes) line("  {}", dumped_route(route));
   if (!others_.static_rules.empty()) line.heading("Static Rules");
-  for (const auto& rule : others_.static_rules) line("  {}", conf::line_of(rule));
+  for (const auto& rule : others_.static_rules) line("  {}", dumped_rule(rule));
   if (!others_.track_groups.empty()) line.heading("Static Track groups");
   for (const auto& group : others_.track_groups) {
     line.object("Static Track Group", group.name);

@@ -15,6 +15,9 @@ double wall_clock(TimePoint at, TimePoint now);
 // "192.0.2.10/24 dev eth0 scope global set"
 std::string dumped_address(const VirtualAddresses::Entry& entry, const std::string& interface);
 
+std::string dumped_route(const conf::VirtualRoute& route);
+std::string dumped_rule(const conf::VirtualRule& rule);
+
 // "'/bin/true' 'one word'"
 std::string quoted(const std::vector<std::string>& words);
 

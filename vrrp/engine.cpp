@@ -162,7 +162,8 @@ class Engine::Impl {
                                                    .accept_filter = &accept_filter_,
                                                    .report_filter = &report_filter_,
                                                    .settings = SettingsPort::of_kernel(),
-                                                   .tell_fifos = [this](const std::string& line) { fifos_.write(line); }});
+                                                   .tell_fifos = [this](const std::string& line) { fifos_.write(line); },
+                                                   .process_counts = [this] { return processes_.counts(); }});
     router_->on_change([this] {
       if (on_change_) on_change_();
     });

@@ -1,7 +1,5 @@
 #include "vrrp/process_counts.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -114,17 +112,11 @@ std::map<std::string, bool> ProcessCounts::up() const {
   return out;
 }
 
-std::string ProcessCounts::dump() const {
-  std::string out = rules_.empty() ? "" : "------< VRRP Track processes >------\n";
+std::map<std::string, ProcessCounts::Count> ProcessCounts::counts() const {
+  std::map<std::string, Count> out;
   for (const Rule& rule : rules_) {
-    out += fmt::format(" VRRP Track process = {}\n   Process = {}\n   Min processes = {}\n", rule.conf.name,
-                       fmt::join(rule.conf.words, " "), rule.conf.quorum);
-    if (rule.conf.quorum_max) out += fmt::format("   Max processes = {}\n", *rule.conf.quorum_max);
-    out +=
-        fmt::format("   Current processes = {}\n   Have quorum = {}\n   Weight = {}{}\n   Terminate delay = {:g}s\n   Fork delay = {:g}s\n",
-                    rule.pids.size(), rule.up ? "true" : "false", rule.conf.weight, rule.conf.weight_reverse ? " reverse" : "",
-                    to_seconds(rule.conf.terminate_delay), to_seconds(rule.conf.fork_delay));
-    out += fmt::format("   Full command = {}\n", rule.conf.full_command ? "true" : "false");
+    const bool waits = rule.change_at.has_value();
+    out.emplace(rule.conf.name, Count{rule.pids.size(), waits && !rule.up, waits && rule.up});
   }
   return out;
 }

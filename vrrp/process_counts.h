@@ -46,7 +46,11 @@ class ProcessCounts {
   std::vector<std::string> take_changes(TimePoint now);
   std::optional<TimePoint> next() const;  // when a delay ends
   std::map<std::string, bool> up() const;
-  std::string dump() const;
+  struct Count {
+    std::size_t processes = 0;
+    bool gain_waits = false, loss_waits = false;  // for the end of their delay
+  };
+  std::map<std::string, Count> counts() const;
 
  private:
   struct Rule {

@@ -31,6 +31,7 @@
 #include "vrrp/garp.h"
 #include "vrrp/instance.h"
 #include "vrrp/link_states.h"
+#include "vrrp/process_counts.h"
 #include "vrrp/report_filter.h"
 #include "vrrp/scripts.h"
 #include "vrrp/settings.h"
@@ -55,6 +56,7 @@ struct RouterPorts {
   ReportFilter* report_filter = nullptr;                    // none: MLD reports leave from virtual MACs
   SettingsPort settings = {};                               // empty: none is changed
   std::function<void(const std::string& line)> tell_fifos;  // empty: there are none
+  std::function<std::map<std::string, ProcessCounts::Count>()> process_counts = {};
 };
 
 struct Group {
@@ -64,7 +66,7 @@ struct Group {
   Role told = Role::init;    // by the last notification
   Instance* ripe = nullptr;  // the member that last came to want to be master: it goes first
   bool unsettled = false;    // a member has changed
-  bool to_tell = true;       // a member's role has changed
+  bool to_tell = true;       // a member's role or master has changed
   std::size_t todos = 0;     // of its members, not carried out yet
 };
 

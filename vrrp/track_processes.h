@@ -28,7 +28,7 @@ class ProcessTracker {
   // These and no others from now on, counted at this moment. `queue`: for events that wait to be read. Returns what is worth telling.
   std::vector<std::string> define(std::vector<conf::TrackProcess> rules, const conf::SocketBuffer& queue);
   std::map<std::string, bool> up() const { return counts_.up(); }
-  std::string dump() const { return counts_.dump(); }
+  std::map<std::string, ProcessCounts::Count> counts() const { return counts_.counts(); }
 
  private:
   void on_events();

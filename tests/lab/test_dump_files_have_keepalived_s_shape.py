@@ -193,9 +193,24 @@ vrrp_instance A {{
     }}
     virtual_routes {{
         10.3.0.0/16 via 192.0.2.254 dev eth0 metric 5
+        192.0.2.128/25 dev eth0 src 192.0.2.1 table 100 scope link
+        10.4.0.0/16 via 192.0.2.254 dev eth0 tos 0x10 mtu 1400 advmss lock 1360 rto_min 20 quickack 1 congctl cubic
+        blackhole 10.5.0.0/16
+        10.6.0.0/16 nexthop via 192.0.2.254 dev eth0 weight 2 nexthop via 192.0.2.253 dev eth0 onlink
+        append 10.7.0.0/16 via 192.0.2.254 dev eth0 onlink no_track
+        10.8.0.0/16 encap ip id 7 dst 192.0.2.9 ttl 5 tos 8 via 192.0.2.254 dev eth0
+        default via 192.0.2.254 dev eth0 metric 300
+        2001:db8:1::/48 dev eth0 metric 20 pref high
+        local 10.16.0.1 dev eth0 scope host
     }}
     virtual_rules {{
         from 10.3.0.0/16 table 200 priority 900
+        not from 10.4.0.0/16 to 10.5.0.0/16 fwmark 5/7 iif eth0 tos 0x10 table 100 priority 901
+        from 10.4.0.0/16 ipproto tcp sport 80-80 uidrange 5-7 realms 3/4 table 100 priority 902
+        from 10.4.0.0/16 suppress_prefixlength 5 table main priority 903 no_track
+        from 10.4.0.0/16 blackhole priority 904
+        from 10.4.0.0/16 goto 910 priority 905
+        from 2001:db8:5::/48 nop priority 906
     }}
 }}
 vrrp_instance B {{
@@ -276,5 +291,5 @@ def test_data_of_a_large_configuration_has_keepalived_s_labels(lab):
     theirs, ours = (json.loads(read[program, "keepalived.json"]) for program in (KEEPALIVED, daemon.UNDER_TEST))
     for own, other in zip(ours, theirs, strict=True):
         assert list(own["data"]) == list(other["data"])
-        for key in ("vmac_ifname", "ifp_ifname", "vips", "evips", "track_ifp", "script", "script_master", "script_fault"):
+        for key in ("vmac_ifname", "ifp_ifname", "vips", "evips", "vroutes", "vrules", "track_ifp", "script", "script_master", "script_fault"):
             assert str(own["data"].get(key)).replace("xdirectord", "keepalived") == str(other["data"].get(key)), key

@@ -81,9 +81,44 @@ def test_sessions_come_up_and_a_silent_neighbour_is_a_fault(lab):
     wait_for(lambda: state(r1, "six") == "Down", "the other session is down as well", 30)
     frr.bfdd.send(signal.SIGCONT)
     pair.wait_holder("r1", VIP, 30)
+    # What FRR's administrator takes out of service has not failed.
+    since = daemon.mark()
     frr.shut_down("192.0.2.1")
-    daemon.wait_log("Neighbor Signaled Session Down", 30)
-    wait_for(lambda: pair.holders(VIP) == [], "nobody holds the address", 30)
+    daemon.wait_log("Neighbor Signaled Session Down", 30, since)
+    frr.shut_down("192.0.2.1", word="no shutdown")
+    frr.wait("192.0.2.1", "up")
+    wait_for(lambda: state(r1, "four") == "Up", "the session is up again", 30)
+    assert "FAULT" not in daemon.text()[since:] and pair.holders(VIP) == ["r1"]
+
+
+def test_several_hops_and_one_that_waits(lab):
+    near, far = lab.switch("near"), lab.switch("far")
+    r1 = lab.node("r1").join(near, "eth0", "192.0.2.1/24")
+    between = lab.node("between").join(near, "eth0", "192.0.2.254/24").join(far, "eth1", "198.51.100.254/24")
+    r2 = lab.node("r2").join(far, "eth0", "198.51.100.2/24")
+    for node, addresses in ((r1, ["eth0 2001:db8:1::1"]), (r2, ["eth0 2001:db8:2::2"]), (between, ["eth0 2001:db8:1::fe", "eth1 2001:db8:2::fe"])):
+        node.run("sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=1")
+        for device, address in map(str.split, addresses):
+            node.run(f"sysctl -qw net.ipv6.conf.{device}.disable_ipv6=0")
+            node.run(f"ip addr add {address}/64 dev {device} nodad")
+    for node, four, six in ((r1, "192.0.2.254", "2001:db8:1::fe"), (r2, "198.51.100.254", "2001:db8:2::fe")):
+        node.run(f"ip route add default via {four}")
+        node.run(f"ip route add default via {six}")
+    frr = Frr(r2, PEER.format(address="192.0.2.1", options="multihop local-address 198.51.100.2")
+              + PEER.format(address="2001:db8:1::1", options="multihop local-address 2001:db8:2::2"))
+    config = SESSION.format(name="four", neighbor="198.51.100.2", source="192.0.2.1", extra="multihop on\n    max_hops 2\n    passive") \
+        + SESSION.format(name="six", neighbor="2001:db8:2::2", source="2001:db8:1::1", extra="multihop on")
+    daemon = under_test(r1, config + instance(version=3, advert=0.2, extra="track_bfd {\n        four\n        six weight 5\n    }"))
+    frr.wait("192.0.2.1", "up")
+    frr.wait("2001:db8:1::1", "up")
+    wait_for(lambda: r1.holds(VIP), "the address", 30)
+    since = daemon.mark()
+    between.run("ip link set eth1 down")
+    daemon.wait_log("Entering FAULT STATE", 30, since)
+    wait_for(lambda: (state(r1, "four"), state(r1, "six")) == ("Down", "Down"), "both sessions down", 30)
+    between.run("ip link set eth1 up")
+    between.run("ip addr add 2001:db8:2::fe/64 dev eth1 nodad")
+    wait_for(lambda: r1.holds(VIP) and state(r1, "six") == "Up", "both sessions again", 30)
 
 
 def test_death_of_the_bfd_process_is_not_the_neighbours(lab):

@@ -22,6 +22,7 @@ namespace {
 // For the handshake after we were silent: three packets at the slow rate, and a lost one.
 constexpr Duration benefit_of_doubt = 5s;
 constexpr std::uint8_t farthest_ttl = 255;
+constexpr unsigned keepalived_hop_limit = 64;
 
 SessionConfig config_of(const conf::BfdInstance& conf) {
   return {conf.min_tx, conf.idle_tx, conf.min_rx, static_cast<std::uint8_t>(conf.multiplier), conf.passive};
@@ -84,6 +85,7 @@ class Engine::Impl {
     Fd socket;
     int last_error = 0;
     bool reported_up = false;
+    bool withdrawn = false;                // by the neighbour's administrator
     std::optional<TimePoint> doubt_until;  // before this a session that is down is not reported
     TimePoint since{};
     std::uint64_t sent = 0, received = 0, went_down = 0;
@@ -172,10 +174,12 @@ class Engine::Impl {
     arm();
   }
 
-  // Over one hop nobody can send a packet from elsewhere that arrives with 255 (RFC 5881, 5). Over several, only max_hops sets a limit.
+  // Over one hop nobody can send a packet from elsewhere that arrives with 255 (RFC 5881, 5). But keepalived sends IPv6 with less, and the same
+  // file on both ends has to do. Over several, only max_hops sets a limit.
   static bool came_from_near(const conf::BfdInstance& conf, int ttl) {
     if (conf.max_hops < 0 || (conf.multihop && conf.max_hops == 0)) return true;
-    return ttl >= static_cast<int>(conf.ttl.value_or(farthest_ttl)) - conf.max_hops;
+    const unsigned sent = conf.ttl.value_or(conf.neighbor.is_v6() ? keepalived_hop_limit : farthest_ttl);
+    return ttl >= static_cast<int>(sent) - conf.max_hops;
   }
 
   void reject(Reject reason) { ++rejected_[static_cast<std::size_t>(reason)]; }
@@ -214,7 +218,10 @@ class Engine::Impl {
     const TimePoint now = Clock::now();
     for (const auto& run : runs_) {
       const bool up = run->session.state() == SessionState::up;
-      if (up || !run->doubt_until || *run->doubt_until <= now) {
+      // That says nothing about the path (RFC 5882, 4.2): what was said last holds until the session is tried again.
+      if (up || run->session.diagnostic() == Diagnostic::detection_time_expired) run->withdrawn = false;
+      if (run->session.remote().state == SessionState::admin_down) run->withdrawn = true;
+      if (up || (!run->withdrawn && (!run->doubt_until || *run->doubt_until <= now))) {
         run->reported_up = up;
         if (run->doubt_until && *run->doubt_until <= now) run->doubt_until.reset();
       }

@@ -36,7 +36,7 @@ class Frr:
     def wait(self, peer, status, timeout=30):
         wait_for(lambda: self.peers().get(peer, {}).get("status") == status, f"bfdd sees {peer} {status}", timeout, 0.2)
 
-    def shut_down(self, peer):
-        """bfdd takes the session out of service and says so."""
-        words = ["-c", "configure terminal", "-c", "bfd", "-c", f"peer {peer}", "-c", "shutdown"]
+    def shut_down(self, peer, word="shutdown"):
+        """bfdd takes the session out of service and says so, or ("no shutdown") takes it back."""
+        words = ["-c", "configure terminal", "-c", "bfd", "-c", f"peer {peer}", "-c", word]
         self.node.run(["vtysh", "--vty_socket", HOME, "-d", "bfdd", *words])

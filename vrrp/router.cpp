@@ -32,14 +32,9 @@ std::string in_words(Cause cause, const Instance& instance) {
 
 }  // namespace
 
-std::vector<const State*> states_of(const std::vector<Instance*>& members) {
-  std::vector<const State*> out;
-  for (const Instance* member : members) out.push_back(&member->state);
-  return out;
-}
-
 Router::Router(RouterPorts ports)
     : ports_(std::move(ports)),
+      teller_(ports_.runner, ports_.tell_fifos, ports_.mail),
       scripts_(ports_.runner, ports_.now,
                [this] {
                  Turn turn(*this);
@@ -120,23 +115,6 @@ void Router::finish() {
   if (std::exchange(changed_, false) && on_change_) on_change_();
 }
 
-bool Router::settle_groups() {
-  bool pulled = false;
-  for (auto& group : groups_) {
-    if (!std::exchange(group->unsettled, false)) continue;
-    member_states_.clear();
-    for (const Instance* member : group->members) member_states_.push_back(&member->state);
-    auto pulls = settle(member_states_);
-    // Its own timer made it so; the others follow in the order of the file.
-    std::stable_partition(pulls.begin(), pulls.end(), [&](const Pull& pull) { return group->members[pull.member] == group->ripe; });
-    for (const auto& pull : pulls) {
-      give(*group->members[pull.member], pull.event);
-      pulled = true;
-    }
-  }
-  return pulled;
-}
-
 void Router::carry_out(const Todo& todo) {
   Instance& instance = *todo.instance;
   const auto& name = instance.conf.name;
@@ -151,17 +129,17 @@ void Router::carry_out(const Todo& todo) {
       }
       log::info("({}) Entering BACKUP STATE{}", name, todo.before == Role::init && !instance.waited ? " (init)" : "");
       leave(instance, todo);
-      notify(instance, Notification::backup);
+      teller_.tell(instance, Notification::backup);
       break;
     case Action::become_fault:
       log::info("({}) in fault: {}", name, instance.state.faults.str());
       log::info("({}) Entering FAULT STATE{}", name, todo.before == Role::init ? " (init)" : "");
       leave(instance, todo);
-      notify(instance, Notification::fault);
+      teller_.tell(instance, Notification::fault);
       break;
     case Action::become_init:
       leave(instance, todo);
-      if (instance.deleted) tell_deletion(instance, todo.before);
+      if (instance.deleted) teller_.tell_deletion(instance, todo.before);
       break;
     case Action::announce_again: {
       // A flood of lower adverts is not to become one of announcements and scripts.
@@ -175,11 +153,11 @@ void Router::carry_out(const Todo& todo) {
       break;
     }
     case Action::tell_lower_priority:
-      if (instance.answers_rival) notify(instance, Notification::master_rx_lower_priority);
+      if (instance.answers_rival) teller_.tell(instance, Notification::master_rx_lower_priority);
       break;
     case Action::tell_priority:
       if (!instance.conf.notify_priority_changes) break;
-      notify(instance, instance.state.role == Role::master ? Notification::master_priority : Notification::backup_priority);
+      teller_.tell(instance, instance.state.role == Role::master ? Notification::master_priority : Notification::backup_priority);
       break;
     case Action::fence: start_fence(instance); break;
     case Action::send_advert:
@@ -200,7 +178,7 @@ void Router::become_master(Instance& instance, Cause cause) {
   log::info("({}) {}", instance.conf.name, in_words(cause, instance));
   log::info("({}) Entering MASTER STATE", instance.conf.name);
   log_problems(instance, problems);
-  notify(instance, Notification::master);
+  teller_.tell(instance, Notification::master);
 }
 
 void Router::leave(Instance& instance, const Todo& todo) {
@@ -305,9 +283,9 @@ void Router::send_due_announcements() {
 
 void Router::flush() {
   ports_.sender.flush([this](std::uint32_t owner, int error) {
-    const auto it = by_id_.find(owner);
-    if (it == by_id_.end() || std::exchange(it->second->last_send_error, error) == error) return;
-    log::warning("({}) cannot send on {}: {}", it->second->conf.name, it->second->conf.place(), std::strerror(error));
+    Instance* instance = index_.with_id(owner);
+    if (instance == nullptr || std::exchange(instance->last_send_error, error) == error) return;
+    log::warning("({}) cannot send on {}: {}", instance->conf.name, instance->conf.place(), std::strerror(error));
   });
 }
 

@@ -6,7 +6,7 @@
 // then come the slower actions (addresses, announcements, scripts), then sync groups' notifications.
 //
 // By subject: router.cpp a turn, router_configuration.cpp configurations, router_time.cpp what is due, router_hearing.cpp what arrives,
-// router_kernel.cpp links and addresses, router_trackers.cpp what is tracked, router_telling.cpp scripts, FIFOs and mails,
+// router_kernel.cpp links and addresses, router_trackers.cpp what is tracked, router_groups.cpp sync groups,
 // router_status.cpp what others see.
 #pragma once
 
@@ -19,17 +19,17 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "conf/model.h"
 #include "netlink/netlink.h"
 #include "vrrp/accept_filter.h"
-#include "vrrp/alerts.h"
 #include "vrrp/claims.h"
 #include "vrrp/engine.h"
 #include "vrrp/garp.h"
+#include "vrrp/group.h"
 #include "vrrp/instance.h"
+#include "vrrp/instance_index.h"
 #include "vrrp/link_states.h"
 #include "vrrp/process_counts.h"
 #include "vrrp/report_filter.h"
@@ -37,6 +37,7 @@
 #include "vrrp/settings.h"
 #include "vrrp/statics.h"
 #include "vrrp/sync.h"
+#include "vrrp/teller.h"
 #include "vrrp/transport.h"
 #include "vrrp/virtual_links.h"
 
@@ -57,17 +58,6 @@ struct RouterPorts {
   SettingsPort settings = {};                               // empty: none is changed
   std::function<void(const std::string& line)> tell_fifos;  // empty: there are none
   std::function<std::map<std::string, ProcessCounts::Count>()> process_counts = {};
-};
-
-struct Group {
-  conf::VrrpSyncGroup conf;
-  Notify notify;
-  std::vector<Instance*> members;
-  Role told = Role::init;    // by the last notification
-  Instance* ripe = nullptr;  // the member that last came to want to be master: it goes first
-  bool unsettled = false;    // a member has changed
-  bool to_tell = true;       // a member's role or master has changed
-  std::size_t todos = 0;     // of its members, not carried out yet
 };
 
 // What is known of the things that instances track and others watch.
@@ -157,13 +147,7 @@ class Router {
   void tell_groups();
   void tell_group(Group& group);
   void tell_settled_group(const Instance& member);
-  void tell_fifos(Notification what, std::string_view kind, const std::string& who, unsigned priority);
-  void repeat_states();
-  void notify(Instance& instance, Notification what);
-  void notify(const Group& group, Notification what);
-  void tell_deletion(Instance& instance, Role before);
-  void mail(bool wanted, Notification what, const std::optional<Alert>& alert);
-  void fire(const std::vector<Command>& commands, const std::string& whose);
+  void repeat_roles();
   void announce(Instance& instance, const conf::GarpSettings& settings);
   void send_due_announcements();
   void flush();
@@ -192,7 +176,6 @@ class Router {
   void unschedule(Instance& instance);
   void note_rival(Instance& instance, const Heard& heard);
   void say_farewell(Instance& instance);
-  bool is_vip(const IpAddress& address) const;
   std::vector<Finding> findings(const Instance& instance) const;
   void choose_source(Instance& instance);
 
@@ -203,9 +186,6 @@ class Router {
   void build_groups(Plan& plan);
   void begin(Instance& instance);
   void remove_instances(std::vector<std::unique_ptr<Instance>> leaving);
-  void build_index();
-  const std::vector<Instance*>& with_address(const IpAddress& address) const;
-  const std::vector<Instance*>& on_interface(const std::string& name) const;
   void note_change(Instance& instance);
   void forget_gates(const Instance& instance);
   FilteredAddresses filtered(const Instance& instance) const;
@@ -218,13 +198,10 @@ class Router {
   RouterPorts ports_;
   conf::Model others_;  // of the running configuration, what is no instance, group or script
   std::vector<std::unique_ptr<Instance>> instances_;
-  // Who has an address, who is on an interface, who has a number: made anew by each commit. Thousands of instances are not
-  // looked through for each address that comes and goes.
-  std::unordered_map<IpAddress, std::vector<Instance*>> by_address_;
-  std::unordered_map<std::string, std::vector<Instance*>> by_interface_;
-  std::unordered_map<std::uint32_t, Instance*> by_id_;
+  InstanceIndex index_;                     // of instances_, since the last commit
   std::map<std::uint32_t, Tally> cleared_;  // by instance id: what had been received when statistics were cleared
   std::vector<std::unique_ptr<Group>> groups_;
+  Teller teller_;
   ScriptTracker scripts_;
   Observed observed_;
   StaticObjects statics_;

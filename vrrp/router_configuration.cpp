@@ -154,6 +154,7 @@ void Router::commit() {
   const TimePoint now = ports_.now();
   const bool is_reload = committed_;
   others_ = std::move(plan->others);
+  teller_.mail_faults(!others_.global.no_email_faults);
   if (!committed_) {
     // The clock begins at boot.
     const TimePoint at = std::max(now + others_.global.vrrp_startup_delay, TimePoint{others_.global.vrrp_delay_after_boot});
@@ -197,7 +198,7 @@ void Router::commit() {
     track_statics(others_, instances_[i]->conf.name, instances_[i]->track_interfaces);
     keep_time(Which::masters);
   }
-  build_index();
+  index_.build(instances_);
   for (std::size_t i = 0; i < instances_.size(); ++i) {
     Instance& instance = *instances_[i];
     keep_time(Which::masters);
@@ -243,7 +244,7 @@ void Router::commit() {
   follow_sync_daemon();
   // A group begins as one: at once only if every member owns its addresses.
   for (auto& group : groups_) {
-    const auto initial = group_initial_state(states_of(group->members));
+    const auto initial = group_initial_state(group->states());
     for (Instance* member : group->members) member->election.initial_state = initial;
   }
   delay_links();
@@ -257,13 +258,13 @@ void Router::commit() {
   }
   scripts_.define(std::move(plan->scripts));
   scripts_.run();
-  if (is_reload && others_.global.fifo_write_vrrp_states_on_reload) repeat_states();
+  if (is_reload && others_.global.fifo_write_vrrp_states_on_reload) repeat_roles();
   reconsider_all();
   for (auto& group : groups_) {
     // Those that go on have been told about by the process before.
     const auto goes_on = [](const Instance* member) { return member->state.cause == Cause::resumed; };
     const auto& members = group->members;
-    if (std::all_of(members.begin(), members.end(), goes_on)) group->told = group_role(states_of(members));
+    if (std::all_of(members.begin(), members.end(), goes_on)) group->told = group->role();
   }
   changed_ = true;
 }
@@ -299,32 +300,6 @@ void Router::share_garp_clocks() {
   garp_.share_clocks(std::move(clocks));
 }
 
-void Router::build_index() {
-  by_address_.clear();
-  by_interface_.clear();
-  by_id_.clear();
-  for (const auto& instance : instances_) {
-    by_id_[instance->id] = instance.get();
-    by_interface_[instance->conf.interface].push_back(instance.get());
-    for (const auto& entry : instance->addresses.entries()) {
-      auto& holders = by_address_[entry.conf.prefix.address];
-      if (holders.empty() || holders.back() != instance.get()) holders.push_back(instance.get());
-    }
-  }
-}
-
-const std::vector<Instance*>& Router::with_address(const IpAddress& address) const {
-  static const std::vector<Instance*> nobody;
-  const auto place = by_address_.find(address);
-  return place == by_address_.end() ? nobody : place->second;
-}
-
-const std::vector<Instance*>& Router::on_interface(const std::string& name) const {
-  static const std::vector<Instance*> nobody;
-  const auto place = by_interface_.find(name);
-  return place == by_interface_.end() ? nobody : place->second;
-}
-
 std::unique_ptr<Instance> Router::make_instance() {
   auto instance = std::make_unique<Instance>(next_id_++, ports_.netlink, ports_.set_gate);
   instance->listener = ears_of(*instance);
@@ -346,26 +321,6 @@ void Router::remove_instances(std::vector<std::unique_ptr<Instance>> leaving) {
     gone.vrid = instance->conf.vrid;
     gone.gone = true;
     std::erase(to_report_, instance.get());
-  }
-}
-
-void Router::build_groups(Plan& plan) {
-  auto old = std::exchange(groups_, std::move(plan.groups));
-  std::map<std::string_view, Instance*> by_name;
-  for (std::size_t i = 0; i < instances_.size(); ++i) by_name.emplace(plan.instances[i].conf.name, instances_[i].get());
-  std::map<std::string_view, const Group*> old_by_name;
-  for (const auto& group : old) old_by_name.emplace(group->conf.name, group.get());
-  for (auto& group : groups_) {
-    for (const auto& name : group->conf.members) {
-      const auto at = by_name.find(name);
-      if (at == by_name.end()) continue;
-      Instance* member = at->second;
-      member->group = group.get();
-      group->members.push_back(member);
-    }
-    group->unsettled = true;
-    const auto before = old_by_name.find(group->conf.name);
-    if (before != old_by_name.end()) group->told = before->second->told;
   }
 }
 
@@ -431,7 +386,7 @@ void Router::begin(Instance& instance) {
     announce(instance, refresh_only);
   } else {
     const auto held_by_another = [&](const VirtualAddresses::Entry& entry) {
-      const auto& all = with_address(entry.conf.prefix.address);
+      const auto& all = index_.with_address(entry.conf.prefix.address);
       return std::any_of(all.begin(), all.end(),
                          [&](const Instance* other) { return other != &instance && other->addresses.holds(entry); });
     };
@@ -474,9 +429,9 @@ void Router::stop(bool release) {
   }
   // Said when all addresses are gone, instances before groups.
   for (auto& instance : instances_) {
-    if (instance->started) notify(*instance, Notification::stop);
+    if (instance->started) teller_.tell(*instance, Notification::stop);
   }
-  for (const auto& group : groups_) notify(*group, Notification::stop);
+  for (const auto& group : groups_) teller_.tell(*group, Notification::stop);
   for (auto& instance : instances_) instance->ear.reset();
   hold_reports();
   follow_sync_daemon(true);

@@ -155,13 +155,13 @@ void Router::say_farewell(Instance& instance) {
 }
 
 void Router::hear_claim(const Claim& claim) {
-  if (with_address(claim.address).empty()) return;
+  if (!index_.is_vip(claim.address)) return;
   for (const auto& [index, link] : ports_.netlink.table().links) {
     // Our own, come back by another port. A virtual MAC is the other routers' as well.
     if (link.mac == claim.mac && link.kind != netlink::LinkKind::macvlan) return;
   }
   const TimePoint now = ports_.now();
-  for (Instance* instance : with_address(claim.address)) {
+  for (Instance* instance : index_.with_address(claim.address)) {
     const TimePoint before = std::exchange(instance->claimed_at, now);
     // A new master's announcement can be read before its advert. Only who goes on beside us is worth a word.
     const bool goes_on = before > instance->state.since && now - before > instance->election.interval / 2;
@@ -257,10 +257,8 @@ void Router::tune(Instance& instance) {
   follow(instance);
 }
 
-bool Router::is_vip(const IpAddress& address) const { return !with_address(address).empty(); }
-
 void Router::choose_source(Instance& instance) {
-  const auto source = vrrp::choose_source(instance.conf, ports_.netlink.table(), [this](const IpAddress& ip) { return is_vip(ip); });
+  const auto source = vrrp::choose_source(instance.conf, ports_.netlink.table(), [this](const IpAddress& ip) { return index_.is_vip(ip); });
   if (source.value_or(IpAddress()) == instance.election.source) return;
   instance.election.source = source.value_or(IpAddress());
   if (instance.state.role == Role::master) instance.state.master = instance.election.source;

@@ -70,16 +70,16 @@ void Router::on_address(const netlink::Address& address) {
   const auto* link = ports_.netlink.table().link(address.index);
   if (link == nullptr) return;
   const IpAddress& ip = address.prefix.address;
-  const bool vip = is_vip(ip);
-  for (Instance* instance : on_interface("")) {
+  const bool vip = index_.is_vip(ip);
+  for (Instance* instance : index_.on_interface("")) {
     if (instance->conf.track_src_ip) reconsider(*instance);
   }
-  for (Instance* instance : on_interface(link->name)) {
+  for (Instance* instance : index_.on_interface(link->name)) {
     if (instance->conf.track_src_ip) reconsider(*instance);
     const IpAddress before = instance->election.source;
     // What comes after the source that we have, or goes without being it, changes nothing; only an owner that sends from a VIP
     // takes another address when there is one. Thousands that come and go need not be looked through each time.
-    if (!before.is_unset() && before != ip && (vip || !is_vip(before))) continue;
+    if (!before.is_unset() && before != ip && (vip || !index_.is_vip(before))) continue;
     choose_source(*instance);
     if (instance->election.source == before) continue;
     tune(*instance);
@@ -89,7 +89,7 @@ void Router::on_address(const netlink::Address& address) {
 }
 
 void Router::on_address_gone(const netlink::AddressGone& gone) {
-  for (Instance* instance : with_address(gone.address.prefix.address)) {
+  for (Instance* instance : index_.with_address(gone.address.prefix.address)) {
     if (!instance->addresses.lost(gone)) continue;
     const auto* link = ports_.netlink.table().link(gone.address.index);
     log::info("Netlink reflector reports IP {} removed from {}", gone.address.prefix.address.str(), link != nullptr ? link->name : "?");

@@ -46,6 +46,4 @@ struct Router::Plan {
 // Of the virtual link that it has; 0: none.
 int link_index_of(const Instance& instance, const netlink::Table& table);
 
-std::vector<const State*> states_of(const std::vector<Instance*>& members);
-
 }  // namespace xd::vrrp

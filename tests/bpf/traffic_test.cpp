@@ -91,11 +91,13 @@ class Traffic : public Director {
       if (const unsigned index = if_nametoindex(name); index != 0) (void)datapath().detach(static_cast<int>(index));
     }
     for (const auto& name : {client_, server_, switch_}) {
-      if (!name.empty()) (void)std::system(("ip netns del " + name + " 2>/dev/null").c_str());
+      if (!name.empty()) attempt("ip netns del " + name);
     }
-    (void)std::system("ip link del eth0 2>/dev/null; ip link del eth1 2>/dev/null");
+    for (const char* arm : {"eth0", "eth1"}) attempt(std::string("ip link del ") + arm);
   }
 
+  // What may not be there is to go.
+  static void attempt(const std::string& command) { [[maybe_unused]] const int status = std::system((command + " 2>/dev/null").c_str()); }
   static void sh(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
   static void in(const std::string& ns, const std::string& command) { sh("ip netns exec " + ns + " sh -c '" + command + "'"); }
   static std::string mac(const std::string& ns, const std::string& link) {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "bench/director.h"
 #include "datapath/bpf_map.h"
 #include "datapath/datapath.h"
 #include "datapath/watches.h"
@@ -35,11 +36,6 @@ constexpr int samples = 9;
 constexpr int repeat = 100'000;
 constexpr std::uint32_t table = 1u << 20;  // the default, made a power of two
 constexpr std::uint32_t half_open = 262'144;
-
-[[noreturn]] void die(const std::string& why) {
-  fmt::print(stderr, "packet_bench: {}\n", why);
-  std::exit(2);
-}
 
 struct Case {
   std::string name;
@@ -125,26 +121,6 @@ void fill_up(FlowTable& table_, std::uint32_t tag) {
       if (line == XD_TAG_FREE || line == 3) line = tag;
     }
   }
-}
-
-void serve(datapath::Datapath& path, const std::string& vip, lvs::Forward forward, lvs::Scheduler scheduler, const std::string& real,
-           int servers = 8) {
-  lvs::Service service;
-  service.scheduler = scheduler;
-  for (int i = 0; i < servers; ++i) {
-    const Endpoint e{*IpAddress::parse(real + std::to_string(i)), 80};
-    service.destinations[e] = {forward, 1, 0, 0};
-    service.order.push_back(e);
-    path.set_hop(e.address, datapath::Hop{*MacAddress::parse("02:00:00:00:01:01"), *MacAddress::parse("02:00:00:00:00:01"), 1, 0, 0, false,
-                                          *IpAddress::parse("10.0.0.254"), 1500});
-  }
-  if (const Status status = path.put_service({*IpAddress::parse(vip), 80, lvs::Protocol::tcp}, service); !status)
-    die(status.error().message);
-}
-
-Packet to(const std::string& vip, std::string_view flags) {
-  if (vip.find(':') != std::string::npos) return Ethernet{} / Ipv6{.to = vip} / Tcp{.from = 1024, .flags = flags} / Payload{"six..."};
-  return Ethernet{} / Ipv4{.from = "198.51.0.7", .to = vip} / Tcp{.from = 1024, .flags = flags} / Payload{"payload..."};
 }
 
 // An advert as keepalived sends it (version 2, VRID 52, priority 100, every 3 s, for 192.0.2.12), and a backup that listens.

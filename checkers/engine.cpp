@@ -529,13 +529,14 @@ EngineStatus Engine::Impl::status() const {
     to.hysteresis = pool.hysteresis;
     to.live_weight = live_weight(pool);
     to.quorum_up = pool.quorum_up;
+    to.suspended = service->suspended;
     if (pool.sorry) to.sorry = SorryStatus{pool.sorry->endpoint, pool.sorry->destination.forward, sorry_in_use(pool)};
     for (const auto& server : service->servers) {
       const auto& member = service->member(*server);
       auto& entry = to.servers.emplace_back();
       entry.endpoint = member.endpoint;
       entry.forward = member.destination.forward;
-      entry.weight = member.destination.weight;
+      entry.weight = server->config->weight;
       const auto in_table = service->table.destinations.find(member.endpoint);
       entry.in_table = in_table != service->table.destinations.end();
       entry.effective_weight = entry.in_table ? in_table->second.weight : 0;
@@ -543,7 +544,7 @@ EngineStatus Engine::Impl::status() const {
       entry.since = server->since;
       for (const auto& run : server->checkers) {
         entry.checkers.push_back({kind_of(*run->config), run->target, run->health.up, run->health.has_run, run->last_outcome,
-                                  run->last_time, run->next, run->runs, run->failures});
+                                  run->last_time, run->next, run->runs, run->failures, run->health.failures, run->policy.retry});
       }
     }
   }

@@ -239,11 +239,14 @@ void Generation::inherit(const Snapshot& past) {
       pair_up(*server, same->second->checkers, [&](CheckerRun& run, const CheckerSnapshot* checker) {
         if (checker != nullptr) {
           run.health = checker->health;
+          run.weight_change = checker->weight_change;
+          run.last_outcome = checker->why_down;
         } else {
           run.health.up = up_before || !run.config->schedule.alpha;
         }
       });
       service->member(*server).up = server->healthy();
+      service->member(*server).destination.weight = server->weight();
       if (up_before == server->healthy()) server->since = same->second->since;
     }
     service->pool.quorum_up = before.quorum_up;
@@ -265,10 +268,8 @@ void Generation::inherit_running(const Generation& old, TimePoint now) {
         run.last_time = was.last_time;
         run.runs = was.runs;
         run.failures = was.failures;
-        run.weight_change = was.weight_change;
         run.next = due_after_reload(run.config->schedule, was.next, now);
       });
-      service->member(*server).destination.weight = server->weight();
     }
   }
 }
@@ -284,7 +285,8 @@ Snapshot Generation::snapshot() const {
       auto& entry = to.servers.emplace_back();
       entry.endpoint = service->member(*server).endpoint;
       entry.since = server->since;
-      for (const auto& run : server->checkers) entry.checkers.push_back({run->identity, run->health});
+      for (const auto& run : server->checkers)
+        entry.checkers.push_back({run->identity, run->health, run->weight_change, run->health.up ? "" : run->last_outcome});
     }
   }
   return out;

@@ -1,8 +1,9 @@
-// What a restarted checkers process must know so that nothing moves in the tables: which checkers are up, which service
-// has its quorum, and in which order the destinations were added. Plain values, for the daemon to carry from one
+// What a restarted checkers process must know so that nothing moves in the tables: which checkers are up and what they make of
+// weights, which service has its quorum, and in which order the destinations were added. Plain values, for the daemon to carry from one
 // process to the next.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ namespace xd::checkers {
 struct CheckerSnapshot {
   std::string identity;  // checkers::identity(): what is checked and how; another configuration does not inherit
   Health health;
+  std::int64_t weight_change = 0;  // that it adds to the real server's weight
+  std::string why_down = {};       // the last outcome of one that is down, for those who ask before the next
   bool operator==(const CheckerSnapshot&) const = default;
 };
 

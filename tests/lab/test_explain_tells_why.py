@@ -41,6 +41,8 @@ def test_explain_tells_why(lab):
     up, down = (d1.run([CTL, "explain", f"172.18.1.1{n}:80"]) for n in (1, 3))
     assert "172.18.1.11:80 of 10.23.8.80:80/tcp: up for" in up and "TCP_CHECK to 172.18.1.11:80: up" in up
     assert ": down for" in down and "refused" in down and "it is not in the table: it is down" in down
+    service = d1.run([CTL, "explain", VIP])
+    assert "  live weight 2, quorum 1\n" in service and "172.18.1.13:80 is down for" in service
     failed = d1.run([CTL, "explain", "nothing"], check=False)
     assert failed.returncode == 1 and "'nothing' is not known here; there are" in failed.stderr
 

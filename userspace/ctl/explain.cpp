@@ -49,6 +49,8 @@ std::string server_checks(const json& server) {
     }
     out += flag(checker, "up") ? "up" : "down";
     if (!text(checker, "last_outcome").empty()) out += fmt::format(", the last answer was: {}", text(checker, "last_outcome"));
+    if (const auto failed = number(checker, "failures_in_a_row"); failed != 0 && flag(checker, "up"))
+      out += fmt::format(", which is failure {} of the {} that take it down", failed, number(checker, "retry") + 1);
     if (checker.contains("seconds_ago") && checker["seconds_ago"].is_number())
       out += fmt::format(" ({} ago)", duration(checker, "seconds_ago"));
     out += fmt::format("; {} runs, {} failed\n", number(checker, "runs"), number(checker, "failures"));
@@ -56,25 +58,62 @@ std::string server_checks(const json& server) {
   return out;
 }
 
+std::string quorum_words(const json& service) {
+  const auto quorum = number(service, "quorum"), hysteresis = number(service, "hysteresis");
+  return flag(service, "quorum_up")
+             ? fmt::format("live weight {}, quorum {}", number(service, "live_weight"), quorum)
+             : fmt::format("live weight {}, its quorum is lost until {}", number(service, "live_weight"), quorum + hysteresis);
+}
+
+std::string weight_words(const json& server) {
+  if (!flag(server, "up")) return ": it is down, and stays without new connections (inhibit_on_failure)";
+  const auto configured = number(server, "weight"), now = number(server, "effective_weight");
+  auto out = configured == now ? "" : fmt::format(" ({} is configured, its checkers changed it)", configured);
+  return now == 0 ? out + ": no new connections" : out;
+}
+
 std::string server_in(const json& service, const json& server) {
   auto out = fmt::format("{} of {}: {} for {}\n", endpoint(server), text(service, "name"), flag(server, "up") ? "up" : "down",
                          duration(server, "seconds_in_state"));
   out += server_checks(server);
+  if (flag(service, "suspended")) out += "  nobody is asked now: the virtual server's address is not on this host (ha_suspend)\n";
   const auto weight = number(server, "effective_weight");
   if (flag(server, "in_table")) {
-    out += fmt::format("  it is in the table with weight {}{}; {} connections active, {} inactive\n", weight,
-                       weight == 0 ? " (no new connections)" : "", number(server, "active"), number(server, "inactive"));
+    out += fmt::format("  it is in the table with weight {}{}; {} connections active, {} inactive\n", weight, weight_words(server),
+                       number(server, "active"), number(server, "inactive"));
   } else {
     out += "  it is not in the table: ";
     out += !flag(server, "up")           ? "it is down\n"
            : !flag(service, "quorum_up") ? "its virtual server lost its quorum, and the sorry server serves\n"
                                          : "the table is being changed\n";
   }
-  return out + fmt::format("  its virtual server is {}; live weight {}, quorum {}{}\n", text(service, "serving"),
-                           number(service, "live_weight"), number(service, "quorum"), flag(service, "quorum_up") ? "" : " (lost)");
+  return out + fmt::format("  its virtual server is {}; {}\n", text(service, "serving"), quorum_words(service));
+}
+
+std::string service_in_full(const json& service) {
+  auto out = fmt::format("{}: {}\n  {}\n", text(service, "name"), text(service, "serving"), quorum_words(service));
+  if (flag(service, "suspended")) out += "  nobody is asked now: its address is not on this host (ha_suspend)\n";
+  for (const auto& server : service.value("servers", json::array())) {
+    out += fmt::format("  {} is {} for {}", endpoint(server), flag(server, "up") ? "up" : "down", duration(server, "seconds_in_state"));
+    out += flag(server, "in_table") ? fmt::format(", with weight {}", number(server, "effective_weight")) : ", not in the table";
+    out += why_down(server) + "\n";
+  }
+  if (const json sorry = service.value("sorry_server", json()); sorry.is_object())
+    out += fmt::format("  {} is the sorry server: it {}\n", endpoint(sorry), flag(sorry, "in_use") ? "serves alone" : "waits");
+  return out;
 }
 
 }  // namespace
+
+std::string why_down(const json& server) {
+  const json checkers = server.value("checkers", json::array());
+  for (const auto& checker : checkers) {
+    if (flag(checker, "up")) continue;
+    const auto outcome = text(checker, "last_outcome");
+    return fmt::format(": {}{}{}", text(checker, "kind"), outcome.empty() ? "" : " ", outcome);
+  }
+  return "";
+}
 
 std::optional<std::string> explain_instance(const json& status, const std::string& name) {
   for (const auto& instance : status.value("instances", json::array())) {
@@ -113,13 +152,24 @@ std::optional<std::string> explain_server(const json& status, const std::string&
   return out;
 }
 
+std::optional<std::string> explain_service(const json& status, const std::string& wanted) {
+  std::string out;
+  for (const auto& service : status.value("services", json::array())) {
+    if (text(service, "name") == wanted || endpoint(service) == wanted || text(service, "address") == wanted)
+      out += service_in_full(service);
+  }
+  if (out.empty()) return std::nullopt;
+  return out;
+}
+
 std::string explainable(const json& status) {
   std::string out;
   for (const auto& instance : status.value("instances", json::array())) out += " " + text(instance, "name");
   for (const auto& service : status.value("services", json::array())) {
+    out += " " + text(service, "name");
     for (const auto& server : service.value("servers", json::array())) out += " " + endpoint(server);
   }
-  return out.empty() ? "there is neither an instance nor a real server" : "there are" + out;
+  return out.empty() ? "there is neither an instance nor a virtual server" : "there are" + out;
 }
 
 }  // namespace xd::ctl

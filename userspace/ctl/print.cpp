@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "base/words.h"
+#include "ctl/explain.h"
 
 namespace xd::ctl {
 
@@ -116,13 +117,7 @@ std::string health(const json& server) {
   std::string out = flag(server, "up") ? "up " : "down ";
   out += since(server, "seconds_in_state");
   if (flag(server, "up") && !flag(server, "in_table")) out += ", not in the table";
-  for (const auto& checker : server.value("checkers", json::array())) {
-    if (flag(checker, "up")) continue;
-    out += ": " + text(checker, "kind");
-    if (!text(checker, "last_outcome").empty()) out += " " + text(checker, "last_outcome");
-    break;
-  }
-  return out;
+  return out + why_down(server);
 }
 
 std::string service_key(const json& service) {
@@ -142,6 +137,7 @@ std::string services_text(const json& services) {
     if (number(service, "persistence_seconds") != 0) out += fmt::format(" persistent {}", number(service, "persistence_seconds"));
     out += fmt::format("  ({}{})\n", text(service, "serving"),
                        flag(service, "quorum_up") ? "" : fmt::format("; below its quorum of {}", number(service, "quorum")));
+    if (flag(service, "suspended")) out += "     no checks: its address is not on this host (ha_suspend)\n";
     for (const auto& server : service.value("servers", json::array())) {
       out += fmt::format("  -> {:<28} {:<7} {:<6} {:<10} {:<9} {}\n", endpoint(server), forward_word(text(server, "forward")),
                          number(server, "effective_weight"), number(server, "active"), number(server, "inactive"), health(server));

@@ -228,7 +228,7 @@ int explain_packet(const Context& context, const AskedPacket& packet) {
   return fine;
 }
 
-// An instance or a real server by what the daemon says, a packet by the packet path itself.
+// An instance, a virtual server or a real server by what the daemon says, a packet by the packet path itself.
 int explain(const Context& context) {
   if (const auto packet = parse_packet(context.file)) {
     return *packet ? explain_packet(context, **packet) : complain(failed, packet->error().message);
@@ -238,6 +238,7 @@ int explain(const Context& context) {
   if (!answer) return exit_code;
   auto words = explain_instance(*answer, context.file);
   if (!words) words = explain_server(*answer, context.file);
+  if (!words) words = explain_service(*answer, context.file);
   if (!words) return complain(failed, fmt::format("'{}' is not known here; {}", context.file, explainable(*answer)));
   if (context.json) {
     fmt::print("{}\n", json{{"ok", true}, {"explanation", *words}}.dump(2));
@@ -276,7 +277,7 @@ constexpr Verb table[] = {
      "words that must all fit: tcp, udp, sctp, a state, client, service or server with an address[:port] behind it, xdp, ipvs", flows},
     {"trace", "what the packet path decides, packet by packet, until it is interrupted", "[FILTER]",
      "words as `flows` takes them, and `reason` with a reason behind it", trace, trace_options},
-    {"explain", "why an instance is master or not, why a real server is up or down", "WHAT",
+    {"explain", "why an instance is master or not, a virtual server served, a real server up or down", "WHAT",
      "a vrrp_instance, or a real server: 10.0.0.11:80", explain},
     {"check", "compile a configuration and show what is wrong with it; exits as keepalived -t does", "FILE", a_file, check, check_options},
     {"plan", "what a reload to this file would change in the running daemon; nothing is applied", "FILE", a_file, plan},

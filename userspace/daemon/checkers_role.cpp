@@ -322,6 +322,8 @@ json describe(const checkers::ServerStatus& server, const std::map<Endpoint, Con
                       {"has_run", checker.has_run},
                       {"last_outcome", checker.last_outcome},
                       {"seconds_ago", checker.last_time ? json(to_seconds(now - *checker.last_time)) : json(nullptr)},
+                      {"failures_in_a_row", checker.failures_in_a_row},
+                      {"retry", checker.retry},
                       {"runs", checker.runs},
                       {"failures", checker.failures}});
   }
@@ -384,6 +386,7 @@ StatusPart CheckersRole::status(std::size_t) const {
                         {"hysteresis", service.hysteresis},
                         {"live_weight", service.live_weight},
                         {"quorum_up", service.quorum_up},
+                        {"suspended", service.suspended},
                         {"sorry_server", sorry},
                         {"servers", servers}});
   }

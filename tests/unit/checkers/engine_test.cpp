@@ -453,9 +453,11 @@ TEST_F(EngineTest, ANewProcessGoesOnWhereTheOldOneStopped) {
   answer(web1, refused);
   answer(web2, refused);
   answer(web1, good);
+  answer(web3, {OutcomeKind::good, 0, "", 22});  // as a misc_dynamic program does
   const auto before = desired_;
   const auto snapshot = engine_->snapshot();
   EXPECT_THAT(table(), ElementsAre(web3, web1));
+  EXPECT_EQ(weight(web3), 22u);
 
   make();
   desired_.clear();
@@ -464,6 +466,7 @@ TEST_F(EngineTest, ANewProcessGoesOnWhereTheOldOneStopped) {
   EXPECT_EQ(desired_, before);
   EXPECT_THAT(log, Not(HasSubstr("Removing")));
   EXPECT_EQ(engine_->snapshot(), snapshot);
+  EXPECT_EQ(status().servers[1].checkers[0].last_outcome, "connection refused");
   answer(web2, good);
   EXPECT_THAT(table(), ElementsAre(web3, web1, web2));
 }

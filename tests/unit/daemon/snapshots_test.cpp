@@ -52,7 +52,7 @@ TEST(Snapshots, HealthAndOwnedServicesSurviveTheJourney) {
       {http,
        true,
        {web1},
-       {{web1, TimePoint{9s}, {{"TCP_CHECK 10.0.0.1:80", {.up = false, .has_run = true, .failures = 2, .url = 1, .failed_url = 1}}}}}});
+       {{web1, TimePoint{9s}, {{"TCP_CHECK 10.0.0.1:80", {.up = false, .has_run = true, .failures = 2, .url = 1, .failed_url = 1}, 22, "connection refused"}}}}});
 
   const auto back = decode_checkers(encode_checkers(handover));
   ASSERT_TRUE(back) << back.error().message;

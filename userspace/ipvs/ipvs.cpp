@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <utility>
@@ -33,9 +34,16 @@ struct MessageDeleter {
 using Socket = std::unique_ptr<nl_sock, SocketDeleter>;
 using Message = std::unique_ptr<nl_msg, MessageDeleter>;
 
+// The program that the kernel itself calls for a module.
+std::string module_loader() {
+  std::ifstream setting("/proc/sys/kernel/modprobe");
+  std::string path;
+  return std::getline(setting, path) && !path.empty() ? path : "modprobe";
+}
+
 void load_module() {
-  const auto pid = spawn({{"modprobe", "-q", "--", "ip_vs"}, {}, {}});
-  if (!pid) return;  // no modprobe here: the family stays unknown and open() says so
+  const auto pid = spawn({{module_loader(), "-q", "--", "ip_vs"}, {}, {}});
+  if (!pid) return;  // there is none: the family stays unknown and open() says so
   int status = 0;
   while (::waitpid(*pid, &status, 0) < 0 && errno == EINTR) {
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "conf/drafts.h"
 #include "conf/values.h"
 
 namespace xd::conf {
@@ -67,23 +68,6 @@ constexpr Block G = Block::track_group;
 constexpr int most_of_number = 254;  // of files and processes; +-254 reaches from one end of the priorities to the other
 constexpr int most_of_bfd = 253;
 
-template <typename Draft>
-Draft* begin(Builder& b, const Value& v, std::vector<Draft>& drafts) {
-  for (const Draft& d : drafts) {
-    if (d.out.name != v.word()) continue;
-    Diagnostic twice;
-    twice.message = fmt::format("{} {} is defined twice; the second is ignored", v.keyword.name, v.word());
-    twice.notes.push_back({b.place(d.at), "the first is here"});
-    b.report(std::move(twice), v.where());
-    b.skip_block();
-    return nullptr;
-  }
-  Draft& d = drafts.emplace_back();
-  d.out.name = v.word();
-  d.at = v.where();
-  return &d;
-}
-
 void weight_of(const Value& v, int& weight, bool& reverse) {
   weight = static_cast<int>(v.number);
   reverse = v.reverse;
@@ -97,7 +81,7 @@ void refuse(Builder& b, const Token& at, const Value& v, std::string_view why) {
 
 void begin_file(Builder& b, const Value& v) {
   b.defined_track_files.insert(std::string(v.word()));
-  begin(b, v, b.track_files);
+  begin_named(b, v, b.track_files);
 }
 
 void init_file(Builder& b, const Value& v) {
@@ -147,7 +131,7 @@ void param_match(Builder& b, const Value& v) {
 
 void begin_bfd(Builder& b, const Value& v) {
   b.defined_bfds.insert(std::string(v.word()));
-  begin(b, v, b.bfds);
+  begin_named(b, v, b.bfds);
 }
 
 void source_ip(Builder& b, const Value& v) {
@@ -186,7 +170,7 @@ const Rule rules[] = {
      [](Builder& b, const Value& v) { weight_of(v, b.track_files.back().out.weight, b.track_files.back().out.weight_reverse); }},
     {F, "init_file", init_file},
 
-    {Block::root, "vrrp_track_process", [](Builder& b, const Value& v) { begin(b, v, b.track_processes); }},
+    {Block::root, "vrrp_track_process", [](Builder& b, const Value& v) { begin_named(b, v, b.track_processes); }},
     {P, "process", process_words},
     {P, "param_match", param_match},
     {P, "weight", [](Builder& b, const Value& v) { weight_of(v, process(b).weight, process(b).weight_reverse); }},
@@ -222,7 +206,7 @@ const Rule rules[] = {
     {D, "vrrp", [](Builder& b, const Value&) { b.bfds.back().vrrp_only = true; }},
     {D, "checker", [](Builder& b, const Value&) { b.bfds.back().checker_only = true; }},
 
-    {Block::root, "track_group", [](Builder& b, const Value& v) { begin(b, v, b.track_groups); }},
+    {Block::root, "track_group", [](Builder& b, const Value& v) { begin_named(b, v, b.track_groups); }},
     {G, "group", members},
 
     {I, "track_file", [](Builder& b, const Value& v) { read_tracks(b, v, "file", most_of_number, b.instance().files); }},

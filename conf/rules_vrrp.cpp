@@ -6,6 +6,7 @@
 
 #include "conf/addresses.h"
 #include "conf/builder.h"
+#include "conf/drafts.h"
 #include "conf/track_lines.h"
 #include "conf/values.h"
 
@@ -98,27 +99,6 @@ void unicast_peers(Builder& b, const Value& v) {
 
 // ---- vrrp_instance
 
-template <typename Draft>
-bool defined(Builder& b, const Value& v, const std::vector<Draft>& drafts) {
-  for (const Draft& d : drafts) {
-    if (d.out.name != v.word()) continue;
-    Diagnostic twice;
-    twice.message = fmt::format("{} {} is defined twice; the second is ignored", v.keyword.name, v.word());
-    twice.notes.push_back({b.place(d.at), "the first is here"});
-    b.report(std::move(twice), v.where());
-    b.skip_block();
-    return true;
-  }
-  return false;
-}
-
-void begin_instance(Builder& b, const Value& v) {
-  if (defined(b, v, b.instances)) return;
-  InstanceDraft& i = b.instances.emplace_back();
-  i.out.name = v.word();
-  i.at = v.where();
-}
-
 void auth_pass(Builder& b, const Value& v) {
   InstanceDraft& i = b.instance();
   std::string_view pass = v.word();
@@ -142,23 +122,7 @@ unsigned at_least_one(Builder& b, const Value& v) {
   return 1;
 }
 
-// ---- vrrp_script
-
-void begin_script(Builder& b, const Value& v) {
-  if (defined(b, v, b.scripts)) return;
-  ScriptDraft& s = b.scripts.emplace_back();
-  s.out.name = v.word();
-  s.at = v.where();
-}
-
 // ---- vrrp_sync_group
-
-void begin_group(Builder& b, const Value& v) {
-  if (defined(b, v, b.groups)) return;
-  GroupDraft& g = b.groups.emplace_back();
-  g.out.name = v.word();
-  g.at = v.where();
-}
 
 void members(Builder& b, const Value& v) {
   GroupDraft& g = b.group();
@@ -177,7 +141,7 @@ void members(Builder& b, const Value& v) {
 }
 
 const Rule rules[] = {
-    {Block::root, "vrrp_instance", begin_instance},
+    {Block::root, "vrrp_instance", [](Builder& b, const Value& v) { begin_named(b, v, b.instances); }},
     {I, "state",
      [](Builder& b, const Value& v) {
        b.instance().out.initial_state = v.word() == "MASTER" ? WantedState::master : WantedState::backup;
@@ -305,7 +269,7 @@ const Rule rules[] = {
      [](Builder& b, const Value& v) { b.instance().out.authentication.type = v.word() == "AH" ? AuthType::ah : AuthType::pass; }},
     {Block::authentication, "auth_pass", auth_pass},
 
-    {Block::root, "vrrp_script", begin_script},
+    {Block::root, "vrrp_script", [](Builder& b, const Value& v) { begin_named(b, v, b.scripts); }},
     {S, "script",
      [](Builder& b, const Value& v) {
        b.script().out.script.words = split_command(text_of_command(v.args[0]));
@@ -330,7 +294,7 @@ const Rule rules[] = {
        if (v.args.size() > 1) b.script().out.script.group = v.args[1].text;
      }},
 
-    {Block::root, "vrrp_sync_group", begin_group},
+    {Block::root, "vrrp_sync_group", [](Builder& b, const Value& v) { begin_named(b, v, b.groups); }},
     {Y, "group", members},
     {Y, "track_interface",
      [](Builder& b, const Value& v) {

@@ -1,5 +1,7 @@
 #include "checkers/engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -71,7 +73,7 @@ class Engine::Impl {
     say_goodbye(*old);
 
     desired_.clear();
-    std::size_t checkers = 0;
+    std::size_t active = 0, waiting = 0;
     for (auto& service : current_->services) {
       for (auto& server : service->servers) {
         if (init_notifies_ && !server->inherited) notify(*server, service->member(*server).up);
@@ -80,14 +82,15 @@ class Engine::Impl {
       desired_[service->config->key] = service->table;
       for (auto& server : service->servers) {
         for (auto& run : server->checkers) {
-          ++checkers;
+          ++(service->suspended ? waiting : active);
           if (service->suspended || is_observed(*run)) continue;
           log::debug("{}", checker_suspended(names_of(*server), false));
           run->timer.arm_at(run->next);
         }
       }
     }
-    log::info("Activating healthcheckers: {} for {} virtual servers", checkers, current_->services.size());
+    log::info("Activating healthcheckers: {} for {} virtual servers{}", active, current_->services.size(),
+              waiting == 0 ? "" : fmt::format("; {} wait for the addresses of theirs (ha_suspend)", waiting));
     publish();
   }
 

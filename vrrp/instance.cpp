@@ -23,7 +23,8 @@ std::vector<GarpSchedule::Target> Instance::beside_adverts(const netlink::Table&
 }
 
 Tuning Instance::tuning() {
-  const bool hears_on_link = conf.link.kind == conf::VirtualLink::Kind::macvlan && link_index != 0;
+  // Unicast comes to the interface's own MAC.
+  const bool hears_on_link = conf.link.kind == conf::VirtualLink::Kind::macvlan && link_index != 0 && conf.unicast_peers.empty();
   return Tuning{.index = index,
                 .link_index = hears_on_link ? link_index : 0,
                 .link = hears_on_link ? conf.link.name : std::string(),

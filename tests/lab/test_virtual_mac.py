@@ -3,7 +3,7 @@
                ├── lan ── client       one of r1 and r2 is Debian's keepalived, the other the daemon under test
     r2 (100) ──┘
 
-use_vmac on both: adverts, announcements and answers to ARP come from 00:00:5e:00:01:VRID whoever is master, so the client's neighbour entry
+use_vmac on both, multicast and unicast, over IPv4 and IPv6: adverts, announcements and answers to ARP come from 00:00:5e:00:01:VRID (02 for IPv6) whoever is master, so the client's neighbour entry
 never changes. Nothing of it is left at the end.
 """
 
@@ -14,6 +14,19 @@ from lib.wait import wait_for
 
 VIP = "192.0.2.10"
 VMAC = "00:00:5e:00:01:33"
+UNICAST = """use_vmac
+    unicast_src_ip {own}
+    unicast_peer {{
+        {other}
+    }}"""
+# What the instance has, and the virtual MAC of its family.
+KINDS = {
+    "v2": (dict(version=2, advert=1, password="1111", vips=[f"{VIP}/24"], extra="use_vmac"), VMAC),
+    "v3": (dict(version=3, advert=0.3, vips=[f"{VIP}/24"], extra="use_vmac"), VMAC),
+    "ipv6": (dict(version=3, advert=0.3, vips=["fe80::10/64", "2001:db8::10/64"], extra="use_vmac"), "00:00:5e:00:02:33"),
+    "unicast": (dict(version=3, advert=0.3, vips=[f"{VIP}/24"], extra=UNICAST), VMAC),
+    "unicast6": (dict(version=3, advert=0.3, vips=["2001:db8::10/64"], extra=UNICAST), "00:00:5e:00:02:33"),
+}
 
 
 def links(node):
@@ -26,40 +39,53 @@ def shown(node, device):
 
 
 @pytest.mark.parametrize("ours", ["master", "backup"])
-def test_the_virtual_mac_moves_between_the_daemons(lab, capture, ours):
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_virtual_mac_moves_between_the_daemons(lab, capture, kind, ours):
+    settings, vmac = KINDS[kind]
+    vip = "2001:db8::10" if "6" in kind else VIP
     pair = RouterPair(lab)
     r1, r2 = pair.routers
+    addresses = ["2001:db8::1", "2001:db8::2"] if "6" in kind else pair.addresses
+    for node, last in ((r1, 1), (r2, 2), (pair.client, 100)) if "6" in kind else ():
+        node.run(f"ip addr add 2001:db8::{last}/64 dev eth0 nodad")
     wire = capture(pair.lan)
     start = {r1: under_test, r2: peer} if ours == "master" else {r1: peer, r2: under_test}
-    daemons = {}
-    for router, priority in ((r1, 200), (r2, 100)):
-        daemons[router] = start[router](router, instance(priority=priority, version=3, advert=0.3, extra="use_vmac"))
-        if router is r1:
-            wire.wait_advert(source="192.0.2.1")
-    wait_for(lambda: VMAC in links(r1) and VMAC in links(r2), "both virtual links")
+
+    def begin(router, own, other, priority):
+        more = {**settings, "extra": settings["extra"].format(own=own, other=other)}
+        return start[router](router, instance(priority=priority, **more))
+
+    better = begin(r1, *addresses, 200)
+    wire.wait_advert()
+    begin(r2, *reversed(addresses), 100)
+    wait_for(lambda: vmac in links(r1) and vmac in links(r2), "both virtual links")
     for node in (r1, r2):
         assert "macvlan mode private" in links(node)
 
     # keepalived's kernel asks for the client with the address as sender but the physical MAC: it is not to ask.
     other = r2 if ours == "master" else r1
-    other.run(f"ip neigh replace 192.0.2.100 lladdr {pair.client.mac('eth0')} dev eth0 nud permanent")
+    if "6" not in kind:
+        other.run(f"ip neigh replace 192.0.2.100 lladdr {pair.client.mac('eth0')} dev eth0 nud permanent")
 
     def is_answered_by(router):
         pair.client.run("ip neigh flush dev eth0")
-        wait_for(lambda: "1 received" in pair.client.run(f"ping -c 1 -W 1 {VIP}", check=False).stdout, f"{router.name} to answer")
-        assert VMAC in pair.client.run(f"ip neigh show {VIP}")
+        wait_for(lambda: "1 received" in pair.client.run(f"ping -c 1 -W 1 {vip}", check=False).stdout, f"{router.name} to answer")
+        assert vmac in pair.client.run(f"ip neigh show {vip}")
 
-    pair.wait_holder("r1", VIP)
+    pair.wait_holder("r1", vip)
     is_answered_by(r1)
-    daemons[r1].stop()
-    pair.wait_holder("r2", VIP)
+    better.stop()
+    pair.wait_holder("r2", vip)
     is_answered_by(r2)
-    assert VMAC not in links(r1)
-    daemons[r1] = start[r1](r1, instance(priority=200, version=3, advert=0.3, extra="use_vmac"))
-    pair.wait_holder("r1", VIP)
+    assert vmac not in links(r1)
+    begin(r1, *addresses, 200)
+    pair.wait_holder("r1", vip)
     is_answered_by(r1)
-    assert {frame.source_mac for frame in wire.garps(VIP)} == {VMAC}
-    assert {advert.source_mac for advert in wire.adverts()} == {VMAC}
+    announced = wire.neighbour_adverts(vip) if "6" in kind else wire.garps(vip)
+    assert {frame.source_mac for frame in announced} == {vmac}
+    # Unicast leaves with the interface's own MAC.
+    macs = {r1.mac("eth0"), r2.mac("eth0")} if "unicast" in kind else {vmac}
+    assert {advert.source_mac for advert in wire.adverts()} == macs
     assert wire.complaints(lab.directory) == []
 
 

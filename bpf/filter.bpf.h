@@ -15,8 +15,10 @@ static __always_inline __u32 filter_look(struct packet *packet) {
   struct xd_filter *filter = bpf_map_lookup_elem(&xd_filter, &zero);
   if (!filter) return 0;
   packet->partial = filter->partial;
-  __u32 to = xd_filter_hash(packet->key.daddr), from = xd_filter_hash(packet->key.saddr);
-  return bit_of(filter->vip, to) * TO_VIP | bit_of(filter->real, from) * FROM_REAL | bit_of(filter->closed, to) * TO_CLOSED;
+  __u32 to = xd_filter_hash(packet->key.daddr);
+  __u32 business = bit_of(filter->vip, to) * TO_VIP | bit_of(filter->closed, to) * TO_CLOSED;
+  if (business & TO_VIP) return business; /* who sent it is not asked then */
+  return business | bit_of(filter->real, xd_filter_hash(packet->key.saddr)) * FROM_REAL;
 }
 
 static __always_inline int gate_is_closed(const struct packet *packet) {

@@ -72,7 +72,8 @@ static __always_inline int reply_path(struct xdp_md *ctx, const struct packet *p
   if (!flow || flow->peer != place) return verdict(ctx, XD_NOT_OURS); /* it is being forgotten */
 
   see(flow);
-  if (packet->fragment != LATER_FRAGMENT) change_state(flow, flow->state, next_state(packet, flow->state, FROM_SERVER));
+  __u32 state = flow->state;
+  if (packet->fragment != LATER_FRAGMENT && !is_steady(packet, state)) change_state(flow, state, next_state(packet, state, FROM_SERVER));
   struct translation to = {.port = flow->dport, .source = 1, .place = place};
   __builtin_memcpy(to.addr, flow->daddr, 16);
   count_out(flow->dest, packet->length);
@@ -113,7 +114,8 @@ static __always_inline int is_reused(const struct xd_flow *flow, __u32 state, __
 
 /* A packet of a known flow. Verdict, or XD_SCHEDULE_ANEW when the flow is of the past and has been forgotten. Global: see parse.bpf.h. */
 __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct packet *packet, __u32 place) {
-  struct xd_flow *flow = flow_at(place);
+  struct xd_bucket *bucket = bucket_at(place);
+  struct xd_flow *flow = flow_in(bucket, place);
   if (!packet || !flow) return XDP_ABORTED;
   if (flow->flags & XD_FLOW_REPLY) return reply_path(ctx, packet, flow, place);
 
@@ -141,11 +143,11 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
 
   see(flow);
   if (flow->flags & XD_FLOW_NAT) keep_way_back(ctx, packet, flow);
-  if (packet->fragment != LATER_FRAGMENT)
+  if (packet->fragment != LATER_FRAGMENT && !is_steady(packet, state))
     change_state(flow, state, next_state(packet, state, flow->flags & XD_FLOW_NAT ? FROM_CLIENT : CLIENT_ONLY));
   count_in(index, packet->length, 0);
   reason = XD_ESTABLISHED;
-  if (is_half_open(place)) {
+  if (is_half_open(bucket, place)) {
     reason = XD_HALF_OPEN;
     if (!(packet->tcp_flags & TCP_SYN) && packet->fragment != LATER_FRAGMENT) {
       confirm(place);

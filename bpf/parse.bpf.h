@@ -67,7 +67,7 @@ static __always_inline enum xd_reason parse_link(struct xdp_md *ctx, struct fram
   frame->end = end;
   frame->eth = data;
   if ((void *)(frame->eth + 1) > end) return XD_TRUNCATED;
-  frame->type = frame->eth->h_proto;
+  frame->type = *(const __be16 *)(data + 2 * ETH_ALEN); /* the struct is packed: clang would read it byte by byte */
   frame->ip = frame->eth + 1;
   frame->vlans = 0;
   if (!is_vlan(frame->type)) return XD_PARSED;

@@ -93,6 +93,11 @@ static __always_inline void count_state(__u32 dest_index, __u32 generation, __u3
   }
 }
 
+/* Nearly all packets: a connection that is established stays so. */
+static __always_inline int is_steady(const struct packet *packet, __u32 state) {
+  return state == XD_STATE_ESTABLISHED && (packet->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
+}
+
 static __always_inline void change_state(struct xd_flow *flow, __u32 from, __u32 to) {
   if (from == to || __sync_val_compare_and_swap(&flow->state, from, to) != from) return;
   if (to == XD_STATE_NONE || is_active(from) != is_active(to)) count_state(flow->dest, flow->generation, from, to);

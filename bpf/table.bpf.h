@@ -33,20 +33,26 @@ static __always_inline __u32 way_of(__u32 place) {
   return way & PLACE_LINE;
 }
 
-/* The flow of a place: line 1 to 15 of its bucket. */
-static __always_inline struct xd_flow *flow_at(__u32 place) {
+static __always_inline struct xd_bucket *bucket_at(__u32 place) {
   __u32 bucket_index = place >> 4;
-  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
+  return bpf_map_lookup_elem(&xd_flows, &bucket_index);
+}
+
+/* The flow of a place: line 1 to 15 of its bucket. */
+static __always_inline struct xd_flow *flow_in(struct xd_bucket *bucket, __u32 place) {
   if (!bucket || !(place & PLACE_LINE)) return 0;
   __u64 offset = place * sizeof(struct xd_flow); /* the mask last: kernel 6.1 must see the bounds right before their use */
   asm volatile("" : "+r"(offset));
   return (void *)bucket + (offset & PLACE_LINE * sizeof(struct xd_flow));
 }
 
+static __always_inline struct xd_flow *flow_at(__u32 place) { return flow_in(bucket_at(place), place); }
+
+/* Without a branch for each word: it is asked where the answer is nearly always yes. */
 static __always_inline int is_of(const struct xd_flow *flow, const struct xd_flow_key *key) {
   const __u64 *a = (const void *)flow->saddr, *b = (const void *)key->saddr;
-  return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && *(const __u32 *)&flow->sport == *(const __u32 *)&key->sport &&
-         flow->proto == key->proto;
+  return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (*(const __u32 *)&flow->sport ^ *(const __u32 *)&key->sport) |
+           (flow->proto ^ key->proto));
 }
 
 static __always_inline __u32 find_in(__u32 bucket_index, __u32 tag, const struct xd_flow_key *key, __u32 *marks) {
@@ -57,7 +63,11 @@ static __always_inline __u32 find_in(__u32 bucket_index, __u32 tag, const struct
   __u64 line = xd_favourite(tag);
   asm volatile("" : "+r"(line));
   line &= PLACE_LINE;
-  if (line < XD_WAYS && is_of(&bucket->flow[line], key) && bucket->tag[line] == tag) return bucket_index << 4 | (line + 1);
+  if (line < XD_WAYS) {
+    const struct xd_flow *flow = &bucket->flow[line];
+    asm volatile("" : "+r"(flow)); /* else clang makes the address anew for each word */
+    if (is_of(flow, key) && bucket->tag[line] == tag) return bucket_index << 4 | (line + 1);
+  }
   *marks = bucket->marks;
 #pragma clang loop unroll(full)
   for (__u32 way = 0; way < XD_WAYS; way++) {
@@ -186,10 +196,8 @@ __attribute__((noinline)) __u32 xd_give_back(__u32 place) {
   return 1;
 }
 
-static __always_inline __u32 is_half_open(__u32 place) {
-  __u32 bucket_index = place >> 4, way = way_of(place);
-  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
-  return bucket ? bucket->marks & 1u << way & MARKS_HALF_OPEN : 0;
+static __always_inline __u32 is_half_open(const struct xd_bucket *bucket, __u32 place) {
+  return bucket->marks & 1u << way_of(place) & MARKS_HALF_OPEN;
 }
 
 static __always_inline void confirm(__u32 place) {

@@ -75,7 +75,11 @@ static __always_inline int write_link(struct xdp_md *ctx, const struct packet *p
   void *end = (void *)(long)ctx->data_end;
   struct ethhdr *eth = (void *)(long)ctx->data;
   if ((void *)(eth + 1) > end) return 0;
-  __builtin_memcpy(eth, hop, 2 * ETH_ALEN);
+  const __u32 *from = (const void *)hop;
+  __u32 *to = (void *)eth; /* clang would copy a packed header byte by byte */
+  to[0] = from[0];
+  to[1] = from[1];
+  to[2] = from[2];
   if (packet->vlans != hop->vlans) {
     struct vlan_tag *tag = (void *)(eth + 1);
     if ((void *)(tag + 2) > end) return 0;

@@ -316,7 +316,11 @@ static inline __u64 xd_mix(__u64 hash, __u64 word) {
   hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
   return hash ^ hash >> 32;
 }
-static inline __u64 xd_pair(const __be32 words[2]) { return (__u64)words[1] << 32 | words[0]; }
+static inline __u64 xd_pair(const __be32 words[2]) { /* of a key or a flow, where they are aligned */
+  __u64 pair;
+  __builtin_memcpy(&pair, __builtin_assume_aligned(words, 8), sizeof(pair));
+  return pair;
+}
 static inline __u64 xd_hash(const __be32 saddr[4], const __be32 daddr[4], __be16 sport, __be16 dport, __u8 proto, __u64 seed) {
   __u64 hash = xd_mix(seed ^ xd_pair(saddr), xd_pair(daddr));
   hash = xd_mix(hash, xd_pair(saddr + 2));

@@ -3,7 +3,7 @@
                ├── lan ── client       one of r1 and r2 is Debian's keepalived, the other the daemon under test
     r2 (100) ──┘
 
-Both roles, version 2 with a password and version 3: election, the master stops and returns, the master dies and returns. Each takeover
+Both roles, version 2 with and without a password, and version 3: election, the master stops and returns, the master dies and returns. Each takeover
 is one change of speaker on the wire and no more, and outside the takeover itself exactly the speaker holds the address.
 """
 
@@ -15,7 +15,8 @@ from lib.pairs import RouterPair, instance, peer, under_test
 VIP = "192.0.2.10"
 
 VERSIONS = {
-    "v2": dict(version=2, advert=1, password="1111"),
+    "v2": dict(version=2, advert=1),
+    "v2-password": dict(version=2, advert=1, password="1111"),
     "v3": dict(version=3, advert=0.3),
 }
 

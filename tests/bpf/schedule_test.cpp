@@ -153,6 +153,45 @@ TEST_F(Choice, OfTwoTakesWhoCarriesLess) {
   EXPECT_GE(served[2], 10);
 }
 
+// One-packet scheduling counts no connections, so what each server carries stays as it is, and with it the chances.
+TEST_F(Choice, OfTwoKeepsToItsChances) {
+  const std::vector<std::uint32_t> weights{1, 2, 3, 4};
+  auto wanted = service(Forward::dr, weights, Scheduler::twos, 53);
+  wanted.one_packet = true;
+  const auto dns = service_key(vip, 53, lvs::Protocol::udp);
+  serve(dns, wanted);
+  // IPVS draws from 0 to the sum of the weights: 0 is the newest server's, too.
+  std::vector<double> draw{1. / 11, 2. / 11, 3. / 11, 5. / 11};
+
+  const auto expect_shares = [&](const std::vector<double>& chances) {
+    constexpr int packets = 4000;
+    std::map<int, int> served;
+    for (int i = 0; i < packets; ++i) {
+      ++served[served_by(run(Ethernet{} / Ipv4{} / Udp{.from = static_cast<std::uint16_t>(1 + i), .to = 53} / Payload{"query"}))];
+    }
+    double chi_square = 0;
+    for (std::size_t i = 0; i < chances.size(); ++i) {
+      const double expected = packets * chances[i], off = served[static_cast<int>(i) + 1] - expected;
+      chi_square += off * off / expected;
+    }
+    EXPECT_LT(chi_square, 30.7) << "three degrees of freedom: by chance in one of a million runs";
+  };
+  expect_shares(draw);  // nobody carries anything: the first of two that were drawn
+
+  // The third carries much: it is taken only when it was drawn twice.
+  for (std::uint32_t slot = 0; slot < sizes().dests; ++slot) {
+    xd_dest dest{};
+    ASSERT_EQ(bpf_map_lookup_elem(datapath().map_fd("xd_dests"), &slot, &dest), 0);
+    if (dest.weight != 3) continue;
+    dest.active = 1000;
+    ASSERT_EQ(bpf_map_update_elem(datapath().map_fd("xd_dests"), &slot, &dest, BPF_ANY), 0);
+  }
+  const double heavy = draw[2];
+  for (double& chance : draw) chance *= 1 + heavy;
+  draw[2] = heavy * heavy;
+  expect_shares(draw);
+}
+
 TEST_F(Choice, DestinationHashSendsAVipToOneServer) {
   serve(http, service(Forward::dr, {1, 1, 1}, Scheduler::dh));
   const int first = connect(1);

@@ -111,7 +111,7 @@ static __always_inline __be16 *checksum_field(struct xdp_md *ctx, const struct p
 
 /* For packets whose addresses and ports stay: fills in what the sender left to a device that will not see it. */
 static __always_inline void complete_checksum(struct xdp_md *ctx, const struct packet *packet) {
-  if (!packet->partial || packet->fragment) return;
+  if (!packet->partial || packet->fragment || packet->key.proto == IPPROTO_SCTP) return;
   __be16 *check = checksum_field(ctx, packet);
   if (!check || *check != pseudo_sum(packet)) return;
   struct xd_port *port = port_of(ctx);
@@ -125,7 +125,7 @@ static __always_inline void complete_checksum(struct xdp_md *ctx, const struct p
 /* checksum_kind() of a new flow, before it has an entry. */
 static __always_inline __u8 first_checksum(struct xdp_md *ctx, const struct packet *packet) {
   __be16 *check = checksum_field(ctx, packet);
-  if (packet->fragment) return 0;
+  if (packet->fragment || packet->key.proto == IPPROTO_SCTP) return 0;
   return check ? checksum_kind(ctx, packet, port_of(ctx), 0, *check) : 0;
 }
 

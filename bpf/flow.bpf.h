@@ -70,6 +70,7 @@ static __always_inline int reply_path(struct xdp_md *ctx, const struct packet *p
   if (reason != XD_PARSED) return verdict(ctx, reason);
   struct xd_flow *flow = flow_at(reply->peer);
   if (!flow || flow->peer != place) return verdict(ctx, XD_NOT_OURS); /* it is being forgotten */
+  if (hides_checksum(packet, packet->key.sport, flow->dport)) return verdict(ctx, XD_FRAGMENT);
 
   see(flow);
   __u32 state = flow->state;
@@ -109,7 +110,7 @@ static __always_inline void assure(__u32 place) {
 static __always_inline int is_reused(const struct xd_flow *flow, __u32 state, __u32 behaviour) {
   if (flow->flags & XD_FLOW_PERSISTENT || behaviour & XD_REUSE_NEVER) return 0;
   if (state == XD_STATE_FIN_WAIT) return behaviour & XD_REUSE_FIN_WAIT && !(flow->flags & XD_FLOW_NAT);
-  return state == XD_STATE_TIME_WAIT || state == XD_STATE_CLOSE;
+  return state == XD_STATE_TIME_WAIT || state == XD_STATE_CLOSE || state == XD_STATE_SCTP_CLOSED;
 }
 
 /* A packet of a known flow. Verdict, or XD_SCHEDULE_ANEW when the flow is of the past and has been forgotten. Global: see parse.bpf.h. */
@@ -140,6 +141,7 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
   if (!(dest->flags & XD_DEST_F_RESOLVED)) return verdict(ctx, XD_DEST_UNRESOLVED);
   enum xd_reason reason = may_transmit(packet, &dest->hop);
   if (reason != XD_PARSED) return refuse(ctx, packet, reason);
+  if (flow->flags & XD_FLOW_NAT && hides_checksum(packet, flow->dport, real_port(dest, flow->dport))) return verdict(ctx, XD_FRAGMENT);
 
   see(flow);
   if (flow->flags & XD_FLOW_NAT) keep_way_back(ctx, packet, flow);
@@ -152,7 +154,7 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
     if (!(packet->tcp_flags & TCP_SYN) && packet->fragment != LATER_FRAGMENT) {
       confirm(place);
       if (flow->flags & XD_FLOW_NAT && flow->peer) confirm(flow->peer);
-      if (flow->flags & XD_FLOW_PERSISTENT && packet->key.proto == IPPROTO_TCP) assure(flow->control);
+      if (flow->flags & XD_FLOW_PERSISTENT && packet->key.proto != IPPROTO_UDP) assure(flow->control);
     }
   }
   return send_on(ctx, packet, flow, place, dest, reason);

@@ -15,6 +15,25 @@ struct translation {
   __u32 place; /* of the flow's entry for this direction, which remembers what its sender does about checksums */
 };
 
+/* A fragment cannot tell the length of its datagram, which an SCTP packet's new checksum needs. */
+static __always_inline int hides_checksum(const struct packet *packet, __be16 port, __be16 new_port) {
+  return packet->fragment == FIRST_FRAGMENT && packet->key.proto == IPPROTO_SCTP && port != new_port;
+}
+
+/* SCTP's port. A checksum of 0 is one that the sender left to the device. */
+static __always_inline int translate_sctp(struct xdp_md *ctx, const struct packet *packet, const struct translation *to) {
+  struct sctp_header *sctp = (void *)(long)ctx->data + (packet->l4 & L4_MASK);
+  if ((void *)(sctp + 1) > (void *)(long)ctx->data_end) return 0;
+  if ((to->source ? sctp->source : sctp->dest) == to->port) return 1;
+  __u32 ports = *(__u32 *)sctp;
+  if (to->source)
+    sctp->source = to->port;
+  else
+    sctp->dest = to->port;
+  if (sctp->crc) sctp->crc = crc32c_after(sctp->crc, ports, *(__u32 *)sctp, segment_length(packet));
+  return 1;
+}
+
 /* Rewrites addresses, ports and checksums. 0, or 1 when the frame is not as it was when it was parsed. */
 __attribute__((noinline)) int xd_translate(struct xdp_md *ctx, const struct packet *packet, const struct translation *to) {
   if (!packet || !to) return 1;
@@ -25,7 +44,9 @@ __attribute__((noinline)) int xd_translate(struct xdp_md *ctx, const struct pack
   __u64 addresses = change_address(old, to->addr), ports = change16(old_port, to->port);
 
   void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-  if (packet->fragment != LATER_FRAGMENT) {
+  if (packet->key.proto == IPPROTO_SCTP) {
+    if (packet->fragment != LATER_FRAGMENT && !translate_sctp(ctx, packet, to)) return 1;
+  } else if (packet->fragment != LATER_FRAGMENT) {
     __be16 *field = checksum_field(ctx, packet);
     if (!field) return 1;
     __u16 check = *field;

@@ -39,7 +39,7 @@ static __always_inline int quoted_key(struct xdp_md *ctx, const struct packet *p
   key->sport = ports->dest;
   key->dport = ports->source;
   key->zero[0] = key->zero[1] = key->zero[2] = 0;
-  return key->proto == IPPROTO_TCP || key->proto == IPPROTO_UDP;
+  return key->proto == IPPROTO_TCP || key->proto == IPPROTO_UDP || key->proto == IPPROTO_SCTP;
 }
 
 /* Writes `to` over the source (`to->source`) or destination outside, and over the other one in the quotation. */

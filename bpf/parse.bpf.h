@@ -35,6 +35,20 @@ struct spot {
   __u32 tag;
 };
 
+/* SCTP: the common header, and of the first chunk what tells its kind and length. */
+struct sctp_header {
+  __be16 source;
+  __be16 dest;
+  __be32 tag;
+  __u32 crc; /* CRC32c, in little-endian order */
+};
+struct sctp_chunk {
+  __u8 type;
+  __u8 flags;
+  __be16 length;
+};
+enum sctp_type { SCTP_INIT = 1, SCTP_ABORT = 6, SCTP_COOKIE_ECHO = 10, SCTP_COOKIE_ACK = 11 };
+
 struct packet {
   struct xd_flow_key key;
   struct spot spot;
@@ -44,9 +58,11 @@ struct packet {
   __u16 l4;     /* and of the transport header, whose bytes are there as far as the ports and flags */
   __u8 v6;
   __u8 ttl;
-  __u8 tcp_flags; /* 0 for UDP */
+  __u8 tcp_flags; /* 0 for UDP; SCTP's INIT is TCP_SYN */
   __u8 partial;   /* some interface gives us partial checksums, see checksum.bpf.h */
-  __u32 fragment; /* enum fragment */
+  __u8 fragment;  /* enum fragment */
+  __u8 chunk;     /* SCTP: the type that the state goes by */
+  __u16 zero;
   __u32 fragment_id;
 };
 
@@ -197,14 +213,33 @@ __attribute__((noinline)) int xd_options(struct xdp_md *ctx, __u32 from, __u32 t
 
 #define L4_MASK 0x7ff
 
+/* IPVS goes by the first chunk, and by an ABORT that is bundled behind a cookie. */
+static __always_inline enum xd_reason parse_sctp(struct packet *packet, const struct sctp_header *sctp, void *data, void *end) {
+  const struct sctp_chunk *chunk = (const void *)(sctp + 1);
+  if ((void *)(chunk + 1) > end) return XD_TRUNCATED;
+  packet->chunk = chunk->type;
+  if (chunk->type == SCTP_INIT) packet->tcp_flags = TCP_SYN;
+  if (chunk->type != SCTP_COOKIE_ECHO && chunk->type != SCTP_COOKIE_ACK) return XD_PARSED;
+  __u32 length = bpf_ntohs(chunk->length), at = packet->l4 + sizeof(*sctp) + ((length + 3) & ~3u);
+  if (length < sizeof(*chunk) || at + sizeof(*chunk) > packet->l3 + packet->length || at > 1024) return XD_PARSED;
+  chunk = data + at;
+  if ((void *)(chunk + 1) <= end && chunk->type == SCTP_ABORT) packet->chunk = SCTP_ABORT;
+  return XD_PARSED;
+}
+
+/* Whether a packet may begin a connection: a segment or chunk in the midst of one may not. */
+static __always_inline int begins(const struct packet *packet) { return packet->key.proto == IPPROTO_UDP || packet->tcp_flags & TCP_SYN; }
+
 /* Ports and flags. `length` was the header's word: is it all there? */
 static __always_inline enum xd_reason parse_transport(struct xdp_md *ctx, struct packet *packet) {
   void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
   struct tcphdr *tcp = data + (packet->l4 & L4_MASK);
-  __u32 header = packet->key.proto == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
+  __u32 header = packet->key.proto == IPPROTO_TCP    ? sizeof(struct tcphdr)
+                 : packet->key.proto == IPPROTO_SCTP ? sizeof(struct sctp_header) + sizeof(struct sctp_chunk)
+                                                     : sizeof(struct udphdr);
 
   if (packet->l3 + packet->length > (__u32)(end - data)) return XD_TRUNCATED;
-  if (packet->key.proto != IPPROTO_TCP && packet->key.proto != IPPROTO_UDP) {
+  if (packet->key.proto != IPPROTO_TCP && packet->key.proto != IPPROTO_UDP && packet->key.proto != IPPROTO_SCTP) {
     return packet->key.proto == (packet->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) ? XD_ICMP : XD_PROTOCOL;
   }
   if (packet->l4 + header > packet->l3 + packet->length || (void *)tcp + sizeof(struct udphdr) > end) return XD_TRUNCATED;
@@ -216,7 +251,7 @@ static __always_inline enum xd_reason parse_transport(struct xdp_md *ctx, struct
     packet->tcp_flags = ((__u8 *)tcp)[13];
   }
   packet->key.zero[0] = packet->key.zero[1] = packet->key.zero[2] = 0;
-  return XD_PARSED;
+  return packet->key.proto == IPPROTO_SCTP ? parse_sctp(packet, (void *)tcp, data, end) : XD_PARSED;
 }
 
 #endif

@@ -28,7 +28,7 @@ static __always_inline int send_stateless(struct xdp_md *ctx, const struct packe
   enum xd_reason why = may_serve(packet, dest);
   if (why != XD_PARSED) return refuse(ctx, packet, why);
   if (dest->method == XD_NAT) return verdict(ctx, XD_TABLE_FULL);
-  count_in(index, packet->length, packet->key.proto != IPPROTO_TCP || packet->tcp_flags & TCP_SYN ? 1 : 0);
+  count_in(index, packet->length, begins(packet) ? 1 : 0);
   if (is_too_long(ctx, packet, dest)) return xd_answer(ctx, packet, dest->mtu);
   count_reason(ctx, reason);
   if (dest->method == XD_TUN) return xd_encapsulate(ctx, packet, index);
@@ -65,10 +65,19 @@ struct choice {
 static __always_inline void template_key(const struct packet *packet, const struct xd_service *service, __be16 port,
                                          struct xd_flow_key *key) {
   for (int i = 0; i < 4; i++) key->saddr[i] = packet->key.saddr[i] & service->mask[i];
-  __builtin_memcpy(key->daddr, packet->key.daddr, 16);
   key->sport = 0;
-  key->dport = port;
-  key->proto = packet->key.proto | 0x80; /* apart from connections */
+  if (service->mark) { /* one for all addresses, ports and protocols, where IPVS has the mark in the address's place */
+    key->daddr[0] = packet->v6 ? service->mark : 0;
+    key->daddr[1] = 0;
+    key->daddr[2] = packet->v6 ? 0 : XD_V4_MAPPED;
+    key->daddr[3] = packet->v6 ? 0 : service->mark;
+    key->dport = 0;
+    key->proto = XD_TEMPLATE_PROTO;
+  } else {
+    __builtin_memcpy(key->daddr, packet->key.daddr, 16);
+    key->dport = port;
+    key->proto = packet->key.proto ^ XD_TEMPLATE_PROTO;
+  }
   key->zero[0] = key->zero[1] = key->zero[2] = 0;
 }
 
@@ -133,7 +142,7 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
     if (reply_is_taken(&back_key, &back_spot)) return -XD_NAT_CLASH - 1;
   }
   /* A first datagram or SYN may be one of a flood: it pushes nobody out, where nothing has to be remembered. */
-  int push = nat || (packet->key.proto == IPPROTO_TCP && !(packet->tcp_flags & TCP_SYN));
+  int push = nat || !begins(packet);
   __u32 place = take(&packet->spot, push ? TAKE_HALF_OPEN : TAKE_HALF_OPEN | TAKE_MODESTLY, push, &to->pushed), reply = 0, way = 0;
   struct xd_flow *flow = place ? flow_at(place) : 0;
   if (!flow) return 0;
@@ -182,6 +191,8 @@ static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *p
   if (!dest) return verdict(ctx, XD_NO_DEST);
   enum xd_reason reason = may_serve(packet, dest);
   if (reason != XD_PARSED) return refuse(ctx, packet, reason);
+  if (dest->method == XD_NAT && hides_checksum(packet, packet->key.dport, real_port(dest, packet->key.dport)))
+    return verdict(ctx, XD_FRAGMENT);
   int place = xd_enter(ctx, packet, to);
   if (place < 0) return verdict(ctx, -place - 1);
   struct xd_flow *flow = place ? flow_at(place) : 0;
@@ -208,12 +219,11 @@ __attribute__((noinline)) int xd_service_path(struct xdp_md *ctx, const struct p
   struct xd_service *service = find_service(packet);
   if (!service) return verdict(ctx, XD_NO_SERVICE);
 
-  if (service->rate_limit && (packet->key.proto != IPPROTO_TCP || packet->tcp_flags & TCP_SYN) && is_over_rate(service))
-    return verdict(ctx, XD_RATE_LIMIT);
+  if (service->rate_limit && begins(packet) && is_over_rate(service)) return verdict(ctx, XD_RATE_LIMIT);
   if (service->one_packet && packet->key.proto == IPPROTO_UDP)
     return send_stateless(ctx, packet, xd_schedule(packet, service, 1), XD_NEW_FLOW);
   int by_turn = 1;
-  if (packet->key.proto == IPPROTO_TCP && !(packet->tcp_flags & TCP_SYN)) {
+  if (!begins(packet)) {
     if (!overflowed_lately()) return verdict(ctx, XD_NO_FLOW);
     by_turn = 0; /* its SYN may have been placed by hash */
   }

@@ -1,4 +1,4 @@
-/* TCP states as kernel IPVS keeps them (net/netfilter/ipvs/ip_vs_proto_tcp.c; observed for DR packet by packet).
+/* States of TCP and SCTP as kernel IPVS keeps them (net/netfilter/ipvs/ip_vs_proto_tcp.c; observed for DR packet by packet).
  *
  * DR and TUN see the client's packets only and guess the rest; NAT sees both directions. States and inputs are those of
  * IPVS: SYN before FIN before ACK, RST before all, and a segment without any of them closes.
@@ -54,7 +54,72 @@ static __always_inline enum tcp_input tcp_input(__u8 flags) {
   return flags & TCP_ACK ? IN_ACK : IN_NOTHING;
 }
 
+/* SCTP, in the same way (ip_vs_proto_sctp.c), by the kind of chunk: the handshake is INIT, INIT ACK, COOKIE ECHO, COOKIE ACK, and the end
+ * SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE. Data, SACK, HEARTBEAT and what has no name here are alike. */
+enum sctp_input {
+  IN_DATA,
+  IN_INIT,
+  IN_INIT_ACK,
+  IN_COOKIE_ECHO,
+  IN_COOKIE_ACK,
+  IN_SHUTDOWN,
+  IN_SHUTDOWN_ACK,
+  IN_SHUTDOWN_COMPLETE,
+  IN_ERROR,
+  IN_ABORT
+};
+/* One longer than it need be: clang keeps what is 16 bytes long where libbpf does not find it. */
+static const __u8 sctp_inputs[17] = {
+    [1] = IN_INIT,  [2] = IN_INIT_ACK,     [6] = IN_ABORT,       [7] = IN_SHUTDOWN,           [8] = IN_SHUTDOWN_ACK,
+    [9] = IN_ERROR, [10] = IN_COOKIE_ECHO, [11] = IN_COOKIE_ACK, [14] = IN_SHUTDOWN_COMPLETE,
+};
+
+enum sctp_state { NO, I1, IN, CS, CR, CW, CO, CE, ES, SS, SR, SA, RJ, CL };
+#define SCTP_BASE (XD_STATE_SCTP_INIT1 - I1)
+/* [side * 16 + input][state]: what a state becomes. It stays where nothing stands, which is NO, for no state becomes that. */
+static const __u8 sctp_next[64][16] = {
+    [FROM_CLIENT * 16 + IN_DATA] = {[NO] = ES},
+    [FROM_CLIENT * 16 + IN_INIT] = {[NO] = I1, [I1... IN] = IN, [RJ... CL] = IN},
+    [FROM_CLIENT * 16 + IN_INIT_ACK] = {[NO... IN] = CW, [CW... CO] = CO},
+    [FROM_CLIENT * 16 + IN_COOKIE_ECHO] = {[NO] = CR, [I1... IN] = IN, [CS... CR] = CR},
+    [FROM_CLIENT * 16 + IN_COOKIE_ACK] = {[NO] = ES, [CE... ES] = ES},
+    [FROM_CLIENT * 16 + IN_SHUTDOWN] = {[NO] = SR, [ES] = SR},
+    [FROM_CLIENT * 16 + IN_SHUTDOWN_ACK] = {[NO] = CL, [I1... IN] = IN, [SS] = CL, [SA] = CL},
+    [FROM_CLIENT * 16 + IN_SHUTDOWN_COMPLETE] = {[NO... IN] = CL, [SA] = CL},
+    [FROM_CLIENT * 16 + IN_ERROR] = {[NO] = CL, [CE] = CL},
+    [FROM_CLIENT * 16 + IN_ABORT] = {[NO... CR] = CL, [CW] = RJ, [CO... CL] = CL},
+    [FROM_SERVER * 16 + IN_DATA] = {[NO] = ES},
+    [FROM_SERVER * 16 + IN_INIT] = {[NO... CE] = CW, [SS... CL] = CW},
+    [FROM_SERVER * 16 + IN_INIT_ACK] = {[NO... CS] = CS},
+    [FROM_SERVER * 16 + IN_COOKIE_ECHO] = {[NO... CE] = CE},
+    [FROM_SERVER * 16 + IN_COOKIE_ACK] = {[NO... ES] = ES},
+    [FROM_SERVER * 16 + IN_SHUTDOWN] = {[NO... SS] = SS},
+    [FROM_SERVER * 16 + IN_SHUTDOWN_ACK] = {[NO... CR] = SA, [SS... SA] = SA},
+    [FROM_SERVER * 16 + IN_SHUTDOWN_COMPLETE] = {[NO] = CL},
+    [FROM_SERVER * 16 + IN_ERROR] = {[NO... CR] = CL},
+    [FROM_SERVER * 16 + IN_ABORT] = {[NO] = CL, [I1] = RJ, [IN... CL] = CL},
+    [CLIENT_ONLY * 16 + IN_DATA] = {[NO] = ES, [CW] = ES},
+    [CLIENT_ONLY * 16 + IN_INIT] = {[NO] = I1, [I1... CW] = IN, [RJ... CL] = IN},
+    [CLIENT_ONLY * 16 + IN_INIT_ACK] = {[NO... CW] = CE},
+    [CLIENT_ONLY * 16 + IN_COOKIE_ECHO] = {[NO... CW] = ES},
+    [CLIENT_ONLY * 16 + IN_COOKIE_ACK] = {[NO] = ES, [CS... CR] = ES, [CO... ES] = ES},
+    [CLIENT_ONLY * 16 + IN_SHUTDOWN] = {[NO] = SR, [ES] = SR},
+    [CLIENT_ONLY * 16 + IN_SHUTDOWN_ACK] = {[NO] = CL, [I1... IN] = IN, [ES... SS] = CL, [SA] = CL},
+    [CLIENT_ONLY * 16 + IN_SHUTDOWN_COMPLETE] = {[NO... CR] = CL, [SR... SA] = CL},
+    [CLIENT_ONLY * 16 + IN_ERROR] = {[NO] = CL},
+    [CLIENT_ONLY * 16 + IN_ABORT] = {[NO... CR] = CL, [CW] = RJ, [CO... CL] = CL},
+};
+
+static __always_inline __u32 next_sctp_state(const struct packet *packet, __u32 state, enum tcp_side side) {
+  __u32 input = packet->chunk < 16 ? sctp_inputs[packet->chunk & 15] : IN_DATA;
+  __u64 at = (side * 16 + input) * 16 + ((state ? state - SCTP_BASE : 0) & 15);
+  asm volatile("" : "+r"(at));
+  __u32 next = ((const __u8 *)sctp_next)[at & 1023];
+  return next ? next + SCTP_BASE : state;
+}
+
 static __always_inline __u32 next_state(const struct packet *packet, __u32 state, enum tcp_side side) {
+  if (packet->key.proto == IPPROTO_SCTP) return next_sctp_state(packet, state, side);
   if (packet->key.proto != IPPROTO_TCP) return XD_STATE_UDP;
   __u64 at = (side * 8 + tcp_input(packet->tcp_flags)) * 16 + (state & 15);
   asm volatile("" : "+r"(at)); /* the mask last: kernel 6.1 loses sight of bounds that it has been shown before */
@@ -63,7 +128,7 @@ static __always_inline __u32 next_state(const struct packet *packet, __u32 state
 
 /* UDP never is, in IPVS. */
 static __always_inline int is_active(__u32 state) {
-  return state == XD_STATE_ESTABLISHED || state == XD_STATE_SYN_SENT || state == XD_STATE_SYN_RECV;
+  return state == XD_STATE_ESTABLISHED || state == XD_STATE_SYN_SENT || state == XD_STATE_SYN_RECV || state == XD_STATE_SCTP_ESTABLISHED;
 }
 
 /* Connection thresholds: overloaded from `upper` connections on, until they are fewer than `lower` (without one: than 3/4 of `upper`). */

@@ -22,24 +22,57 @@ static __always_inline int silent(const struct xd_flow *flow, __u32 now) {
   return age > limit && age < 0x80000000u;
 }
 
-/* Replies go with their flow; a template stays as long as connections that it placed. */
-__attribute__((noinline)) int xd_sweep_place(__u32 place) {
-  struct xd_flow *flow = flow_at(place);
-  if (!flow || flow->flags & XD_FLOW_REPLY || !silent(flow, jiffies())) return 0;
-  if (flow->flags & XD_FLOW_TEMPLATE && flow->peer) return 0;
-  return xd_forget(place);
+/* Of idle flows one in so many goes; IPVS takes them by how few packets they had, which is not counted here. */
+#define IDLE_ONE_IN 8
+#define IDLE_SECONDS 60
+
+static __always_inline int is_idle(const struct xd_flow *flow, const struct xd_info *info) {
+  __u32 age = jiffies() - flow->seen;
+  return age >= IDLE_SECONDS * info->hz && age < 0x80000000u && !(bpf_get_prandom_u32() & (IDLE_ONE_IN - 1));
 }
+
+/* Whether memory that is short may take this flow, as IPVS's drop_entry does: what is half-open, what is idle, and templates of clients that never
+ * established anything. */
+static __always_inline int is_dispensable(const struct xd_flow *flow, const struct xd_info *info) {
+  if (flow->flags & XD_FLOW_TEMPLATE) return flow->state != XD_STATE_ESTABLISHED;
+  switch (flow->state) {
+    case XD_STATE_SYN_RECV:
+    case XD_STATE_SCTP_INIT1:
+    case XD_STATE_SCTP_INIT: return 1;
+    case XD_STATE_ESTABLISHED:
+    case XD_STATE_SCTP_ESTABLISHED:
+    case XD_STATE_UDP: return is_idle(flow, info);
+    default: return 0;
+  }
+}
+
+/* Replies go with their flow; a template stays as long as connections that it placed. */
+__attribute__((noinline)) int xd_sweep_place(__u32 place, __u32 dropping) {
+  struct xd_flow *flow = flow_at(place);
+  struct xd_info *info = read_info();
+  if (!flow || !info || flow->flags & XD_FLOW_REPLY || (flow->flags & XD_FLOW_TEMPLATE && flow->peer)) return 0;
+  if (silent(flow, jiffies())) return xd_forget(place);
+  if (!dropping || !is_dispensable(flow, info) || !xd_forget(place)) return 0;
+  __u32 reason = XD_DROP_ENTRY;
+  struct xd_counter *counter = bpf_map_lookup_elem(&xd_reasons, &reason);
+  if (counter) counter->packets++;
+  return 1;
+}
+
+/* While memory is short, a sweep looks at one bucket in so many for what to forget, as IPVS does each second. */
+#define DROPPING_ONE_IN 32
 
 SEC("iter/bpf_map_elem")
 int xd_sweep_flows(struct bpf_iter__bpf_map_elem *ctx) {
   __u32 *key = ctx->key;
-  if (!key) return 0;
-  __u32 index = *key;
+  struct xd_info *info = read_info();
+  if (!key || !info) return 0;
+  __u32 index = *key, dropping = info->drop_entry && !(bpf_get_prandom_u32() & (DROPPING_ONE_IN - 1));
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &index);
   if (!bucket) return 0;
 #pragma clang loop unroll(disable)
   for (__u32 way = 0; way < XD_WAYS; way++) {
-    if (bucket->tag[way] > XD_TAG_BUSY) xd_sweep_place(index << 4 | (way + 1));
+    if (bucket->tag[way] > XD_TAG_BUSY) xd_sweep_place(index << 4 | (way + 1), dropping);
   }
   return 0;
 }

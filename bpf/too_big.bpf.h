@@ -30,7 +30,7 @@ static __always_inline int is_too_long(struct xdp_md *ctx, const struct packet *
 __attribute__((noinline)) int xd_answer(struct xdp_md *ctx, const struct packet *packet, __u32 mtu) {
   struct inner inner;
   if (!packet || !read_inner(ctx, packet, &inner)) return XDP_ABORTED;
-  if (packet->key.proto != IPPROTO_TCP && packet->key.proto != IPPROTO_UDP) return verdict(ctx, XD_TOO_LONG);
+  if (packet->key.proto == IPPROTO_ICMP || packet->key.proto == IPPROTO_ICMPV6) return verdict(ctx, XD_TOO_LONG);
   if (mtu && !packet->v6 && !inner.df) return verdict(ctx, XD_TOO_LONG);
   count_reason(ctx, mtu ? XD_TOO_BIG : XD_EXPIRED);
   if (mtu && !lower_network_ttl(ctx, packet)) return XDP_ABORTED; /* it is quoted as it would have gone on */

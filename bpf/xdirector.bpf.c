@@ -13,6 +13,7 @@
 #include "bpf/filter.bpf.h"
 #include "bpf/advert.bpf.h"
 #include "bpf/checksum.bpf.h"
+#include "bpf/crc32c.bpf.h"
 #include "bpf/table.bpf.h"
 #include "bpf/fragment.bpf.h"
 #include "bpf/transmit.bpf.h"

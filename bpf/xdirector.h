@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 8
+#define XD_LAYOUT 9
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -37,11 +37,11 @@
   X(FRAGMENT, fragment, pass, "fragment that came before the first one of its datagram, or that only the stack can place") \
   X(IP_OPTIONS, ip_options, pass, "IPv4 options that ask for a route, a record of it or of times")                         \
   X(ICMP, icmp, pass, "ICMP to a virtual address")                                                                         \
-  X(PROTOCOL, protocol, pass, "to a virtual address, but neither TCP nor UDP")                                             \
+  X(PROTOCOL, protocol, pass, "to a virtual address, but neither TCP, UDP nor SCTP")                                       \
   X(VLAN, vlan, pass, "the way out needs other VLAN tags than the frame has room for")                                     \
   X(VIP_NOT_OURS, vip_not_ours, pass, "the virtual address is held by another director now")                               \
   X(NO_SERVICE, no_service, pass, "to a virtual address, but to no service there")                                         \
-  X(NO_FLOW, no_flow, pass, "TCP without SYN and without a flow")                                                          \
+  X(NO_FLOW, no_flow, pass, "TCP without SYN, or SCTP without INIT, and without a flow")                                   \
   X(NO_DEST, no_dest, pass, "the service has no real server that takes new connections")                                   \
   X(DEST_UNRESOLVED, dest_unresolved, pass, "the real server's next hop is not known yet")                                 \
   X(DEST_LOCAL, dest_local, pass, "the real server is this director")                                                      \
@@ -54,6 +54,7 @@
   X(DEST_REMOVED, dest_removed, drop, "flow of a real server that was removed; it goes on when the server returns")        \
   X(TUNNEL_ERROR, tunnel_error, pass, "ICMP error about a tunnel's packet that was too long: the way's MTU is noted")      \
   X(RATE_LIMIT, rate_limit, drop, "first packet of a flow, over the rate_limit of its service")                            \
+  X(DROP_ENTRY, drop_entry, drop, "no packet: a half-open or idle flow, forgotten because memory is short")                \
   X(ADVERT, advert, pass, "VRRP advert, for the stack")
 
 #define XD_REASON_ENUM(NAME, word, verdict, sentence) XD_##NAME,
@@ -84,8 +85,10 @@ struct xd_info {
   __u32 half_ways; /* how many places of a bucket half-open flows may take */
   __u32 behaviour; /* enum xd_behaviour */
   __u64 seed;      /* of the flows' hash: nobody outside can aim at one bucket */
+  __u32 drop_entry; /* 1: memory is short, a sweep forgets random half-open and idle flows */
+  __u32 zero;
 };
-XD_ASSERT_SIZE(struct xd_info, 64);
+XD_ASSERT_SIZE(struct xd_info, 72);
 
 /* What IPVS has as net.ipv4.vs.*. 0 is IPVS's default. */
 enum xd_behaviour {
@@ -97,7 +100,9 @@ enum xd_behaviour {
 
 /* ---- xd_services, xd_rings, xd_dests: what is served, and by whom --------------------------------------------------- */
 
-/* IPv4 is held v4-mapped: one key, both families. */
+/* IPv4 is held v4-mapped: one key, both families. A service by firewall mark has proto 0, port 0 and the mark as if it were an IPv4 address (of the
+ * mark's family: mapped or not), and again an entry of the same value for each address, port and protocol that its packets are told
+ * by. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define XD_V4_MAPPED 0xffff0000u /* the third word of such an address */
 #else
@@ -106,7 +111,7 @@ enum xd_behaviour {
 struct xd_service_key {
   __be32 addr[4];
   __be16 port; /* 0: any port */
-  __u8 proto;  /* IPPROTO_TCP, IPPROTO_UDP */
+  __u8 proto;  /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP; 0: a firewall mark's */
   __u8 zero;
 };
 XD_ASSERT_SIZE(struct xd_service_key, 20);
@@ -129,8 +134,9 @@ struct xd_service {
   __u32 persistence; /* jiffies that a client stays with its real server; 0: not persistent */
   __be32 mask[4];    /* of the client's address that persistence goes by */
   __u32 rate_limit;  /* new flows a second; 0: any. The slot behind the list has the second's first jiffy and count */
+  __be32 mark;       /* firewall mark; 0: a service by address */
 };
-XD_ASSERT_SIZE(struct xd_service, 52);
+XD_ASSERT_SIZE(struct xd_service, 56);
 
 /* Destinations of the list in a group, whose least loaded one the program remembers. */
 #define XD_GROUP 16
@@ -252,7 +258,7 @@ struct xd_flow_key {
 } __attribute__((aligned(8)));
 XD_ASSERT_SIZE(struct xd_flow_key, 40);
 
-/* TCP states are IPVS's. */
+/* IPVS's, and SCTP's in IPVS's order behind XD_STATE_UDP. */
 enum xd_state {
   XD_STATE_NONE,
   XD_STATE_ESTABLISHED,
@@ -264,6 +270,19 @@ enum xd_state {
   XD_STATE_CLOSE_WAIT,
   XD_STATE_LAST_ACK,
   XD_STATE_UDP,
+  XD_STATE_SCTP_INIT1,
+  XD_STATE_SCTP_INIT,
+  XD_STATE_SCTP_COOKIE_SENT,
+  XD_STATE_SCTP_COOKIE_REPLIED,
+  XD_STATE_SCTP_COOKIE_WAIT,
+  XD_STATE_SCTP_COOKIE,
+  XD_STATE_SCTP_COOKIE_ECHOED,
+  XD_STATE_SCTP_ESTABLISHED,
+  XD_STATE_SCTP_SHUTDOWN_SENT,
+  XD_STATE_SCTP_SHUTDOWN_RECEIVED,
+  XD_STATE_SCTP_SHUTDOWN_ACK_SENT,
+  XD_STATE_SCTP_REJECTED,
+  XD_STATE_SCTP_CLOSED,
   XD_STATE_COUNT
 };
 
@@ -276,6 +295,9 @@ enum xd_flow_flag {
   XD_FLOW_TEMPLATE = 32,   /* not a connection: where a persistent client goes. sport is 0, peer counts its connections */
   XD_FLOW_PERSISTENT = 64, /* one of those connections */
 };
+
+/* A template's key has its protocol with this bit turned, which tells it from connections. */
+#define XD_TEMPLATE_PROTO 0x80
 
 /* A connection: one cache line. */
 struct xd_flow {

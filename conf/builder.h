@@ -299,6 +299,7 @@ class Builder {
     lvs::ServiceKey key;
     std::optional<Engine> engine;
     std::uint32_t rate_limit = 0;
+    std::vector<MarkMatch> matches;
     Token at;
   };
   std::vector<EngineChoice> engines;

@@ -599,6 +599,14 @@ struct SslSettings {
 // Which engine may serve a virtual server (xdirector block): automatic is XDP where it can, with IPVS behind it.
 enum class Engine { automatic, ipvs, xdp };
 
+// By what XDP tells packets that get a firewall mark: it comes before marks are set.
+struct MarkMatch {
+  IpPrefix addresses;
+  std::optional<lvs::Protocol> protocol;  // any that IPVS balances
+  std::uint16_t first_port = 0, last_port = 0;  // 0: any
+  bool operator==(const MarkMatch&) const = default;
+};
+
 struct VirtualServer {
   lvs::ServiceKey key;
   // Of a virtual_server_group: one VirtualServer for each member, next to one another, alike but for the key (and the ports
@@ -625,6 +633,7 @@ struct VirtualServer {
   std::vector<RealServer> real_servers;
   Engine engine = Engine::automatic;
   std::uint32_t rate_limit = 0;  // new connections a second in the packet path; 0: any
+  std::vector<MarkMatch> matches;  // of a firewall mark
   bool operator==(const VirtualServer&) const = default;
 };
 
@@ -671,6 +680,8 @@ struct Xdirector {
   std::uint32_t conn_reuse_mode = 1;
   bool expire_nodest_conn = false;
   bool expire_quiescent_template = false;
+  std::uint32_t drop_entry = 0;
+  std::uint32_t amemthresh = 1024;  // pages
   std::string metrics;         // <address>:<port> where metrics are served; empty: nowhere
   std::string control_socket;  // empty: the default of the network namespace
   std::vector<Heartbeat> heartbeats;

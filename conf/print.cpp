@@ -14,6 +14,7 @@
 #include "conf/print_checkers.h"
 #include "conf/print_daemon.h"
 #include "conf/writer.h"
+#include "conf/mark_match.h"
 
 namespace xd::conf {
 
@@ -578,6 +579,8 @@ void print_xdirector(Writer& w, const Model& model) {
   w.line("conn_reuse_mode {}", x.conn_reuse_mode);
   w.line("expire_nodest_conn {}", x.expire_nodest_conn);
   w.line("expire_quiescent_template {}", x.expire_quiescent_template);
+  w.line("drop_entry {}", x.drop_entry);
+  w.line("amemthresh {}", x.amemthresh);
   if (!x.metrics.empty()) w.line("metrics {}", word(x.metrics));
   if (!x.control_socket.empty()) w.line("control {}", word(x.control_socket));
   for (const Heartbeat& h : x.heartbeats) {
@@ -593,10 +596,11 @@ void print_xdirector(Writer& w, const Model& model) {
   for (const Fence& f : x.fences)
     w.line("fence {} \"{}\" {}", word(f.instance), join_command(f.script.script.words), time_of(f.script.timeout));
   for (const VirtualServer& v : model.virtual_servers) {
-    if (v.engine == x.engine && v.rate_limit == 0) continue;
+    if (v.engine == x.engine && v.rate_limit == 0 && v.matches.empty()) continue;
     w.open("virtual_server {}", service_words(v.key));
     if (v.engine != x.engine) w.line("engine {}", engine_name(v.engine));
     if (v.rate_limit != 0) w.line("rate_limit {}", v.rate_limit);
+    for (const MarkMatch& m : v.matches) w.line("match {}", match_words(m));
     w.close();
   }
   w.close();

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "conf/builder.h"
+#include "conf/mark_match.h"
 #include "conf/values.h"
 
 namespace xd::conf {
@@ -574,6 +575,29 @@ void finish_virtual_server(Builder& b) {
   b.model.virtual_servers.push_back(std::move(out));
 }
 
+// A mark's packets are told to XDP as far as nothing else there takes them.
+static void add_matches(Builder& b, const Builder::EngineChoice& choice, VirtualServer& mark) {
+  for (const MarkMatch& match : choice.matches) {
+    if (match.addresses.address.family() != mark.key.mark_family) {
+      b.warn(choice.at, fmt::format("match {}: the real servers of {} are of the other address family; the line is ignored",
+                                    match_words(match), mark.key.str()));
+      continue;
+    }
+    const auto keys = keys_of(match);
+    const auto other = std::ranges::find_if(b.model.virtual_servers, [&](const VirtualServer& vs) {
+      if (vs.key.fwmark == 0) return overlaps(keys, vs.key);
+      return std::ranges::any_of(vs.matches, [&](const MarkMatch& m) {
+        return std::ranges::any_of(keys_of(m), [&](const lvs::ServiceKey& key) { return overlaps(keys, key); });
+      });
+    });
+    if (other == b.model.virtual_servers.end()) {
+      mark.matches.push_back(match);
+    } else {
+      b.warn(choice.at, fmt::format("match {}: virtual server {} takes such packets too; the line is ignored", match_words(match), other->key.str()));
+    }
+  }
+}
+
 void finish_lvs(Builder& b) {
   expand_server_groups(b);
   auto& servers = b.model.virtual_servers;
@@ -615,6 +639,7 @@ void finish_lvs(Builder& b) {
       if (!same) continue;
       vs.engine = choice.engine.value_or(vs.engine);
       if (choice.rate_limit != 0) vs.rate_limit = choice.rate_limit;
+      add_matches(b, choice, vs);
       any = true;
     }
     if (!any) b.warn(choice.at, "xdirector names a virtual server that is not defined");

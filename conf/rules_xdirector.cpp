@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "conf/builder.h"
+#include "conf/mark_match.h"
 #include "conf/values.h"
 
 namespace xd::conf {
@@ -24,6 +25,28 @@ bool is_address_and_port(std::string_view word) {
   return address && address->is_v6() == brackets;
 }
 
+// <ip>[/<bits>] [tcp|udp|sctp [<port>[-<port>]]]
+std::optional<MarkMatch> read_match(std::span<const Token> args) {
+  MarkMatch match;
+  const auto addresses = args.empty() ? std::nullopt : IpPrefix::parse(args[0].text);
+  if (!addresses || args.size() > 3) return std::nullopt;
+  match.addresses = *addresses;
+  if (args.size() < 2) return match;
+  for (const auto protocol : {lvs::Protocol::tcp, lvs::Protocol::udp, lvs::Protocol::sctp}) {
+    if (args[1].text == lvs::name(protocol)) match.protocol = protocol;
+  }
+  if (!match.protocol) return std::nullopt;
+  if (args.size() < 3) return match;
+  const std::string_view ports = args[2].text;
+  const auto dash = ports.find('-');
+  const Number first = parse_integer(ports.substr(0, dash)), last = dash == ports.npos ? first : parse_integer(ports.substr(dash + 1));
+  if (first.written != Written::good || last.written != Written::good || first.value < 1 || last.value < first.value || last.value > 65535)
+    return std::nullopt;
+  match.first_port = static_cast<std::uint16_t>(first.value);
+  match.last_port = static_cast<std::uint16_t>(last.value);
+  return match;
+}
+
 const Rule rules[] = {
     {Block::root, "xdirector", [](Builder&, const Value&) {}},
     {X, "engine", [](Builder& b, const Value& v) { b.model.xdirector.engine = engine_named(v.word()); }},
@@ -34,6 +57,8 @@ const Rule rules[] = {
     {X, "conn_reuse_mode", [](Builder& b, const Value& v) { b.model.xdirector.conn_reuse_mode = static_cast<std::uint32_t>(v.number); }},
     {X, "expire_nodest_conn", [](Builder& b, const Value& v) { b.model.xdirector.expire_nodest_conn = v.on; }},
     {X, "expire_quiescent_template", [](Builder& b, const Value& v) { b.model.xdirector.expire_quiescent_template = v.on; }},
+    {X, "drop_entry", [](Builder& b, const Value& v) { b.model.xdirector.drop_entry = static_cast<std::uint32_t>(v.number); }},
+    {X, "amemthresh", [](Builder& b, const Value& v) { b.model.xdirector.amemthresh = static_cast<std::uint32_t>(v.number); }},
     {X, "control", [](Builder& b, const Value& v) { b.model.xdirector.control_socket = v.word(); }},
     {X, "metrics",
      [](Builder& b, const Value& v) {
@@ -85,6 +110,16 @@ const Rule rules[] = {
     {Block::xdirector_virtual_server, "engine", [](Builder& b, const Value& v) { b.engines.back().engine = engine_named(v.word()); }},
     {Block::xdirector_virtual_server, "rate_limit",
      [](Builder& b, const Value& v) { b.engines.back().rate_limit = static_cast<std::uint32_t>(v.number); }},
+    {Block::xdirector_virtual_server, "match",
+     [](Builder& b, const Value& v) {
+       const auto match = read_match(v.args);
+       if (!match) return b.warn(v.where(), "match tells no packets; the line is ignored", std::string(v.keyword.form));
+       if (b.engines.back().key.fwmark == 0) return b.warn(v.where(), "match is for a firewall mark; the line is ignored");
+       if (keys_of(*match).empty()) {
+         return b.warn(v.where(), fmt::format("match covers more than {} addresses and ports; the line is ignored", match_keys_maximum));
+       }
+       b.engines.back().matches.push_back(*match);
+     }},
 };
 
 }  // namespace

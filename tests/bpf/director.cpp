@@ -63,6 +63,12 @@ std::vector<xd_bucket> buckets() {
   return all;
 }
 
+std::map<std::string, std::uint64_t> count_reasons() {
+  std::map<std::string, std::uint64_t> counts;
+  for (const auto& reason : loaded->reasons()) counts[std::string(reason.word)] = reason.packets;
+  return counts;
+}
+
 std::size_t count_flows(bool half_open) {
   std::size_t count = 0;
   for (const xd_bucket& bucket : buckets()) {
@@ -137,12 +143,7 @@ void Director::serve(const lvs::ServiceKey& key, const lvs::Service& wanted) {
 }
 
 Outcome Director::run(const Packet& packet) {
-  const auto count = [&] {
-    std::map<std::string, std::uint64_t> counts;
-    for (const auto& reason : loaded->reasons()) counts[std::string(reason.word)] = reason.packets;
-    return counts;
-  };
-  auto before = count();
+  auto before = count_reasons();
   const Bytes in = packet.bytes();
   Outcome outcome;
   outcome.frame.resize(16'384);
@@ -152,7 +153,7 @@ Outcome Director::run(const Packet& packet) {
   outcome.verdict = static_cast<int>(options.retval);
   outcome.frame.resize(options.data_size_out);
   std::uint64_t counted = 0;
-  for (const auto& [word, packets] : count()) {
+  for (const auto& [word, packets] : count_reasons()) {
     if (packets == before[word]) continue;
     outcome.reason = word;
     reached.insert(word);
@@ -178,10 +179,14 @@ void Director::establish(const std::string& from, std::uint16_t port, const std:
   EXPECT_EQ(run(Ethernet{} / Ipv4{.from = from, .to = to} / Tcp{.from = port, .to = to_port, .flags = "A"}).reason, "half_open");
 }
 
-void Director::sweep_until(const std::function<bool()>& is_so) {
+void Director::sweep_until(const std::function<bool()>& is_so, bool short_of_memory) {
   const TimePoint limit = Clock::now() + 5s;
   while (true) {
-    ASSERT_TRUE(datapath().sweep());
+    auto before = count_reasons();
+    ASSERT_TRUE(datapath().sweep(short_of_memory));
+    for (const auto& [word, packets] : count_reasons()) {
+      if (packets != before[word]) reached.insert(word);
+    }
     if (is_so()) return;
     ASSERT_LT(Clock::now(), limit) << "swept for 5 s, and still it is not so";
     usleep(1'000);

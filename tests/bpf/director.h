@@ -68,7 +68,7 @@ class Director : public testing::Test {
   void put_port(std::uint32_t flags);
   void set_timeout(xd_state state, std::uint32_t jiffies);
   // Sweeps again and again until it is so: what is due is decided in jiffies, which the caller cannot see pass.
-  void sweep_until(const std::function<bool()>& is_so);
+  void sweep_until(const std::function<bool()>& is_so, bool short_of_memory = false);
 
   datapath::Datapath& datapath();
 };

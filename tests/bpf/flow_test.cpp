@@ -337,6 +337,39 @@ TEST_F(Flows, ARateLimitLetsSoManyInEachSecond) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(send("S", ++port).verdict, XDP_TX);
 }
 
+TEST_F(Flows, ShortOfMemoryItForgetsWhatIsHalfOpenOrIdle) {
+  const auto dropped = [this] {
+    const auto reasons = datapath().reasons();
+    return std::ranges::find(reasons, "drop_entry", &datapath::ReasonCount::word)->packets;
+  };
+  lvs::Service persistent = service(Forward::dr, {1, 1});
+  persistent.persistence_seconds = 60;
+  serve(http, persistent);
+  establish(client, 1);
+  for (std::uint16_t port = 2; port < 6; ++port) EXPECT_NE(served_by(send("S", port)), 0);
+  const auto before = dropped();
+  sweep_until([&] { return half_open() == 0; }, true);
+  EXPECT_EQ(dropped() - before, 4u);
+  EXPECT_EQ(confirmed(), 2u) << "the client's connection and its template";
+  EXPECT_EQ(stats(http, 1).active + stats(http, 2).active, 1u);
+
+  // Silent for more than a minute, but for less than the timeout.
+  xd_info info{};
+  const std::uint32_t zero = 0;
+  bpf_map_lookup_elem(datapath().map_fd("xd_info"), &zero, &info);
+  for (std::uint32_t index = 0; index < info.buckets; ++index) {
+    xd_bucket bucket{};
+    bpf_map_lookup_elem(datapath().map_fd("xd_flows"), &index, &bucket);
+    for (xd_flow& flow : bucket.flow) flow.seen -= flow.flags & XD_FLOW_TEMPLATE ? 0 : 61 * info.hz;
+    bpf_map_update_elem(datapath().map_fd("xd_flows"), &index, &bucket, BPF_ANY);
+  }
+  ASSERT_TRUE(datapath().sweep());
+  EXPECT_EQ(confirmed(), 2u) << "when memory is not short";
+  sweep_until([&] { return confirmed() == 1; }, true);
+  EXPECT_EQ(dropped() - before, 5u);
+  ASSERT_TRUE(datapath().sweep());
+}
+
 TEST_F(Flows, WhatItCannotServeItSays) {
   lvs::Service mixed;
   mixed.destinations[endpoint("fd00::1", 80)] = {Forward::dr, 1, 0, 0};

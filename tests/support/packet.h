@@ -63,6 +63,13 @@ struct Udp {
   std::uint16_t to = 53;
   Checksum checksum = Checksum::complete;
 };
+// One chunk; what is behind it is its value.
+struct Sctp {
+  std::uint16_t from = 40000;
+  std::uint16_t to = 80;
+  std::uint8_t chunk = 0;                          // DATA
+  std::optional<std::uint32_t> crc = std::nullopt;  // as a little-endian word; complete
+};
 struct Icmp {
   std::uint8_t type = 8;
   std::uint8_t code = 0;
@@ -94,6 +101,14 @@ inline std::uint16_t folded(std::uint32_t sum) {
   while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<std::uint16_t>(sum);
 }
+inline std::uint32_t crc32c(const Bytes& bytes) {
+  std::uint32_t crc = ~0u;
+  for (const std::uint8_t byte : bytes) {
+    crc ^= byte;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82f63b78u : 0);
+  }
+  return ~crc;
+}
 inline void put16(Bytes& bytes, std::size_t at, std::uint16_t value) {
   bytes[at] = static_cast<std::uint8_t>(value >> 8);
   bytes[at + 1] = static_cast<std::uint8_t>(value);
@@ -101,7 +116,7 @@ inline void put16(Bytes& bytes, std::size_t at, std::uint16_t value) {
 
 class Packet {
  public:
-  using Layer = std::variant<Ethernet, Vlan, Ipv4, Ipv6, Extension, Tcp, Udp, Icmp, Icmp6, Gre, Gue, Payload>;
+  using Layer = std::variant<Ethernet, Vlan, Ipv4, Ipv6, Extension, Tcp, Udp, Sctp, Icmp, Icmp6, Gre, Gue, Payload>;
 
   Packet(Layer layer) : layers_{std::move(layer)} {}  // NOLINT(google-explicit-constructor)
   friend Packet operator/(Packet packet, Layer layer) {
@@ -167,6 +182,20 @@ class Packet {
     put16(header, 4, static_cast<std::uint16_t>(8 + inner.size()));
     protocol = IPPROTO_UDP;
     seal(header, 6, inner, ip, protocol, udp.checksum);
+    return header;
+  }
+  static Bytes compose(const Sctp& sctp, const Bytes& inner, const Layer*, std::uint16_t&, std::uint8_t& protocol) {
+    Bytes header(16);
+    put16(header, 0, sctp.from);
+    put16(header, 2, sctp.to);
+    header[7] = 9;  // verification tag
+    header[12] = sctp.chunk;
+    put16(header, 14, static_cast<std::uint16_t>(4 + inner.size()));
+    protocol = IPPROTO_SCTP;
+    Bytes all = header;
+    all.insert(all.end(), inner.begin(), inner.end());
+    const std::uint32_t crc = sctp.crc.value_or(crc32c(all));
+    for (std::size_t i = 0; i < 4; ++i) header[8 + i] = static_cast<std::uint8_t>(crc >> (8 * i));
     return header;
   }
   static Bytes compose(const Icmp& icmp, const Bytes& inner, const Layer*, std::uint16_t&, std::uint8_t& protocol) {

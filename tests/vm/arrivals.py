@@ -15,7 +15,7 @@ from lib.capture import checksum
 from lib.netns import socket_in
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
 GUE_PORT = 6080
 SO_RCVBUFFORCE, PACKET_IGNORE_OUTGOING = 33, 23  # socket(7), packet(7); Python has no names for them
 
@@ -36,8 +36,28 @@ def ip(protocol, source, destination, payload, identity=1, ttl=64, tos=0, fragme
     return with_checksum(struct.pack("!BBHHHBBH", 0x45, tos, 20 + len(payload), identity, fragment, ttl, protocol, 0) + a + b, 10) + payload
 
 
-def segment(protocol, source, port, destination, to, flags=0, data=b"", sequence=1000, acknowledge=0, wrong=False, bare=False):
-    """TCP or UDP. `wrong`: the checksum is; `bare`: UDP without one."""
+CRC32C = [0] * 256
+for _byte in range(256):
+    _crc = _byte
+    for _ in range(8):
+        _crc = _crc >> 1 ^ (0x82F63B78 if _crc & 1 else 0)
+    CRC32C[_byte] = _crc
+
+
+def with_crc32c(data):
+    """An SCTP packet with its checksum filled in."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ CRC32C[(crc ^ byte) & 255]
+    return data[:8] + struct.pack("<I", crc ^ 0xFFFFFFFF) + data[12:]
+
+
+def segment(protocol, source, port, destination, to, flags=0, data=b"", sequence=1000, acknowledge=0, wrong=False, bare=False, chunks=(0,)):
+    """TCP, UDP or SCTP. `wrong`: the checksum is; `bare`: UDP without one; `chunks`: of which types, the last one with the data."""
+    if protocol == SCTP:
+        values = [b""] * (len(chunks) - 1) + [data]
+        body = b"".join(struct.pack("!BBH", chunk, 0, 4 + len(value)) + value for chunk, value in zip(chunks, values))
+        return with_crc32c(struct.pack("!HHII", port, to, 4711, 0) + body)
     a, b = ip_address(source).packed, ip_address(destination).packed
     if protocol == TCP:
         whole, place = struct.pack("!HHIIBBHHH", port, to, sequence, acknowledge, 5 << 4, flags, 64240, 0, 0) + data, 16
@@ -142,12 +162,13 @@ def comparable(data):
 
 
 def refusal(data, version, length, protocol):
-    """That a connection is not there: IPVS, which keeps the virtual address's port, says that it is unreachable; without it, it is closed."""
+    """That a connection is not there: IPVS, which keeps the virtual address's port, says that it is unreachable; without it, it is closed, or
+    the protocol is not known."""
     addresses = data[8:40] if version == 6 else data[12:20]
     own = data[7 if version == 6 else 8] == 64
     if own and protocol == TCP and data[length + 13] & RST:
         return b"refused " + addresses + data[length:length + 4]
-    unreachable = (protocol == ICMP and data[length:length + 2] == b"\3\3") or (protocol == ICMPV6 and data[length:length + 2] == b"\1\4")
+    unreachable = (protocol == ICMP and data[length:length + 2] in (b"\3\3", b"\3\2")) or (protocol == ICMPV6 and data[length:length + 2] == b"\1\4")
     quoted = length + 8 + (40 if version == 6 else 20)
     return b"refused " + addresses + data[quoted + 2:quoted + 4] + data[quoted:quoted + 2] if unreachable else b""
 
@@ -178,4 +199,4 @@ def innermost(data):
         elif protocol == UDP and data[length + 2:length + 4] == struct.pack("!H", GUE_PORT):
             data = data[length + 12 + (data[length + 8] & 31) * 4:]
         else:
-            return (protocol, *struct.unpack("!HH", data[length:length + 4])) if protocol in (TCP, UDP) else None
+            return (protocol, *struct.unpack("!HH", data[length:length + 4])) if protocol in (TCP, UDP, SCTP) else None

@@ -11,11 +11,12 @@ weights and servers (PHASES). The servers' MAC addresses tell who got a frame.
 """
 
 import json
+import random
 import re
 from dataclasses import dataclass
 
 import arrivals
-from arrivals import ACK, FIN, PSH, RST, SYN, TCP, UDP, Wire, packet
+from arrivals import ACK, FIN, PSH, RST, SCTP, SYN, TCP, UDP, Wire, packet
 from lib.daemon import CTL, Daemon
 from lib.wait import wait_for
 
@@ -24,7 +25,13 @@ TUNNELS = ("TUN", "TUN type gue port 6080", "TUN type gue port 6080 csum", "TUN 
 # The weights of servers 1 to 4. A weight of 0 keeps connections, a server that is gone gets them back when it returns.
 PHASES = ({1: 1, 2: 2, 3: 4}, {1: 3, 2: 0, 3: 2}, {1: 3, 3: 2, 4: 1}, {1: 3, 2: 2, 3: 2, 4: 1})
 FLOWS = 12  # that begin in a phase
+# Chunks of SCTP.
+DATA, INIT, INIT_ACK, ABORT, SHUTDOWN, SHUTDOWN_ACK, ERROR, COOKIE_ECHO, COOKIE_ACK, SHUTDOWN_COMPLETE = 0, 1, 2, 6, 7, 8, 9, 10, 11, 14
+WALKS = range(60, 98)  # flows that take chunks as they come
 CLIENT_MAC = bytes.fromhex("0200000000c1")
+
+
+PROTOCOLS = {TCP: "TCP", UDP: "UDP", SCTP: "SCTP"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Case:
     family: int = 4
     servers: int = 0  # their family, when it is another one
     port: int = 80
+    server_port: int = 80
     lines: tuple = ()
     server_lines: tuple = ()
     phases: int = len(PHASES)  # that it takes part in
@@ -57,8 +65,8 @@ class Case:
         return server(self.servers or self.family, number)
 
     def text(self, weights):
-        lines = [f"lb_algo {self.algo}", f"lb_kind {self.kind}", f"protocol {'TCP' if self.protocol == TCP else 'UDP'}", *self.lines]
-        lines += [f"real_server {self.server(n)} {self.port or ''} {{\nweight {weight}\n" + "".join(f"{line}\n" for line in self.server_lines) + "}"
+        lines = [f"lb_algo {self.algo}", f"lb_kind {self.kind}", f"protocol {PROTOCOLS[self.protocol]}", *self.lines]
+        lines += [f"real_server {self.server(n)} {self.server_port if self.port else ''} {{\nweight {weight}\n" + "".join(f"{line}\n" for line in self.server_lines) + "}"
                   for n, weight in weights.items()]
         return f"virtual_server {self.address} {self.port or ''} {{\n" + "\n".join(lines) + "\n}\n"
 
@@ -86,6 +94,9 @@ def cases():
     plan += [("rr", kind, {"family": family, "servers": servers, "phases": 1})
              for kind in TUNNELS for family in (4, 6) for servers in (4, 6)]
     plan += [(algo, kind, {"family": 6}) for algo, kind in (("rr", "DR"), ("wrr", "NAT"), ("wlc", "NAT"), ("sh", "DR"), ("dh", "DR"), ("mh", "NAT"))]
+    plan += [(algo, kind, {"protocol": SCTP, **more}) for algo, kind, more in (
+        ("rr", "DR", {}), ("wrr", "NAT", {"server_port": 9080}), ("rr", "TUN", {"phases": 1}), ("wlc", "NAT", {"family": 6, "server_port": 9080}), ("sh", "NAT", {}),
+        ("rr", "DR", {"family": 6, "lines": ("persistence_timeout 300",)}))]
     return [Case(" ".join([algo, kind, *(f"{name} {value}" for name, value in more.items())]), number, algo, kind, **more)
             for number, (algo, kind, more) in enumerate(plan, 1)]
 
@@ -156,14 +167,16 @@ class Play:
         options = {"identity": flow + 1, "tos": (0, 0xB9, 4, 3)[flow % 4], "fragment": 0x4000 if flow % 3 else 0, **options}
         return packet(self.case.protocol, *self.case.client(flow), self.case.address, self.case.port or 80 + flow % 3, **options)
 
+    def answer(self, flow, **options):
+        return packet(self.case.protocol, self.case.server(self.server[flow]), self.case.server_port, *self.case.client(flow), identity=7, ttl=63, **options)
+
     def from_clients(self, name, flows, **options):
         self.round(name, [self.packet(flow, **options) for flow in flows])
 
     def from_servers(self, name, flows, **options):
         """What the real servers answer, by NAT."""
         if self.case.method == "NAT":
-            self.round(name, inside=[packet(self.case.protocol, self.case.server(self.server[flow]), 80, *self.case.client(flow), identity=7, ttl=63, **options)
-                                     for flow in flows if flow in self.server])
+            self.round(name, inside=[self.answer(flow, **options) for flow in flows if flow in self.server])
 
     def errors(self, flow):
         """Routers on both sides tell that they cannot forward what they got."""
@@ -171,11 +184,11 @@ class Play:
         reply = packet(case.protocol, case.address, case.port or 80 + flow % 3, *case.client(flow))
         self.round("error about a reply", [arrivals.error("198.51.100.77" if case.family == 4 else "2001:db8:c::77", case.address, reply)])
         if case.method == "NAT" and flow in self.server:
-            request = packet(case.protocol, *case.client(flow), case.server(self.server[flow]), 80)
+            request = packet(case.protocol, *case.client(flow), case.server(self.server[flow]), case.server_port)
             self.round(REQUEST_ERROR, inside=[arrivals.error(case.server(self.server[flow]), case.client(flow)[0], request)])
 
     def phase(self, number):
-        (self.tcp if self.case.protocol == TCP else self.udp)(number)
+        {TCP: self.tcp, UDP: self.udp, SCTP: self.sctp}[self.case.protocol](number)
 
     def tcp(self, phase):
         flows = range(FLOWS * phase, FLOWS * (phase + 1))
@@ -205,6 +218,45 @@ class Play:
         self.from_clients("last hop", [1, 3], flags=ACK, ttl=1)
         self.from_clients("long, DF", [1, 5], flags=ACK, data=bytes(1500 - (40 if self.case.family == 4 else 60)))
         self.errors(1)
+
+    def sctp(self, phase):
+        flows = range(FLOWS * phase, FLOWS * (phase + 1))
+        at = f"phase {phase}: "
+        if phase:
+            self.from_clients(at + "data of old connections", range(FLOWS * phase), data=b"more")
+        self.from_clients(at + "INIT", flows, chunks=(INIT,), data=bytes(16))
+        self.from_servers(at + "INIT ACK", flows, chunks=(INIT_ACK,), data=bytes(20))
+        self.from_clients(at + "COOKIE ECHO", flows, chunks=(COOKIE_ECHO,), data=b"cookie!!")
+        self.from_servers(at + "COOKIE ACK", flows, chunks=(COOKIE_ACK,))
+        if phase:
+            return
+        self.from_clients(at + "data", flows, data=b"GET it, at any length")
+        self.from_servers(at + "data back", flows, data=b"so be it")
+        self.from_clients(at + "SHUTDOWN", flows[::3], chunks=(SHUTDOWN,), data=bytes(4))
+        self.from_servers(at + "SHUTDOWN ACK", flows[::3], chunks=(SHUTDOWN_ACK,))
+        self.from_clients(at + "SHUTDOWN COMPLETE", flows[::3], chunks=(SHUTDOWN_COMPLETE,))
+        self.from_clients(at + "cookie and ABORT", flows[1:2], chunks=(COOKIE_ECHO, ABORT))
+        self.from_clients("the port again", flows[1:2], chunks=(INIT,), data=bytes(16))
+        self.from_clients("the port again, COOKIE ECHO", flows[1:2], chunks=(COOKIE_ECHO,))
+        self.from_clients("no connection", [99])
+        self.from_clients("last hop", [1, 3], ttl=1)
+        self.from_clients("long, DF", [2, 5], data=bytes(1500 - (36 if self.case.family == 4 else 56)))
+        self.errors(2)
+        if self.case.algo == "wlc":  # a connection that begins anew still counts where it was, for a moment, in IPVS
+            return
+        # No ABORT, and INIT only from servers: what may come of it is forgotten after four seconds.
+        steps = random.Random(self.case.number)
+        self.from_clients("walks", WALKS, chunks=(INIT,))
+        self.from_clients("walks, again", WALKS, chunks=(INIT,))
+        for step in range(4):
+            outside, inside = [], []
+            for flow in WALKS:
+                chunks = [DATA, INIT_ACK, SHUTDOWN, SHUTDOWN_ACK, ERROR, COOKIE_ECHO, COOKIE_ACK, SHUTDOWN_COMPLETE]
+                if self.case.method == "NAT" and steps.random() < 0.5:
+                    inside.append(self.answer(flow, chunks=(steps.choice([*chunks, INIT]),)))
+                else:
+                    outside.append(self.packet(flow, chunks=(steps.choice(chunks),)))
+            self.round(f"walks, step {step}", outside, inside)
 
     def ends(self):
         self.from_clients("RST", [1, 2], flags=RST | ACK)

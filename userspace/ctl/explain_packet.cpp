@@ -23,6 +23,13 @@ std::string flag_words(std::uint8_t flags) {
   return text.empty() ? "no flags" : "flags " + text;
 }
 
+std::optional<std::uint8_t> ip_protocol(std::string_view word) {
+  for (const auto protocol : {lvs::Protocol::tcp, lvs::Protocol::udp, lvs::Protocol::sctp}) {
+    if (word == lvs::name(protocol)) return static_cast<std::uint8_t>(protocol);
+  }
+  return std::nullopt;
+}
+
 std::optional<Endpoint> parse_endpoint(const std::string& word) {
   const auto colon = word.rfind(':');
   if (colon == std::string::npos) return std::nullopt;
@@ -49,9 +56,9 @@ std::uint16_t folded(std::uint32_t sum) {
 // Ethernet, IP and the transport header, with 18 bytes of nothing behind it, as the shortest frame has. MACs stay zero: the packet path does
 // not look at them.
 std::vector<std::uint8_t> compose(const AskedPacket& packet, std::uint8_t flags) {
-  const bool tcp = packet.protocol == IPPROTO_TCP, v4 = packet.to.address.is_v4();
+  const bool tcp = packet.protocol == IPPROTO_TCP, sctp = packet.protocol == IPPROTO_SCTP, v4 = packet.to.address.is_v4();
   constexpr std::size_t ethernet = 14, data = 18;
-  const std::size_t l4 = ethernet + (v4 ? 20 : 40), header = tcp ? 20 : 8, addresses = v4 ? ethernet + 12 : ethernet + 8;
+  const std::size_t l4 = ethernet + (v4 ? 20 : 40), header = tcp ? 20 : sctp ? 16 : 8, addresses = v4 ? ethernet + 12 : ethernet + 8;
   std::vector<std::uint8_t> frame(l4 + header + data);
   const auto put16 = [&frame](std::size_t at, std::uint32_t value) {
     frame[at] = static_cast<std::uint8_t>(value >> 8);
@@ -77,6 +84,11 @@ std::vector<std::uint8_t> compose(const AskedPacket& packet, std::uint8_t flags)
   }
   put16(l4, packet.from.port);
   put16(l4 + 2, packet.to.port);
+  if (sctp) {  // one chunk, INIT or DATA, and a checksum that is left to the device
+    frame[l4 + 12] = flags & syn ? 1 : 0;
+    put16(l4 + 14, 4 + data);
+    return frame;
+  }
   if (tcp) {
     frame[l4 + 12] = 5 << 4;
     frame[l4 + 13] = flags;
@@ -119,24 +131,22 @@ std::string addresses_of(const std::vector<std::uint8_t>& frame) {
             : fmt::format("{} > {}, hop limit {}", at(22, 54), at(38, 56), frame[21]);
 }
 
-std::string service_words(const lvs::Services& services, const lvs::ServiceKey& asked) {
-  auto key = asked;
-  auto found = services.find(key);
-  if (found == services.end()) {
-    key.port = 0;
-    found = services.find(key);
-  }
+std::string service_words(const datapath::Datapath& path, const lvs::ServiceKey& asked) {
+  const auto services = path.services();
+  const auto serving = path.service_of(asked);
+  const auto found = serving ? services.find(*serving) : services.end();
   if (found == services.end()) {
     const bool address_known =
         std::any_of(services.begin(), services.end(), [&](const auto& s) { return s.first.address == asked.address; });
     return address_known ? fmt::format("none for {}, though the address has others", asked.str())
                          : fmt::format("none has the address {}", asked.address.str());
   }
-  const auto& service = found->second;
+  const auto& [key, service] = *found;
   const auto taking =
       std::count_if(service.destinations.begin(), service.destinations.end(), [](const auto& d) { return d.second.weight != 0; });
-  return fmt::format("{}{}: {}, {} real servers, {} of them take new connections", key.str(), key.port == 0 ? " (any port)" : "",
-                     lvs::name(service.scheduler), service.destinations.size(), taking);
+  return fmt::format("{}{}: {}, {} real servers, {} of them take new connections", key.str(),
+                     key.port == 0 && key.fwmark == 0 ? " (any port)" : "", lvs::name(service.scheduler), service.destinations.size(),
+                     taking);
 }
 
 std::string connection_words(const datapath::Connection& c) {
@@ -149,12 +159,13 @@ std::optional<Result<AskedPacket>> parse_packet(const std::string& words) {
   std::istringstream in(words);
   std::string protocol, from, arrow, to;
   in >> protocol >> from >> arrow >> to;
-  if (protocol != "tcp" && protocol != "udp") return std::nullopt;
+  const auto number = ip_protocol(protocol);
+  if (!number) return std::nullopt;
   const auto wrong = [](const std::string& why) {
-    return Result<AskedPacket>(Error{why + ": tcp|udp <address>:<port> > <address>:<port> [S|SA|A|F|R] [in <interface>]"});
+    return Result<AskedPacket>(Error{why + ": tcp|udp|sctp <address>:<port> > <address>:<port> [S|SA|A|F|R] [in <interface>]"});
   };
   AskedPacket packet;
-  packet.protocol = protocol == "tcp" ? IPPROTO_TCP : IPPROTO_UDP;
+  packet.protocol = *number;
   const auto source = parse_endpoint(from), destination = parse_endpoint(to);
   if (!source || !destination || arrow != ">") return wrong("this is no packet");
   packet.from = *source;
@@ -201,8 +212,8 @@ Result<Explanation> explain_packet(Tables& tables, const AskedPacket& packet) {
   const bool tcp = packet.protocol == IPPROTO_TCP;
   std::array<char, IF_NAMESIZE> name{};
   if_indextoname(static_cast<unsigned>(ifindex), name.data());
-  out.emplace_back("packet", fmt::format("{} {} > {}{}, in by {}", tcp ? "tcp" : "udp", packet.from.str(), packet.to.str(),
-                                         tcp ? ", " + flag_words(flags) : "", name.data()));
+  out.emplace_back("packet", fmt::format("{} {} > {}{}, in by {}", lvs::name(static_cast<lvs::Protocol>(packet.protocol)),
+                                         packet.from.str(), packet.to.str(), tcp ? ", " + flag_words(flags) : "", name.data()));
   xd_gate_key address{};
   std::memcpy(address.addr, packet.to.address.bytes().data(), sizeof address.addr);
   xd_gate gate{};
@@ -217,8 +228,8 @@ Result<Explanation> explain_packet(Tables& tables, const AskedPacket& packet) {
     if (done->after && done->after->state != done->before->state) out.emplace_back("state", fmt::format("becomes {}", done->after->state));
   } else {
     out.emplace_back("flow", "none is known");
-    const auto protocol = tcp ? lvs::Protocol::tcp : lvs::Protocol::udp;
-    out.emplace_back("service", service_words(path.services(), {packet.to.address, packet.to.port, protocol}));
+    const auto protocol = static_cast<lvs::Protocol>(packet.protocol);
+    out.emplace_back("service", service_words(path, {packet.to.address, packet.to.port, protocol}));
     if (done->after) out.emplace_back("scheduled", "a new flow: " + connection_words(*done->after));
   }
   out.emplace_back("reason", fmt::format("{}: {}", done->reason, done->sentence));

@@ -130,7 +130,7 @@ class CheckersRole final : public RoleEngine {
       if (!status) log::warning("{}", status.error().message);
     }
     auto prepared = engine_.prepare(model);
-    if (prepared) next_ = {plan::wanted_engines(model), model.global, model.xdirector, plan::rate_limits(model), asks_bfd(model)};
+    if (prepared) next_ = {plan::wanted_engines(model), model.global, model.xdirector, plan::rate_limits(model), plan::mark_matches(model), asks_bfd(model)};
     // One that follows an instance is the vrrp process's.
     if (auto& sync = next_.global.lvs_sync_daemon; sync && !sync->instance.empty()) sync.reset();
     return prepared;
@@ -145,6 +145,7 @@ class CheckersRole final : public RoleEngine {
       const conf::Xdirector& x = next_.xdirector;
       tables_.path->set_behaviour({x.conn_reuse_mode, x.expire_nodest_conn, x.expire_quiescent_template});
       tables_.path->set_rate_limits(std::move(next_.rate_limits));
+      tables_.path->set_matches(std::move(next_.matches));
     }
     connection_sync_.run(next_.global.lvs_sync_daemon, 0, {ipvs::SyncRole::master, ipvs::SyncRole::backup});
     if (!resumed_ && !served_) {  // the daemon starts, and not only this process
@@ -196,6 +197,7 @@ class CheckersRole final : public RoleEngine {
     conf::Global global;
     conf::Xdirector xdirector;
     std::map<lvs::ServiceKey, std::uint32_t> rate_limits;
+    datapath::Matches matches;
     bool bfd = false;  // some checker is a BFD_CHECK
   };
 

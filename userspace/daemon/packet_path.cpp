@@ -1,5 +1,8 @@
 #include "daemon/packet_path.h"
 
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <optional>
 #include <variant>
@@ -45,6 +48,7 @@ std::set<std::string> needed_interfaces(const conf::Model& model, const std::fun
   }
   for (const auto& service : model.virtual_servers) {
     if (service.key.fwmark == 0) names.insert(interface_to(service.key.address));
+    for (const auto& match : service.matches) names.insert(interface_to(match.addresses.address));
     for (const auto& server : service.real_servers) names.insert(interface_to(server.endpoint.address));
   }
   names.erase("");
@@ -61,6 +65,7 @@ struct PacketPath::Impl {
 
   // Opens what is needed of the kernel, once. False: there is no packet path, and why_not says why.
   bool ready(const conf::Model& model);
+  bool drops_entries() const;
   Error none() const { return Error{"there is no packet path in XDP" + (why_not.empty() ? std::string() : ": " + why_not)}; }
   void attach(const conf::Model& model);
   void attach_one(const std::string& name);
@@ -76,8 +81,10 @@ struct PacketPath::Impl {
   std::map<std::string, conf::XdpInterface> wishes;  // of the xdirector block
   std::map<std::string, Attached> attached;          // also those where it failed: ifindex says which was tried
   std::set<std::string> wanted;
+  std::uint32_t drop_entry = 0, amemthresh = 0;
   Timer sweep{loop, [this] {
-                if (auto swept = path->sweep(); !swept) log::warning("Old flows are not forgotten: {}", swept.error().message);
+                if (auto swept = path->sweep(drops_entries()); !swept)
+                  log::warning("Old flows are not forgotten: {}", swept.error().message);
                 sweep.arm_in(sweep_interval);
               }};
 };
@@ -115,6 +122,15 @@ bool PacketPath::Impl::ready(const conf::Model& model) {
   return true;
 }
 
+// What IPVS calls short of memory: fewer free and buffer pages than amemthresh.
+bool PacketPath::Impl::drops_entries() const {
+  if (drop_entry == 0 || drop_entry == 3) return drop_entry == 3;
+  struct sysinfo memory {};
+  if (::sysinfo(&memory) != 0) return false;
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return (std::uint64_t{memory.freeram} + memory.bufferram) * memory.mem_unit / page < amemthresh;
+}
+
 std::string PacketPath::Impl::interface_to(const IpAddress& address) {
   const auto& table = netlink->table();
   auto hop = netlink->next_hop(address);
@@ -145,6 +161,8 @@ std::set<std::string> PacketPath::Impl::needed(const conf::Model& model) {
 
 void PacketPath::Impl::attach(const conf::Model& model) {
   if (!ready(model)) return;
+  drop_entry = model.xdirector.drop_entry;
+  amemthresh = model.xdirector.amemthresh;
   wishes.clear();
   for (const auto& interface : model.xdirector.interfaces) wishes[interface.name] = interface;
   wanted.merge(needed(model));

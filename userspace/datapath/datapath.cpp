@@ -67,6 +67,9 @@ std::array<Duration, XD_STATE_COUNT> timeouts_by_state(const Timeouts& timeouts)
   by_state[XD_STATE_CLOSE_WAIT] = 60s;
   by_state[XD_STATE_LAST_ACK] = 30s;
   by_state[XD_STATE_UDP] = timeouts.udp;
+  for (int state = XD_STATE_SCTP_INIT1; state <= XD_STATE_SCTP_CLOSED; ++state) by_state[static_cast<std::size_t>(state)] = 61s;
+  by_state[XD_STATE_SCTP_INIT1] = by_state[XD_STATE_SCTP_REJECTED] = 4s;
+  by_state[XD_STATE_SCTP_ESTABLISHED] = 900s;
   return by_state;
 }
 
@@ -240,7 +243,9 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
             buckets_for(sizes),
             half_ways_for(sizes),
             0,
-            seed};
+            seed,
+            0,
+            0};
     for (const std::string& name : pinned_maps()) {
       fds[name].reset(fcntl(bpf_object__find_map_fd_by_name(impl->object.get(), name.c_str()), F_DUPFD_CLOEXEC, 0));
     }
@@ -325,6 +330,10 @@ std::vector<int> Datapath::attached() const {
 
 bool Datapath::attached_to(int ifindex) { return Attacher::attached(ifindex); }
 
+std::optional<std::string> Datapath::cannot_serve(const lvs::ServiceKey& key, const lvs::Service& service) const {
+  return impl_->table->cannot_serve(key, service);
+}
+std::optional<lvs::ServiceKey> Datapath::service_of(const lvs::ServiceKey& packet) const { return impl_->table->service_of(packet); }
 Status Datapath::put_service(const lvs::ServiceKey& key, const lvs::Service& service) { return impl_->table->put(key, service); }
 Status Datapath::remove_service(const lvs::ServiceKey& key) { return impl_->table->remove(key); }
 lvs::Services Datapath::services() const { return impl_->table->services(); }
@@ -383,9 +392,11 @@ void Datapath::set_behaviour(const Behaviour& behaviour) {
   impl_->info[0].behaviour = flags;
 }
 
+void Datapath::set_matches(Matches matches) { impl_->table->set_matches(std::move(matches)); }
 void Datapath::set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits) { impl_->table->set_rate_limits(std::move(limits)); }
 
-Status Datapath::sweep() {
+Status Datapath::sweep(bool short_of_memory) {
+  if (impl_->info[0].drop_entry != short_of_memory) impl_->info[0].drop_entry = short_of_memory;
   const std::string path = pin_dir() + "/" + sweep_name;
   const Fd walk(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!walk) return Error::from_errno("open " + path);

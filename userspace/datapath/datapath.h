@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,8 +90,12 @@ struct Hop {
   bool operator==(const Hop&) const = default;
 };
 
-// A sentence why the packet path cannot serve this service, or nothing when it can. Pure.
-std::optional<std::string> unsupported(const lvs::ServiceKey& key, const lvs::Service& service);
+// By which packets a service of a firewall mark is told: addresses with a port (0: any) and protocol, since XDP comes before marks are set.
+using Matches = std::map<lvs::ServiceKey, std::set<lvs::ServiceKey>>;
+
+// A sentence why the packet path cannot serve this service, or nothing when it can. `matches`: of a firewall mark. Pure.
+std::optional<std::string> unsupported(const lvs::ServiceKey& key, const lvs::Service& service,
+                                       const std::set<lvs::ServiceKey>& matches = {});
 
 class Datapath {
  public:
@@ -121,6 +126,10 @@ class Datapath {
   std::vector<int> attached() const;
   static bool attached_to(int ifindex);
 
+  // unsupported(), with the matches that were set.
+  std::optional<std::string> cannot_serve(const lvs::ServiceKey& key, const lvs::Service& service) const;
+  // The service that takes packets to this address, port and protocol.
+  std::optional<lvs::ServiceKey> service_of(const lvs::ServiceKey& packet) const;
   // Puts the service as it is given: a packet sees the old one or the new one whole. Flows of a removed destination are
   // dropped silently, as IPVS does, and go on when it returns; a new destination takes only new flows.
   Status put_service(const lvs::ServiceKey& key, const lvs::Service& service);
@@ -145,11 +154,13 @@ class Datapath {
   // For all flows, from now on: those that are there as well.
   Status set_timeouts(const Timeouts& timeouts);
   void set_behaviour(const Behaviour& behaviour);
+  // Of services by firewall mark, those that are there included; a mark without matches is not served.
+  void set_matches(Matches matches);
   // New flows a second of these services, which need not be there yet; the others have no limit.
   void set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits);
-  // Forgets flows that have been silent for too long, in the kernel. Call it every second.
-  // The same happens when somebody reads the pin xd_sweep_flows.
-  Status sweep();
+  // Forgets flows that have been silent for too long, in the kernel. Call it every second. `short_of_memory`: and random half-open and idle ones,
+  // as IPVS's drop_entry does. The same happens when somebody reads the pin xd_sweep_flows.
+  Status sweep(bool short_of_memory = false);
 
   // Descriptors of the maps, and of the program as it is attached plainly (-1 after open()), for the advert path and for tests.
   int map_fd(std::string_view name) const;

@@ -17,8 +17,10 @@ namespace xd::datapath {
 
 namespace {
 
-constexpr std::array<std::string_view, XD_STATE_COUNT> state_names{"NONE",      "ESTABLISHED", "SYN_SENT",   "SYN_RECV", "FIN_WAIT",
-                                                                   "TIME_WAIT", "CLOSE",       "CLOSE_WAIT", "LAST_ACK", "UDP"};
+constexpr std::array<std::string_view, XD_STATE_COUNT> state_names{
+    "NONE",     "ESTABLISHED", "SYN_SENT", "SYN_RECV",   "FIN_WAIT",   "TIME_WAIT", "CLOSE",  "CLOSE_WAIT",
+    "LAST_ACK", "UDP",         "INIT1",    "INIT",       "C-SENT",     "C-REPLIED", "C-WAIT", "COOKIE",
+    "C-ECHOED", "ESTABLISHED", "S-SENT",   "S-RECEIVED", "S-ACK-SENT", "REJECTED",  "CLOSED"};
 
 std::string_view protocol_name(std::uint32_t number) {
   switch (number) {
@@ -80,7 +82,7 @@ class Describer {
     const auto state = std::min<std::uint32_t>(flow.state, XD_STATE_COUNT - 1);
     const auto silent = now_ - flow.seen, limit = is_template ? flow.way : timeouts_[state];
     Connection connection;
-    connection.protocol = protocol_name(flow.proto & 0x7f);  // a template's has the upper bit
+    connection.protocol = protocol_name(is_template ? flow.proto ^ XD_TEMPLATE_PROTO : flow.proto);
     connection.state = !is_template ? state_names[state] : state == XD_STATE_ESTABLISHED ? "ASSURED" : "NONE";
     connection.seconds = static_cast<std::int32_t>(silent) < 0 ? limit / hz() : silent > limit ? 0 : (limit - silent) / hz();
     connection.client = {address_of(flow.saddr), ntohs(flow.sport)};

@@ -135,10 +135,17 @@ void Rehearsal::bring_template(const xd_flow_key& key) {
     xd_service service{};
     if (bpf_map_lookup_elem(path_.map_fd("xd_services"), &asked, &service) != 0) continue;
     xd_flow_key wanted = key;
+    const bool v6 = xd_is_v6(key.daddr);
     for (int i = 0; i < 4; ++i) wanted.saddr[i] &= service.mask[i];
     wanted.sport = 0;
     wanted.dport = port;
-    wanted.proto |= 0x80;
+    if (service.mark != 0) {
+      const __be32 mark[4] = {v6 ? service.mark : 0, 0, v6 ? 0 : XD_V4_MAPPED, v6 ? 0 : service.mark};
+      std::memcpy(wanted.daddr, mark, sizeof wanted.daddr);
+      wanted.dport = 0;
+      wanted.proto = 0;
+    }
+    wanted.proto ^= XD_TEMPLATE_PROTO;
     if (service.persistence != 0) bring_flow(wanted);
     return;
   }

@@ -106,6 +106,11 @@ void write_hop(xd_dest& dest, const std::optional<Hop>& hop, xd_filter& filter) 
 
 xd_service_key to_map_key(const lvs::ServiceKey& key) {
   xd_service_key out{};
+  if (key.fwmark != 0) {
+    if (key.family() == AF_INET) out.addr[2] = XD_V4_MAPPED;
+    out.addr[3] = htonl(key.fwmark);
+    return out;
+  }
   to_map_address(key.address, out.addr);
   out.port = htons(key.port);
   out.proto = static_cast<std::uint8_t>(key.protocol);
@@ -114,11 +119,33 @@ xd_service_key to_map_key(const lvs::ServiceKey& key) {
 
 lvs::ServiceKey from_map_key(const xd_service_key& key) {
   lvs::ServiceKey out;
+  if (key.proto == 0) {
+    out.fwmark = ntohl(key.addr[3]);
+    out.mark_family = key.addr[2] == XD_V4_MAPPED ? AF_INET : AF_INET6;
+    return out;
+  }
   out.address = from_map_address(key.addr);
   out.port = ntohs(key.port);
   out.protocol = static_cast<lvs::Protocol>(key.proto);
   return out;
 }
+
+namespace {
+
+// A firewall mark's service stands in xd_services under the mark, and again under each of its matches.
+bool is_alias(const xd_service_key& key, const xd_service& service) { return service.mark != 0 && key.proto != 0; }
+
+// The service that an entry of xd_services is of.
+lvs::ServiceKey service_named(const xd_service_key& key, const xd_service& service) {
+  lvs::ServiceKey named = from_map_key(key);
+  if (!is_alias(key, service)) return named;
+  lvs::ServiceKey mark;
+  mark.fwmark = ntohl(service.mark);
+  mark.mark_family = named.address.family();
+  return mark;
+}
+
+}  // namespace
 
 // ---- Segments
 
@@ -164,8 +191,12 @@ ServiceTable::ServiceTable(ServiceMaps maps)
 void ServiceTable::learn() {
   if (std::exchange(learned_, true)) return;
   for (const auto& [key, service] : maps_.services.all()) {
-    segments_.take_at(service.ring, segment_length(service));
     ++vip_uses_[xd_filter_hash(key.addr)];
+    if (is_alias(key, service)) {
+      aliases_[service_named(key, service)].insert(from_map_key(key));
+    } else {
+      segments_.take_at(service.ring, segment_length(service));
+    }
   }
   // Those that were removed count too: their replies are still theirs.
   std::vector<std::uint32_t> removed;
@@ -297,7 +328,7 @@ void ServiceTable::remove_dest(std::uint32_t slot) {
 }
 
 Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service) {
-  if (const auto why = unsupported(key, service)) return cannot("serve", key, *why, EOPNOTSUPP);
+  if (const auto why = cannot_serve(key, service)) return cannot("serve", key, *why, EOPNOTSUPP);
   learn();
   wake();
   const xd_service_key map_key = to_map_key(key);
@@ -371,7 +402,8 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
                    service.one_packet ? 1u : 0u,
                    service.persistence_seconds * maps_.hz,
                    {},
-                   0};
+                   0,
+                   htonl(key.fwmark)};
   if (const auto limit = rate_limits_.find(key); limit != rate_limits_.end()) entry.rate_limit = limit->second;
   to_mask(key.family(), service.persistence_mask, entry.mask);
   if (!old) count_vip(map_key.addr, 1);
@@ -386,13 +418,66 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
     rest(*segment, segment_length(entry));
     return cannot("add", key, Error::from_errno("write to xd_services", failed).message, failed);
   }
+  const Status aliases = write_aliases(key, entry);
   if (old) {
     for (const Candidate& c : previous->candidates) {
       if (std::ranges::find(list, c.dest) == list.end()) remove_dest(c.dest);
     }
     rest(old->ring, segment_length(*old));
   }
-  return {};
+  return aliases;
+}
+
+const std::set<lvs::ServiceKey>& ServiceTable::matches_of(const lvs::ServiceKey& key) const {
+  static const std::set<lvs::ServiceKey> none;
+  const auto found = matches_.find(key);
+  return found != matches_.end() ? found->second : none;
+}
+
+std::optional<std::string> ServiceTable::cannot_serve(const lvs::ServiceKey& key, const lvs::Service& service) const {
+  return unsupported(key, service, matches_of(key));
+}
+
+std::optional<lvs::ServiceKey> ServiceTable::service_of(const lvs::ServiceKey& packet) const {
+  lvs::ServiceKey asked = packet;
+  for (const std::uint16_t port : {packet.port, std::uint16_t{0}}) {
+    asked.port = port;
+    if (const auto entry = maps_.services.get(to_map_key(asked))) return service_named(to_map_key(asked), *entry);
+  }
+  return std::nullopt;
+}
+
+// The value of a firewall mark's service under its matches too, and no longer under what is none any more.
+Status ServiceTable::write_aliases(const lvs::ServiceKey& key, const xd_service& entry) {
+  if (key.fwmark == 0) return {};
+  std::set<lvs::ServiceKey>& present = aliases_[key];
+  const std::set<lvs::ServiceKey>& wanted = matches_of(key);
+  Status status;
+  for (const lvs::ServiceKey& match : wanted) {
+    const xd_service_key map_key = to_map_key(match);
+    if (const int failed = maps_.services.put(map_key, entry); failed != 0) {
+      status = cannot("tell the packets of", key, Error::from_errno("write " + match.str() + " to xd_services", failed).message, failed);
+      continue;
+    }
+    if (present.insert(match).second) count_vip(map_key.addr, 1);
+  }
+  std::erase_if(present, [&](const lvs::ServiceKey& match) {
+    if (wanted.contains(match)) return false;
+    const xd_service_key map_key = to_map_key(match);
+    // It may be another mark's, or a service of its own, by now.
+    if (const auto there = maps_.services.get(map_key); there && service_named(map_key, *there) == key) maps_.services.erase(map_key);
+    count_vip(map_key.addr, -1);
+    return true;
+  });
+  return status;
+}
+
+void ServiceTable::set_matches(Matches matches) {
+  learn();
+  matches_ = std::move(matches);
+  for (const auto& [map_key, entry] : maps_.services.all()) {
+    if (map_key.proto == 0) (void)write_aliases(from_map_key(map_key), entry).ok();
+  }
 }
 
 Status ServiceTable::remove(const lvs::ServiceKey& key) {
@@ -401,6 +486,11 @@ Status ServiceTable::remove(const lvs::ServiceKey& key) {
   const xd_service_key map_key = to_map_key(key);
   const auto old = maps_.services.get(map_key);
   if (!old) return cannot("remove", key, "no such service", ENOENT);
+  for (const lvs::ServiceKey& match : aliases_[key]) {
+    maps_.services.erase(to_map_key(match));
+    count_vip(to_map_key(match).addr, -1);
+  }
+  aliases_.erase(key);
   maps_.services.erase(map_key);
   for (const std::uint32_t slot : list_of(*old)) remove_dest(slot);
   count_vip(map_key.addr, -1);
@@ -411,7 +501,7 @@ Status ServiceTable::remove(const lvs::ServiceKey& key) {
 void ServiceTable::set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits) {
   rate_limits_ = std::move(limits);
   for (auto [map_key, entry] : maps_.services.all()) {
-    const auto found = rate_limits_.find(from_map_key(map_key));
+    const auto found = rate_limits_.find(service_named(map_key, entry));
     const std::uint32_t wanted = found != rate_limits_.end() ? found->second : 0;
     if (entry.rate_limit == wanted) continue;
     entry.rate_limit = wanted;
@@ -422,6 +512,7 @@ void ServiceTable::set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limi
 lvs::Services ServiceTable::services() const {
   lvs::Services found;
   for (const auto& [map_key, entry] : maps_.services.all()) {
+    if (is_alias(map_key, entry)) continue;
     const lvs::ServiceKey key = from_map_key(map_key);
     lvs::Service& service = found[key];
     service.scheduler = static_cast<lvs::Scheduler>(entry.scheduler);

@@ -53,8 +53,11 @@ class ServiceTable {
  public:
   explicit ServiceTable(ServiceMaps maps);
 
+  std::optional<std::string> cannot_serve(const lvs::ServiceKey& key, const lvs::Service& service) const;
+  std::optional<lvs::ServiceKey> service_of(const lvs::ServiceKey& packet) const;
   Status put(const lvs::ServiceKey& key, const lvs::Service& service);
   Status remove(const lvs::ServiceKey& key);
+  void set_matches(Matches matches);
   void set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits);
   lvs::Services services() const;
   std::map<Endpoint, DestinationStats> stats(const lvs::ServiceKey& key) const;
@@ -64,6 +67,8 @@ class ServiceTable {
  private:
   using DestKey = std::pair<lvs::ServiceKey, Endpoint>;
 
+  const std::set<lvs::ServiceKey>& matches_of(const lvs::ServiceKey& key) const;
+  Status write_aliases(const lvs::ServiceKey& key, const xd_service& entry);
   void learn();  // what the maps hold, before the first change
   Result<std::uint32_t> slot_of(const lvs::ServiceKey& key, const Endpoint& endpoint);
   std::vector<std::uint32_t> list_of(const xd_service& service) const;  // newest first
@@ -94,6 +99,8 @@ class ServiceTable {
   std::deque<std::uint32_t> removed_;  // all that are not present, longest removed first
   std::map<IpAddress, std::optional<Hop>> hops_;
   std::map<lvs::ServiceKey, std::uint32_t> rate_limits_;
+  Matches matches_;                                  // as they should be
+  Matches aliases_;                                  // as they stand in xd_services
   std::vector<std::uint32_t> vip_uses_, real_uses_;  // by filter hash
 };
 

@@ -20,9 +20,13 @@ bool walks_list(lvs::Scheduler scheduler) {
 
 }  // namespace
 
-std::optional<std::string> unsupported(const lvs::ServiceKey& key, const lvs::Service& service) {
-  if (key.fwmark != 0) return "XDP does not see firewall marks";
-  if (key.protocol == lvs::Protocol::sctp) return "the packet path serves TCP and UDP only";
+std::optional<std::string> unsupported(const lvs::ServiceKey& key, const lvs::Service& service, const std::set<lvs::ServiceKey>& matches) {
+  if (key.fwmark != 0 && matches.empty())
+    return "XDP comes before firewall marks are set, and no match in the xdirector block tells the packets";
+  const bool of_one_address = matches.empty() || matches.begin()->address == matches.rbegin()->address;
+  if ((service.scheduler == lvs::Scheduler::lblc || service.scheduler == lvs::Scheduler::lblcr) && !of_one_address)
+    return "the packet path keeps one destination for " + std::string(lvs::name(service.scheduler)) +
+           ", and the mark has several addresses";
   if (walks_list(service.scheduler) && service.destinations.size() > XD_LIST_MAX) {
     return "the packet path walks at most " + std::to_string(XD_LIST_MAX) + " real servers for " +
            std::string(lvs::name(service.scheduler)) + ", not " + std::to_string(service.destinations.size());

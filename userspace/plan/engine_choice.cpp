@@ -1,5 +1,7 @@
 #include "plan/engine_choice.h"
 
+#include "conf/mark_match.h"
+
 namespace xd::plan {
 
 std::string Serving::str() const {
@@ -25,6 +27,14 @@ Wanted wanted_engines(const conf::Model& model) {
     wanted[server.key] = server.engine != conf::Engine::automatic ? server.engine : model.xdirector.engine;
   }
   return wanted;
+}
+
+std::map<lvs::ServiceKey, std::set<lvs::ServiceKey>> mark_matches(const conf::Model& model) {
+  std::map<lvs::ServiceKey, std::set<lvs::ServiceKey>> matches;
+  for (const auto& server : model.virtual_servers) {
+    for (const auto& match : server.matches) matches[server.key].merge(conf::keys_of(match));
+  }
+  return matches;
 }
 
 std::map<lvs::ServiceKey, std::uint32_t> rate_limits(const conf::Model& model) {

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/lvs.h"
@@ -33,6 +34,9 @@ Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp, co
 // What the configuration wants for each service.
 using Wanted = std::map<lvs::ServiceKey, conf::Engine>;
 Wanted wanted_engines(const conf::Model& model);
+
+// The packets of services by firewall mark, as far as the configuration tells them.
+std::map<lvs::ServiceKey, std::set<lvs::ServiceKey>> mark_matches(const conf::Model& model);
 
 // New connections a second of the services that have a limit.
 std::map<lvs::ServiceKey, std::uint32_t> rate_limits(const conf::Model& model);

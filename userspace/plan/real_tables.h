@@ -30,7 +30,7 @@ class XdpPacketPath final : public PacketPath {
  public:
   explicit XdpPacketPath(datapath::Datapath& path) : path_(path) {}
   std::optional<std::string> cannot_serve(const lvs::ServiceKey& key, const lvs::Service& service) const override {
-    return datapath::unsupported(key, service);
+    return path_.cannot_serve(key, service);
   }
   Result<lvs::Services> services() override { return path_.services(); }
   Status put_service(const lvs::ServiceKey& key, const lvs::Service& service) override { return path_.put_service(key, service); }

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "conf/mark_match.h"
 #include "conf/print.h"
 
 namespace xd::conf {
@@ -280,6 +283,43 @@ TEST(VirtualServer, SorryServer) {
   EXPECT_EQ(v.sorry_server->endpoint.str(), "198.51.100.9:81");
   EXPECT_TRUE(v.sorry_server->inhibit);
   EXPECT_TRUE(v.real_servers[0].inhibit_on_failure);
+}
+
+TEST(Xdirector, TellsThePacketsOfAFirewallMark) {
+  const auto with = [](const std::string& lines) {
+    return compiled("virtual_server fwmark 7 {\n lb_kind DR\n real_server 198.51.100.1 {\n }\n}\n" + server("") +
+                    "xdirector {\n drop_entry 2\n virtual_server fwmark 7 {\n" + lines + " }\n}\n");
+  };
+  const Compiled c = with(" match 192.0.2.20/31 tcp 80-81\n match 192.0.2.30\n match 192.0.2.10 udp\n");
+  const std::size_t usual = with("").diagnostics.all().size();
+  EXPECT_EQ(c.diagnostics.all().size(), usual);
+  EXPECT_EQ(c.model.xdirector.drop_entry, 2u);
+  ASSERT_EQ(c.model.virtual_servers[0].matches.size(), 3u);
+  const auto keys = [&](std::size_t i) {
+    std::string text;
+    for (const auto& key : keys_of(c.model.virtual_servers[0].matches[i])) text += key.str() + " ";
+    return text;
+  };
+  EXPECT_EQ(keys(0), "192.0.2.20:80/tcp 192.0.2.20:81/tcp 192.0.2.21:80/tcp 192.0.2.21:81/tcp ");
+  EXPECT_EQ(keys(1), "192.0.2.30:0/tcp 192.0.2.30:0/udp 192.0.2.30:0/sctp ");
+  EXPECT_EQ(keys(2), "192.0.2.10:0/udp ");
+  EXPECT_THAT(print(c.model), testing::HasSubstr("match 192.0.2.20/31 tcp 80-81\n"));
+
+  for (const auto& [line, said] :
+       {std::pair{"match 192.0.2.9 icmp", "match tells no packets; the line is ignored"},
+        {"match 192.0.2.9 tcp 80-79", "match tells no packets; the line is ignored"},
+        {"match 10.0.0.0/8", "match covers more than 4096 addresses and ports; the line is ignored"},
+        {"match 2001:db8::1", ": the real servers of FWM 7 are of the other address family; the line is ignored"},
+        {"match 192.0.2.10", ": virtual server 192.0.2.10:80/tcp takes such packets too; the line is ignored"},
+        {"match 192.0.2.9\nmatch 192.0.2.9 tcp 5", ": virtual server FWM 7 takes such packets too; the line is ignored"}}) {
+    const Compiled wrong = with(std::string(line) + "\n");
+    ASSERT_EQ(wrong.diagnostics.all().size(), usual + 1) << line;
+    EXPECT_TRUE(std::ranges::any_of(wrong.diagnostics.all(), [said = std::string(said)](const auto& d) {
+      return d.message.find(said) != d.message.npos;
+    })) << said;
+  }
+  const Compiled elsewhere = compiled(server("") + "xdirector {\n virtual_server 192.0.2.10 80 {\n match 192.0.2.9\n }\n}\n");
+  EXPECT_EQ(elsewhere.diagnostics.all().back().message, "match is for a firewall mark; the line is ignored");
 }
 
 TEST(Xdirector, BlockOfItsOwnOrFileOfItsOwn) {

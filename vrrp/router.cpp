@@ -169,10 +169,11 @@ void Router::become_master(Instance& instance, Cause cause) {
   ++instance.became_master;
   std::vector<std::string> problems;
   filter(instance, true);
-  instance.addresses.acquire(problems);
-  instance.routes.acquire(problems);
+  // The announcements are ready when the addresses are there: others whom these wake are not to come in between.
   announce(instance, instance.conf.garp);
   send_due_announcements();
+  instance.addresses.acquire(problems);
+  instance.routes.acquire(problems);
   flush();
   // A log can be slow. The network has waited long enough by now.
   log::info("({}) {}", instance.conf.name, in_words(cause, instance));

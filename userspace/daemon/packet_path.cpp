@@ -93,7 +93,7 @@ bool PacketPath::Impl::ready(const conf::Model& model) {
   if (path) return true;
   if (!why_not.empty()) return false;
   if (model.vrrp_instances.empty() && model.virtual_servers.empty()) return false;
-  auto opened = netlink::KernelNetlink::open(loop);
+  auto opened = netlink::KernelNetlink::open(loop, netlink::KernelNetlink::Told::links);
   if (!opened) {
     why_not = opened.error().message;
   } else {
@@ -147,6 +147,7 @@ std::string PacketPath::Impl::interface_to(const IpAddress& address) {
 }
 
 std::set<std::string> PacketPath::Impl::needed(const conf::Model& model) {
+  netlink->refresh();
   std::set<std::string> out;
   for (const auto& name : needed_interfaces(model, [this](const IpAddress& address) { return interface_to(address); })) {
     const auto* link = carrier_of(netlink->table(), netlink->table().link(name));

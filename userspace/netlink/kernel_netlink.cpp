@@ -19,11 +19,15 @@ constexpr Duration resync_again = 100ms;
 
 }  // namespace
 
-Result<std::unique_ptr<KernelNetlink>> KernelNetlink::open(Loop& loop) {
+Result<std::unique_ptr<KernelNetlink>> KernelNetlink::open(Loop& loop, Told told) {
   auto requests = RequestSocket::open();
   if (!requests) return std::move(requests).error();
-  auto events = EventSocket::open({RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE,
-                                   RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE});
+  std::vector<int> groups{RTNLGRP_LINK};
+  if (told == Told::everything) {
+    groups.insert(groups.end(), {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+                                 RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE});
+  }
+  auto events = EventSocket::open(groups);
   if (!events) return std::move(events).error();
   std::unique_ptr<KernelNetlink> netlink(new KernelNetlink(loop, std::move(*requests), std::move(*events)));
   // Subscribed first and read second: nothing that happens in between is missed.
@@ -74,7 +78,15 @@ void KernelNetlink::drain() {
   const bool complete = events_.drain([this](const nlmsghdr* header) {
     if (auto change = parse_change(header)) enter(std::move(*change));
   });
-  if (!complete) resync();
+  if (complete) return;
+  ++resyncs_;
+  resync();
+}
+
+void KernelNetlink::refresh() {
+  drain();
+  resync();
+  telling_ = loop_.defer([this] { tell(); });
 }
 
 void KernelNetlink::resync() {
@@ -84,7 +96,6 @@ void KernelNetlink::resync() {
     again_.arm_in(resync_again);  // the table as it was is the best we know
     return;
   }
-  ++resyncs_;
   for (auto& change : difference(table_, now)) untold_.push_back(std::move(change));
   untold_.emplace_back(RoutesChanged{});
   table_ = std::move(now);

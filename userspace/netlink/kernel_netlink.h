@@ -12,8 +12,13 @@ namespace xd::netlink {
 
 class KernelNetlink final : public Netlink {
  public:
+  // Who only acts on links is not woken by thousands of addresses that move, or by a routing daemon that loads a full table. The rest of
+  // his table is what refresh() read last.
+  enum class Told { everything, links };
+
   // Reads the whole table before it returns.
-  static Result<std::unique_ptr<KernelNetlink>> open(Loop& loop);
+  static Result<std::unique_ptr<KernelNetlink>> open(Loop& loop, Told told = Told::everything);
+  void refresh();
 
   const Table& table() const override { return table_; }
   Subscription subscribe(Observer observer) override;

@@ -27,15 +27,15 @@ Result<Fd> open_socket(int flags) {
   return fd;
 }
 
+// A message that does not fit (twice what the kernel puts into one) is lost as if its queue had been full, and the next one fits.
 ssize_t receive(int fd, std::vector<char>& buffer, int flags) {
-  for (;;) {
-    // MSG_TRUNC returns the true length, so a message that does not fit is seen and the buffer grows for the next.
-    const ssize_t length = ::recv(fd, buffer.data(), buffer.size(), flags | MSG_PEEK | MSG_TRUNC);
-    if (length < 0 && errno == EINTR) continue;
-    if (length < 0) return length;
-    if (static_cast<std::size_t>(length) > buffer.size()) buffer.resize(static_cast<std::size_t>(length));
-    return ::recv(fd, buffer.data(), buffer.size(), flags);
-  }
+  ssize_t length = 0;
+  do length = ::recv(fd, buffer.data(), buffer.size(), flags | MSG_TRUNC);
+  while (length < 0 && errno == EINTR);
+  if (length <= static_cast<ssize_t>(buffer.size())) return length;
+  buffer.resize(static_cast<std::size_t>(length));
+  errno = ENOBUFS;
+  return -1;
 }
 
 // The error of an NLMSG_ERROR (or of a dump's end), with the kernel's explanation when it gave one. `capped`: the request is
@@ -94,7 +94,7 @@ Status RequestSocket::transact(const Message& request, const std::string& what, 
 
 Status RequestSocket::set_queue(std::uint32_t bytes, bool force) { return set_receive_queue(fd_.get(), bytes, force, "netlink answers"); }
 
-Result<EventSocket> EventSocket::open(std::initializer_list<int> groups) {
+Result<EventSocket> EventSocket::open(const std::vector<int>& groups) {
   auto fd = open_socket(SOCK_NONBLOCK);
   if (!fd) return std::move(fd).error();
   // SO_RCVBUFFORCE passes the system's limit; without the right to it the smaller queue overflows earlier, which is survived.

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -42,7 +41,7 @@ class RequestSocket {
 // Notifications of multicast groups. Never blocks.
 class EventSocket {
  public:
-  static Result<EventSocket> open(std::initializer_list<int> groups);
+  static Result<EventSocket> open(const std::vector<int>& groups);
 
   int fd() const { return fd_.get(); }
   // Room for notifications that wait (base/receive_queue.h).

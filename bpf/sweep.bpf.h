@@ -1,12 +1,21 @@
 /* Forgetting flows that have been silent for their state's time. This is an iterator program: the daemon pins it, and reading the pin
  * walks the table inside the kernel, in process context, bucket by bucket. A BPF timer would need no reader, but can only walk
  * a whole table at once in softirq, which for a million flows stalls the packets of that CPU for tens of milliseconds.
+ *
+ * Nor may the reader walk it all in one call: most kernels let nobody else run, not even a real-time process, before a system call is
+ * over. So each XD_SWEEP_PIECE buckets are worth a byte, and a call that asks for one byte ends there.
  */
 #ifndef XD_BPF_SWEEP_BPF_H
 #define XD_BPF_SWEEP_BPF_H
 
+#define XD_SWEEP_PIECE 64
+
 /* The part of the kernel's iterator context that is used here; libbpf finds the fields by name. */
 struct bpf_map;
+struct seq_file;
+struct bpf_iter_meta {
+  __bpf_md_ptr(struct seq_file *, seq);
+} __attribute__((preserve_access_index));
 struct bpf_iter__bpf_map_elem {
   __bpf_md_ptr(struct bpf_iter_meta *, meta);
   __bpf_md_ptr(struct bpf_map *, map);
@@ -73,6 +82,10 @@ int xd_sweep_flows(struct bpf_iter__bpf_map_elem *ctx) {
 #pragma clang loop unroll(disable)
   for (__u32 way = 0; way < XD_WAYS; way++) {
     if (bucket->tag[way] > XD_TAG_BUSY) xd_sweep_place(index << 4 | (way + 1), dropping);
+  }
+  if (index % XD_SWEEP_PIECE == XD_SWEEP_PIECE - 1) {
+    char piece = '.';
+    bpf_seq_write(ctx->meta->seq, &piece, 1);
   }
   return 0;
 }

@@ -400,9 +400,9 @@ Status Datapath::sweep(bool short_of_memory) {
   const std::string path = pin_dir() + "/" + sweep_name;
   const Fd walk(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!walk) return Error::from_errno("open " + path);
-  std::array<char, 64> nothing{};
+  char piece = 0;  // one at a time: who waits for this CPU gets it in between (bpf/sweep.bpf.h)
   ssize_t got = 0;
-  while ((got = read(walk.get(), nothing.data(), nothing.size())) > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) {
+  while ((got = read(walk.get(), &piece, 1)) > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) {
   }
   return got < 0 ? Error::from_errno("read " + path) : Status{};
 }

@@ -3,14 +3,16 @@
     scripts/bench vrrp [--json FILE] [--only scale,failover,busy] [--quick]
 
     scale      a router pair with N instances: CPU of both vrrp processes, memory for each instance, time to settle and to fail over
-    failover   from the last advert of a killed master to the new master's first advert and first gratuitous ARP
-    busy       takeovers while every core is busy twice over at normal priority
+    failover   from the last advert of a killed master to the new master's first advert and first gratuitous ARP, a hundred times
+    busy       takeovers in a minute in which every core is busy twice over at normal priority, or the disk with sync
 
+Each part ends with its goals: ours, keepalived's, the ratio, what is aimed at, and whether it is so. Status 1: something is not.
 Figures of one run compare; those of different machines do not.
 """
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import time
@@ -26,6 +28,27 @@ from lib.pairs import instance, peer, under_test  # noqa: E402
 from lib.wait import wait_for  # noqa: E402
 
 DAEMONS = {"xdirectord": under_test, "keepalived": peer}
+REALTIME = "global_defs {\n    vrrp_rt_priority 50\n    vrrp_rlimit_rttime 1000000\n}\n"
+
+
+class Goals:
+    """What is aimed at, and what came of it."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, what, pair, aim, most_ratio=None, most=None, slack=0):
+        """`pair`: ours and keepalived's. Ours is to be at most `most`, and at most this part of keepalived's (`slack`: or so little more)."""
+        ours, theirs = pair
+        met = (most is None or ours <= most) and (most_ratio is None or ours <= theirs * most_ratio + slack)
+        ratio = round(ours / theirs, 3) if theirs else ""
+        self.rows.append({"what": what, "xdirectord": ours, "keepalived": theirs, "ratio": ratio, "goal": aim, "met": "yes" if met else "NO"})
+
+
+def both(rows, name, **where):
+    """That figure of xdirectord and of keepalived, in the rows that are so."""
+    found = {row["daemon"]: row[name] for row in rows if all(row[key] == value for key, value in where.items())}
+    return found["xdirectord"], found["keepalived"]
 
 
 # ---- Many instances ---------------------------------------------------------------------------------------------------
@@ -90,7 +113,7 @@ def scale_once(kind, count, interval, seconds):
 
 
 def scale(quick):
-    rows = []
+    rows, goals = [], Goals()
     for count, interval in [(1000, 1)] if quick else [(1000, 1), (1000, 0.1), (3000, 1), (10000, 1)]:
         for kind in DAEMONS:
             few = scale_once(kind, 10, interval, 1)
@@ -100,39 +123,59 @@ def scale(quick):
                 row[f"{role}_kib_each"] = round(extra / (count - 10), 2)
             rows.append(row)
             tell(row)
-    return rows
+        name = f"{count} instances, {interval:g} s"
+        here = {"instances": count, "interval_s": interval}
+        part = 0.1 if interval >= 1 else 0.05
+        goals.add(f"{name}: backup, CPU s a minute", both(rows, "backup_cpu_s_per_min", **here), f"ratio {part:g}", most_ratio=part)
+        goals.add(f"{name}: master, CPU s a minute", both(rows, "master_cpu_s_per_min", **here), "ratio 0.5", most_ratio=0.5)
+        for role in ("master", "backup"):
+            goals.add(f"{name}: {role}, KiB for each", both(rows, f"{role}_kib_each", **here), "8 KiB", most=8)
+        goals.add(f"{name}: speakers", both(rows, "speakers", **here), "1", most=1)
+    return rows, goals
 
 
 # ---- Failover time ----------------------------------------------------------------------------------------------------
 
 def percentile(values, part):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(part * len(values)))]
+    """The least of the values that so many of them do not exceed."""
+    return sorted(values)[math.ceil(part * len(values)) - 1]
 
 
-def failover_once(kind, count, interval):
-    """Milliseconds beyond master-down, for the first advert and the first gratuitous ARP of the new master."""
-    with Lab(f"bench-{kind[0]}fail") as lab:
-        figures = deaths(lab, Capture, DAEMONS[kind], count, interval)
-    row = {"daemon": kind, "interval_s": interval, "deaths": count, "master_down_ms": round(master_down(interval) * 1000, 3)}
+def failover_row(kind, interval, realtime, figures):
+    """`figures`: milliseconds beyond master-down, for the first advert and the first gratuitous ARP of the new master."""
+    row = {"daemon": kind, "interval_s": interval, "realtime": realtime, "deaths": len(figures),
+           "master_down_ms": round(master_down(interval) * 1000, 3)}
     for name, values in zip(("advert", "garp"), zip(*figures)):
         row[f"{name}_median_ms"] = round(statistics.median(values), 3)
         row[f"{name}_p99_ms"] = round(percentile(values, 0.99), 3)
+        row[f"{name}_worst_ms"] = round(max(values), 3)
     return row
 
 
 def failover(quick):
-    rows = []
-    for kind in DAEMONS:
-        rows.append(failover_once(kind, 10 if quick else 100, 0.01))
-        tell(rows[-1])
-    return rows
+    rows, goals = [], Goals()
+    interval, rounds, deaths_in_round = 0.01, 1 if quick else 10, 10
+    noise = 0.05  # ms by which two runs of one daemon differ
+    for realtime in (False, True):
+        figures = {kind: [] for kind in DAEMONS}
+        for _ in range(rounds):  # by turns: what else the machine does disturbs both
+            for kind, start in DAEMONS.items():
+                with Lab(f"bench-{kind[0]}fail") as lab:
+                    figures[kind] += deaths(lab, Capture, start, deaths_in_round, interval, REALTIME if realtime else "")
+        for kind in DAEMONS:
+            rows.append(failover_row(kind, interval, realtime, figures[kind]))
+            tell(rows[-1])
+        for what in ("advert", "garp"):
+            for part, most in (("median", 0.5), ("p99", 2)):
+                figure = f"{what}_{part}_ms"
+                goals.add(f"{'real-time' if realtime else 'normal'} priority: {figure}", both(rows, figure, realtime=realtime),
+                          f"{most} ms, not behind", most=most, most_ratio=1, slack=noise)
+    return rows, goals
 
 
 # ---- False elections --------------------------------------------------------------------------------------------------
 
 LOADS = {"busy loops": ":", "sync": "dd if=/dev/zero of=/var/tmp/xdbench.$$ bs=1M count=8 2>/dev/null; rm -f /var/tmp/xdbench.$$; sync"}
-REALTIME = "global_defs {\n    vrrp_rt_priority 50\n    vrrp_rlimit_rttime 1000000\n}\n"
 
 
 def busy_once(kind, load, interval, realtime, seconds):
@@ -143,12 +186,16 @@ def busy_once(kind, load, interval, realtime, seconds):
 
 
 def busy(quick):
-    rows = []
-    for load, interval, realtime in (("busy loops", 0.01, True), ("busy loops", 0.01, False), ("busy loops", 0.1, False), ("sync", 0.1, False)):
+    rows, goals = [], Goals()
+    for load, interval, realtime in (("busy loops", 0.01, True), ("busy loops", 0.01, False), ("busy loops", 0.1, False), ("sync", 0.01, True),
+                                     ("sync", 0.1, False)):
         for kind in DAEMONS:
             rows.append(busy_once(kind, load, interval, realtime, 5 if quick else 60))
             tell(rows[-1])
-    return rows
+        here = {"load": load, "interval_s": interval, "realtime": realtime}
+        name = f"{load}, {interval * 1000:g} ms, {'real-time' if realtime else 'normal'} priority"
+        goals.add(f"{name}: takeovers", both(rows, "takeovers", **here), "0", most=0)
+    return rows, goals
 
 
 # ---- The table --------------------------------------------------------------------------------------------------------
@@ -174,12 +221,16 @@ def main():
     arguments.add_argument("--quick", action="store_true", help="a few minutes: fewer instances, deaths and seconds")
     wanted = arguments.parse_args()
     net.note = lambda text: None  # the commands of the lab would hide the figures
-    results = {}
+    results, all_met = {}, True
     for name in wanted.only.split(","):
-        results[name] = parts[name](wanted.quick)
-        table(name, results[name])
+        rows, goals = parts[name](wanted.quick)
+        results[name] = {"figures": rows, "goals": goals.rows}
+        table(name, rows)
+        table(f"{name}: goals", goals.rows)
+        all_met &= all(goal["met"] == "yes" for goal in goals.rows)
     if wanted.json:
         Path(wanted.json).write_text(json.dumps(results, indent=1) + "\n")
+    sys.exit(0 if all_met else 1)
 
 
 if __name__ == "__main__":

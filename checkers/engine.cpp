@@ -173,8 +173,7 @@ class Engine::Impl {
     schedule(run, run.policy.paced_by_start ? step.delay - (Clock::now() - run.started) : step.delay);
 
     if (outcome.weight) {
-      const std::int64_t configured = run.server->config->weight;
-      run.weight_change = *outcome.weight == Outcome::configured_weight ? 0 : *outcome.weight - configured;
+      run.weight_asked = *outcome.weight == Outcome::configured_weight ? std::nullopt : outcome.weight;
       weigh(*run.server);
     }
 
@@ -345,9 +344,11 @@ class Engine::Impl {
         tell_fifos(fifo_line_of_service(name_of(service->config->key), false));
         queue(service->quorum_down);
       }
-      if (kept != nullptr && sorry_in_use(service->pool) && !kept->pool.sorry) {
-        const auto names = names_of(*service, service->pool.sorry->endpoint);
-        log::info("Removing sorry server {} from VS {}", names.server, names.service);
+      const bool same_sorry =
+          kept != nullptr && kept->pool.sorry && service->pool.sorry && kept->pool.sorry->endpoint == service->pool.sorry->endpoint;
+      if (kept != nullptr && sorry_in_use(service->pool) && !same_sorry) {
+        log::info("{}", sorry_changed(names_of(*service, service->pool.sorry->endpoint), false, false));
+        if (sorry_in_use(kept->pool)) log::info("{}", sorry_changed(names_of(*kept, kept->pool.sorry->endpoint), true, false));
       }
     }
   }

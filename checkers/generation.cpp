@@ -208,7 +208,10 @@ bool Server::healthy() const {
 
 std::uint32_t Server::weight() const {
   std::int64_t change = 0;
-  for (const auto& checker : checkers) change += checker->weight_change;
+  for (const auto& checker : checkers) {
+    change += checker->weight_change;
+    if (checker->weight_asked) change += std::int64_t{*checker->weight_asked} - config->weight;
+  }
   return changed_weight(config->weight, change);
 }
 
@@ -239,7 +242,7 @@ void Generation::inherit(const Snapshot& past) {
       pair_up(*server, same->second->checkers, [&](CheckerRun& run, const CheckerSnapshot* checker) {
         if (checker != nullptr) {
           run.health = checker->health;
-          run.weight_change = checker->weight_change;
+          run.weight_asked = checker->weight_asked;
           run.last_outcome = checker->why_down;
         } else {
           run.health.up = up_before || !run.config->schedule.alpha;
@@ -286,7 +289,7 @@ Snapshot Generation::snapshot() const {
       entry.endpoint = service->member(*server).endpoint;
       entry.since = server->since;
       for (const auto& run : server->checkers)
-        entry.checkers.push_back({run->identity, run->health, run->weight_change, run->health.up ? "" : run->last_outcome});
+        entry.checkers.push_back({run->identity, run->health, run->weight_asked, run->health.up ? "" : run->last_outcome});
     }
   }
   return out;

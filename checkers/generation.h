@@ -35,9 +35,10 @@ struct CheckerRun {
   const conf::Checker* config = nullptr;
   Endpoint target;
   std::string identity;
-  std::optional<Command> command;  // of a MISC_CHECK
-  std::optional<FileRule> file;    // of a FILE_CHECK
-  std::int64_t weight_change = 0;  // that it adds to the real server's weight
+  std::optional<Command> command;             // of a MISC_CHECK
+  std::optional<FileRule> file;               // of a FILE_CHECK
+  std::int64_t weight_change = 0;             // of a FILE_CHECK: what it adds to the real server's weight
+  std::optional<std::uint32_t> weight_asked;  // of a MISC_CHECK: what its program wants in place of the configured one
   HealthPolicy policy;
   Health health;
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,8 @@ namespace xd::checkers {
 struct CheckerSnapshot {
   std::string identity;  // checkers::identity(): what is checked and how; another configuration does not inherit
   Health health;
-  std::int64_t weight_change = 0;  // that it adds to the real server's weight
-  std::string why_down = {};       // the last outcome of one that is down, for those who ask before the next
+  std::optional<std::uint32_t> weight_asked = {};  // of a MISC_CHECK; what files add is read from them
+  std::string why_down = {};                       // the last outcome of one that is down, for those who ask before the next
   bool operator==(const CheckerSnapshot&) const = default;
 };
 

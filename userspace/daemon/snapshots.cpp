@@ -59,7 +59,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InstanceSnapshot, interface, family, vrid, el
 
 namespace checkers {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Health, up, has_run, failures, url, failed_url)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CheckerSnapshot, identity, health, weight_change, why_down)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CheckerSnapshot, identity, health, weight_asked, why_down)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServerSnapshot, endpoint, since, checkers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ServiceSnapshot, key, quorum_up, order, servers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Snapshot, services)

@@ -365,6 +365,29 @@ TEST_F(ReloadTest, AServerThatIsDownStaysDownAlsoWithAnotherScheduleOrWeight) {
   EXPECT_EQ(status().servers[0].checkers[0].failures, 1u);
 }
 
+TEST_F(ReloadTest, TheWeightThatAProgramAsksForStaysWhateverTheFileSays) {
+  auto server = real_server(web1);
+  load(model_of({server}));
+  answer(web1, {OutcomeKind::good, 0, "", 22});
+  server.weight = 8;
+  load(model_of({server}));
+  EXPECT_EQ(weight(web1), 22u);
+  answer(web1, {OutcomeKind::good, 0, "", Outcome::configured_weight});
+  EXPECT_EQ(weight(web1), 8u);
+}
+
+TEST_F(ReloadTest, AnotherSorryServerTakesThePlaceOfTheOneInUse) {
+  auto model = model_of({real_server(web1)});
+  model.virtual_servers[0].sorry_server = conf::SorryServer{sorry, lvs::Forward::nat, false};
+  load(model);
+  answer(web1, refused);
+  model.virtual_servers[0].sorry_server->endpoint = web3;
+  const auto log = log_of([&] { load(model); });
+  EXPECT_THAT(log, HasSubstr("Removing sorry server [10.0.0.9]:tcp:80 from VS"));
+  EXPECT_THAT(log, HasSubstr("Adding sorry server [10.0.0.3]:tcp:80 to VS"));
+  EXPECT_THAT(table(), ElementsAre(web3));
+}
+
 TEST_F(ReloadTest, AChangedCheckerPutsADownServerBackUntilItFails) {
   load(model_of({real_server(web1), real_server(web2)}));
   answer(web1, refused);

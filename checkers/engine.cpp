@@ -156,7 +156,7 @@ class Engine::Impl {
   void attempt_ended(CheckerRun& run, const Outcome& outcome) {
     const auto probe = std::move(run.probe);  // ends with this function
     const auto& config = *run.config;
-    const auto name = names_of(*run.server).server;
+    const auto names = names_of(*run.server);
     run.last_outcome = outcome.str();
     run.last_time = Clock::now();
     if (outcome.kind == OutcomeKind::not_tried) {
@@ -178,12 +178,12 @@ class Engine::Impl {
     }
 
     const bool was_believed_up = before.up || !before.has_run;
-    if (!outcome.good() && was_believed_up && config.schedule.log_all_failures) log::info("{}", attempt_failed(config, name, outcome));
+    if (!outcome.good() && was_believed_up && config.schedule.log_all_failures) log::info("{}", attempt_failed(config, names, outcome));
     const auto* http = std::get_if<conf::HttpCheck>(&config.check);
-    if (http != nullptr && outcome.good() && !before.up) log::info("{}", url_passed(http->urls[before.url], name));
+    if (http != nullptr && outcome.good() && !before.up) log::info("{}", url_passed(http->urls[before.url], names.server));
     if (step.verdict == Verdict::unchanged && !step.first) return;
 
-    log::info("{}", run.health.up ? check_succeeded(config, name) : check_failed(config, name, step.retries_used, outcome));
+    log::info("{}", run.health.up ? check_succeeded(config, names) : check_failed(config, names, step.retries_used, outcome));
     // With alpha the server was down before anyone asked; now that is known.
     if (step.first && step.verdict == Verdict::unchanged && !run.health.up && !init_notifies_) notify(*run.server, false);
     const bool changed = reconsider(*run.server);
@@ -238,9 +238,9 @@ class Engine::Impl {
     if (!seen.up) ++run.failures;
     weigh(*run.server);
     if (was_up == seen.up) return;
-    const auto name = names_of(*run.server).server;
+    const auto names = names_of(*run.server);
     const Outcome outcome{seen.up ? OutcomeKind::good : OutcomeKind::wrong_answer, 0, seen.words};
-    log::info("{}", seen.up ? check_succeeded(*run.config, name) : check_failed(*run.config, name, 0, outcome));
+    log::info("{}", seen.up ? check_succeeded(*run.config, names) : check_failed(*run.config, names, 0, outcome));
     mail(run, outcome, reconsider(*run.server));
     publish_soon();
   }

@@ -12,14 +12,20 @@ bool is_http(const conf::Checker& checker) { return std::holds_alternative<conf:
 
 bool is_tcp(const conf::Checker& checker) { return std::holds_alternative<conf::TcpCheck>(checker.check); }
 
+bool is_misc(const conf::Checker& checker) { return std::holds_alternative<conf::MiscCheck>(checker.check); }
+bool is_ping(const conf::Checker& checker) { return std::holds_alternative<conf::PingCheck>(checker.check); }
+bool is_smtp(const conf::Checker& checker) { return std::holds_alternative<conf::SmtpCheck>(checker.check); }
+
 // What an attempt is called in front of "to <server> success".
 std::string what(const conf::Checker& checker) {
   if (is_tcp(checker)) return "TCP connection";
   if (std::holds_alternative<conf::UdpCheck>(checker.check)) return "UDP connection";
-  if (std::holds_alternative<conf::PingCheck>(checker.check)) return "ICMP connection";
-  if (const auto* misc = std::get_if<conf::MiscCheck>(&checker.check))
-    return fmt::format("Misc check [{}]", fmt::join(misc->script.words, " "));
-  return std::string(conf::keyword_of(checker));
+  return is_ping(checker) ? "ICMP connection" : kind_of(checker);
+}
+
+std::string misc_check(const conf::Checker& checker, const ServerNames& names) {
+  return fmt::format("Misc check for [{} VS {}] by [{}]", names.server, names.service,
+                     fmt::join(std::get<conf::MiscCheck>(checker.check).script.words, " "));
 }
 
 // What keepalived calls the trouble of a web check.
@@ -52,11 +58,11 @@ std::string name_of(const Endpoint& endpoint, lvs::Protocol protocol) {
 
 std::string kind_of(const conf::Checker& checker) { return std::string(conf::keyword_of(checker)); }
 
-std::string attempt_failed(const conf::Checker& checker, const std::string& server, const Outcome& outcome) {
-  if (is_http(checker)) return fmt::format("{} server {}: {}.", web_trouble(outcome.kind), server, outcome.str());
-  if (!is_tcp(checker)) return fmt::format("{} to {} failed: {}.", what(checker), server, outcome.str());
-  if (outcome.kind == OutcomeKind::connect_timeout) return fmt::format("TCP connection to {} timeout.", server);
-  return fmt::format("TCP connection to {} failed: {}.", server, outcome.str());
+std::string attempt_failed(const conf::Checker& checker, const ServerNames& names, const Outcome& outcome) {
+  if (is_http(checker)) return fmt::format("{} server {}: {}.", web_trouble(outcome.kind), names.server, outcome.str());
+  if (is_misc(checker)) return fmt::format("{} failed: {}.", misc_check(checker, names), outcome.str());
+  if (is_tcp(checker) && outcome.kind == OutcomeKind::connect_timeout) return fmt::format("TCP connection to {} timeout.", names.server);
+  return fmt::format("{} to {} failed: {}.", what(checker), names.server, outcome.str());
 }
 
 std::string attempt_postponed(const conf::Checker& checker, const Outcome& outcome) {
@@ -67,23 +73,30 @@ std::string url_passed(const conf::HttpUrl& url, const std::string& server) {
   return fmt::format("{} success to {} url({})", url.digest ? "MD5 digest" : "HTTP status code", server, url.path);
 }
 
-std::string check_succeeded(const conf::Checker& checker, const std::string& server) {
-  if (is_http(checker)) return fmt::format("Remote Web server {} succeed on service.", server);
-  if (std::holds_alternative<conf::SmtpCheck>(checker.check)) return fmt::format("Remote SMTP server {} succeed on service.", server);
-  return fmt::format("{} to {} success.", what(checker), server);
+std::string check_succeeded(const conf::Checker& checker, const ServerNames& names) {
+  if (is_http(checker)) return fmt::format("Remote Web server {} succeed on service.", names.server);
+  if (is_smtp(checker)) return fmt::format("Remote SMTP server {} succeed on service.", names.server);
+  if (is_misc(checker)) return misc_check(checker, names) + " succeeded.";
+  return fmt::format("{} to {} success.", what(checker), names.server);
 }
 
-std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries, const Outcome& outcome) {
-  const auto trouble = fmt::format("{} on service {} failed", is_http(checker) ? "HTTP_CHECK" : kind_of(checker), server);
-  if (retries == 0) return fmt::format("{}: {}.", trouble, outcome.str());
-  return fmt::format("{} after {} retries: {}.", trouble, retries, outcome.str());
+std::string check_failed(const conf::Checker& checker, const ServerNames& names, unsigned retries, const Outcome& outcome) {
+  const auto after = retries == 0 ? "" : fmt::format(" after {} retries", retries);
+  if (is_misc(checker)) return fmt::format("{} failed{}: {}.", misc_check(checker, names), after, outcome.str());
+  const auto word = is_http(checker) ? "HTTP_CHECK" : is_ping(checker) ? "ICMP CHECK" : kind_of(checker);
+  return fmt::format("{} on service {} failed{}: {}.", word, names.server, after, outcome.str());
 }
 
 std::string check_mail(const conf::Checker& checker, bool up, const Outcome& outcome) {
-  // "TCP CHECK succeed on service"; of a web check only "CHECK".
-  auto word = is_http(checker) ? std::string("CHECK") : kind_of(checker);
-  std::replace(word.begin(), word.end(), '_', ' ');
-  return up ? fmt::format("{} succeed on service", word) : fmt::format("{} failed on service : {}", word, outcome.str());
+  // "TCP CHECK succeed on service"; each in its own way.
+  auto word = is_http(checker) || is_smtp(checker) ? "CHECK" : is_ping(checker) ? "ICMP CHECK" : kind_of(checker);
+  if (std::holds_alternative<conf::DnsCheck>(checker.check)) {
+    word += ":";
+  } else {
+    std::replace(word.begin(), word.end(), '_', ' ');
+  }
+  return up ? fmt::format("{} succeed{} on service", word, is_misc(checker) ? "ed" : "")
+            : fmt::format("{} failed on service : {}", word, outcome.str());
 }
 
 std::string server_subject(const ServerNames& names, bool up) {

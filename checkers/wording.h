@@ -22,12 +22,11 @@ struct ServerNames {
   std::string server, service;
 };
 
-std::string attempt_failed(const conf::Checker& checker, const std::string& server,
-                           const Outcome& outcome);  // log_all_failures
+std::string attempt_failed(const conf::Checker& checker, const ServerNames& names, const Outcome& outcome);  // log_all_failures
 std::string attempt_postponed(const conf::Checker& checker, const Outcome& outcome);
 std::string url_passed(const conf::HttpUrl& url, const std::string& server);
-std::string check_succeeded(const conf::Checker& checker, const std::string& server);
-std::string check_failed(const conf::Checker& checker, const std::string& server, unsigned retries, const Outcome& outcome);
+std::string check_succeeded(const conf::Checker& checker, const ServerNames& names);
+std::string check_failed(const conf::Checker& checker, const ServerNames& names, unsigned retries, const Outcome& outcome);
 
 // Subjects and sentences of mails.
 std::string check_mail(const conf::Checker& checker, bool up, const Outcome& outcome);

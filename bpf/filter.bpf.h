@@ -10,15 +10,15 @@ enum filter_bit {
 
 static __always_inline __u32 bit_of(const __u8 *bits, __u32 hash) { return (bits[hash >> 3] >> (hash & 7)) & 1; }
 
-static __always_inline __u32 filter_look(struct packet *packet) {
+static __always_inline __u32 filter_look(struct packet *packet, const __be32 destination[4], const __be32 source[4]) {
   __u32 zero = 0;
   struct xd_filter *filter = bpf_map_lookup_elem(&xd_filter, &zero);
   if (!filter) return 0;
   packet->partial = filter->partial;
-  __u32 to = xd_filter_hash(packet->key.daddr);
+  __u32 to = xd_filter_hash(destination);
   __u32 business = bit_of(filter->vip, to) * TO_VIP | bit_of(filter->closed, to) * TO_CLOSED;
   if (business & TO_VIP) return business; /* who sent it is not asked then */
-  return business | bit_of(filter->real, xd_filter_hash(packet->key.saddr)) * FROM_REAL;
+  return business | bit_of(filter->real, xd_filter_hash(source)) * FROM_REAL;
 }
 
 static __always_inline int gate_is_closed(const struct packet *packet) {

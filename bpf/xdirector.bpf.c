@@ -46,7 +46,8 @@ int xd_entry(struct xdp_md *ctx) {
     if ((void *)(ip + 1) > frame.end) return verdict(ctx, XD_TRUNCATED);
     if (ip->protocol == IPPROTO_VRRP) return xd_advert(ctx, frame.ip - (void *)frame.eth, frame.vlans);
     v4_addresses(&packet, ip);
-    business = filter_look(&packet);
+    const __be32 destination[4] = {0, 0, XD_V4_MAPPED, ip->daddr}, source[4] = {0, 0, XD_V4_MAPPED, ip->saddr};
+    business = filter_look(&packet, destination, source);
     if (!(business & (TO_VIP | FROM_REAL)) && !(ip->protocol == IPPROTO_ICMP && is_tunnel_end(&packet))) return verdict(ctx, XD_NOT_OURS);
     reason = parse_v4(&frame, ip, &packet);
     if (reason == XD_PARSED && ip->ihl > 5) reason = xd_options(ctx, packet.l3 + sizeof(*ip), packet.l4);
@@ -54,7 +55,7 @@ int xd_entry(struct xdp_md *ctx) {
     struct ipv6hdr *ip = frame.ip;
     if ((void *)(ip + 1) > frame.end) return verdict(ctx, XD_TRUNCATED);
     v6_addresses(&packet, ip);
-    business = filter_look(&packet);
+    business = filter_look(&packet, packet.key.daddr, packet.key.saddr);
     if (!(business & (TO_VIP | FROM_REAL)) && !(ip->nexthdr == IPPROTO_ICMPV6 && is_tunnel_end(&packet))) return verdict(ctx, XD_NOT_OURS);
     reason = parse_v6(&frame, ip, &packet);
     if (reason == XD_PARSED && is_extension(packet.key.proto)) reason = xd_extensions(ctx, &packet);

@@ -18,6 +18,7 @@ import pytest
 
 from lib.capture import checksum
 from lib.daemon import CTL
+from lib.net import CommandFailed
 from lib.netns import socket_in
 from lib.pairs import RouterPair, instance, under_test
 from lib.wait import wait_for
@@ -130,8 +131,15 @@ def test_nobody_believes_a_spoilt_advert(lab, capture):
     def status(daemon):
         return {i["vrid"]: i for i in json.loads(daemon.node.run([CTL, "--json", "status"]))["instances"]}
 
+    def hears_all(daemon):
+        try:
+            heard = status(daemon).values()
+        except CommandFailed:  # it does not answer yet
+            return False
+        return len(heard) == 4 and all(i["adverts_received"] > 1 for i in heard)
+
     for backup in backups:
-        wait_for(lambda d=backup: d.pid("vrrp") and all(i["adverts_received"] > 1 for i in status(d).values()), "all adverts heard", 20)
+        wait_for(lambda d=backup: hears_all(d), "all adverts heard", 20)
     assert {backup.node.name: status(backup)[V2]["transport"] for backup in backups} == {"r2": "xdp", "r3": "raw"}
 
     link = socket_in(pair.client.namespace, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))

@@ -8,19 +8,16 @@ namespace xd::checkers {
 
 namespace {
 
-bool is_http(const conf::Checker& checker) { return std::holds_alternative<conf::HttpCheck>(checker.check); }
-
-bool is_tcp(const conf::Checker& checker) { return std::holds_alternative<conf::TcpCheck>(checker.check); }
-
-bool is_misc(const conf::Checker& checker) { return std::holds_alternative<conf::MiscCheck>(checker.check); }
-bool is_ping(const conf::Checker& checker) { return std::holds_alternative<conf::PingCheck>(checker.check); }
-bool is_smtp(const conf::Checker& checker) { return std::holds_alternative<conf::SmtpCheck>(checker.check); }
+template <typename Check>
+bool is(const conf::Checker& checker) {
+  return std::holds_alternative<Check>(checker.check);
+}
 
 // What an attempt is called in front of "to <server> success".
 std::string what(const conf::Checker& checker) {
-  if (is_tcp(checker)) return "TCP connection";
-  if (std::holds_alternative<conf::UdpCheck>(checker.check)) return "UDP connection";
-  return is_ping(checker) ? "ICMP connection" : kind_of(checker);
+  if (is<conf::TcpCheck>(checker)) return "TCP connection";
+  if (is<conf::UdpCheck>(checker)) return "UDP connection";
+  return is<conf::PingCheck>(checker) ? "ICMP connection" : kind_of(checker);
 }
 
 std::string misc_check(const conf::Checker& checker, const ServerNames& names) {
@@ -59,14 +56,19 @@ std::string name_of(const Endpoint& endpoint, lvs::Protocol protocol) {
 std::string kind_of(const conf::Checker& checker) { return std::string(conf::keyword_of(checker)); }
 
 std::string attempt_failed(const conf::Checker& checker, const ServerNames& names, const Outcome& outcome) {
-  if (is_http(checker)) return fmt::format("{} server {}: {}.", web_trouble(outcome.kind), names.server, outcome.str());
-  if (is_misc(checker)) return fmt::format("{} failed: {}.", misc_check(checker, names), outcome.str());
-  if (is_tcp(checker) && outcome.kind == OutcomeKind::connect_timeout) return fmt::format("TCP connection to {} timeout.", names.server);
+  if (is<conf::HttpCheck>(checker)) return fmt::format("{} server {}: {}.", web_trouble(outcome.kind), names.server, outcome.str());
+  if (is<conf::MiscCheck>(checker)) return fmt::format("{} failed: {}.", misc_check(checker, names), outcome.str());
+  if (is<conf::TcpCheck>(checker) && outcome.kind == OutcomeKind::connect_timeout)
+    return fmt::format("TCP connection to {} timeout.", names.server);
   return fmt::format("{} to {} failed: {}.", what(checker), names.server, outcome.str());
 }
 
 std::string attempt_postponed(const conf::Checker& checker, const Outcome& outcome) {
-  return fmt::format("{} socket: {}. Rescheduling.", is_http(checker) ? "WEB" : is_tcp(checker) ? "TCP" : kind_of(checker), outcome.detail);
+  return fmt::format("{} socket: {}. Rescheduling.",
+                     is<conf::HttpCheck>(checker)  ? "WEB"
+                     : is<conf::TcpCheck>(checker) ? "TCP"
+                                                   : kind_of(checker),
+                     outcome.detail);
 }
 
 std::string url_passed(const conf::HttpUrl& url, const std::string& server) {
@@ -74,28 +76,30 @@ std::string url_passed(const conf::HttpUrl& url, const std::string& server) {
 }
 
 std::string check_succeeded(const conf::Checker& checker, const ServerNames& names) {
-  if (is_http(checker)) return fmt::format("Remote Web server {} succeed on service.", names.server);
-  if (is_smtp(checker)) return fmt::format("Remote SMTP server {} succeed on service.", names.server);
-  if (is_misc(checker)) return misc_check(checker, names) + " succeeded.";
+  if (is<conf::HttpCheck>(checker)) return fmt::format("Remote Web server {} succeed on service.", names.server);
+  if (is<conf::SmtpCheck>(checker)) return fmt::format("Remote SMTP server {} succeed on service.", names.server);
+  if (is<conf::MiscCheck>(checker)) return misc_check(checker, names) + " succeeded.";
   return fmt::format("{} to {} success.", what(checker), names.server);
 }
 
 std::string check_failed(const conf::Checker& checker, const ServerNames& names, unsigned retries, const Outcome& outcome) {
   const auto after = retries == 0 ? "" : fmt::format(" after {} retries", retries);
-  if (is_misc(checker)) return fmt::format("{} failed{}: {}.", misc_check(checker, names), after, outcome.str());
-  const auto word = is_http(checker) ? "HTTP_CHECK" : is_ping(checker) ? "ICMP CHECK" : kind_of(checker);
+  if (is<conf::MiscCheck>(checker)) return fmt::format("{} failed{}: {}.", misc_check(checker, names), after, outcome.str());
+  const auto word = is<conf::HttpCheck>(checker) ? "HTTP_CHECK" : is<conf::PingCheck>(checker) ? "ICMP CHECK" : kind_of(checker);
   return fmt::format("{} on service {} failed{}: {}.", word, names.server, after, outcome.str());
 }
 
 std::string check_mail(const conf::Checker& checker, bool up, const Outcome& outcome) {
   // "TCP CHECK succeed on service"; each in its own way.
-  auto word = is_http(checker) || is_smtp(checker) ? "CHECK" : is_ping(checker) ? "ICMP CHECK" : kind_of(checker);
-  if (std::holds_alternative<conf::DnsCheck>(checker.check)) {
+  auto word = is<conf::HttpCheck>(checker) || is<conf::SmtpCheck>(checker) ? "CHECK"
+              : is<conf::PingCheck>(checker)                               ? "ICMP CHECK"
+                                                                           : kind_of(checker);
+  if (is<conf::DnsCheck>(checker)) {
     word += ":";
   } else {
     std::replace(word.begin(), word.end(), '_', ' ');
   }
-  return up ? fmt::format("{} succeed{} on service", word, is_misc(checker) ? "ed" : "")
+  return up ? fmt::format("{} succeed{} on service", word, is<conf::MiscCheck>(checker) ? "ed" : "")
             : fmt::format("{} failed on service : {}", word, outcome.str());
 }
 

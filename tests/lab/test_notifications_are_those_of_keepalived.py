@@ -64,16 +64,16 @@ def service(name, address, servers, *lines):
     return [f"virtual_server {address} 80 {{", *head, *scripts, *lines, *(line for one in servers for line in one), "}"]
 
 
-def configuration(*, members=3, weight=1, check=(), settings=(), more=()):
-    def of(name, address, switch, *lines, check=check):
-        return server(name, address, switch, *lines, check=check)
+def configuration(*, members=3, weight=1, patience=20, settings=(), more=()):
+    def of(name, address, switch, *lines):
+        return server(name, address, switch, *lines, check=[f"misc_timeout {patience}"])
 
     text = ["global_defs {", "script_user root", "lvs_notify_fifo %D/fifo", 'lvs_notify_fifo_script "/bin/sh %D/reader"', *settings, "}"]
     text += service("a", "10.9.0.1", [of(f"a{n}", f"10.8.1.{n}", f"s{n}") for n in range(1, members + 1)], "quorum 2", "hysteresis 1",
                     "sorry_server 10.8.9.9 80")
     text += service("b", "10.9.0.2", [of("b1", "10.8.2.1", "s1", f"weight {weight}")], "alpha", "omega")
     text += service("c", "10.9.0.3", [of("c1", "10.8.3.1", "s1"), of("c2", "10.8.3.2", "s2")], "inhibit_on_failure")
-    text += service("d", "10.9.0.4", [server("d1", "10.8.4.1", "w1", "weight 5", check=["misc_dynamic"]), of("d2", "10.8.4.2", "s3", "weight 3")],
+    text += service("d", "10.9.0.4", [server("d1", "10.8.4.1", "w1", "weight 5", check=["misc_dynamic", "misc_timeout 20"]), of("d2", "10.8.4.2", "s3", "weight 3")],
                     "quorum 6")
     text += service("e", "10.9.0.5", [of("e1", "10.8.5.1", "s4")], "alpha", "sorry_server 10.8.9.9 80", "sorry_server_inhibit")
     return "\n".join([*text, *more, ""])
@@ -118,12 +118,12 @@ def test_notifications_are_those_of_keepalived(lab):
     now("e1 down", "e quorum down", s4=1)
     now("a1 down", "b1 down", "b quorum down", "c1 down", s1=1)
     give(weight=7)
-    give(check=["misc_timeout 3"])  # whoever is down stays down
+    give(patience=30)  # whoever is down stays down
     give(members=2)
     now("a3 down")
     give(settings=["rs_init_notifies"])
     now("a3 up")
-    give(more=service("f", "10.9.0.6", [server("f1", "10.8.6.1", "s2")]))
+    give(more=service("f", "10.9.0.6", [server("f1", "10.8.6.1", "s2", check=["misc_timeout 20"])]))
     now("f quorum up")
     give()
     now("f1 down", "f quorum down")

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "datapath/datapath.h"
 #include "support/packet.h"
@@ -15,6 +16,16 @@ namespace xd::test {
 [[noreturn]] inline void die(const std::string& why) {
   fmt::print(stderr, "bench: {}\n", why);
   std::exit(2);
+}
+
+inline datapath::Datapath create(const std::string& pins, const datapath::Sizes& sizes) {
+  auto path = datapath::Datapath::create(pins, sizes);
+  if (path && path->adopted()) {  // what a run that failed has left
+    (void)path->unpin();
+    path = datapath::Datapath::create(pins, sizes);
+  }
+  if (!path) die(path.error().message);
+  return std::move(*path);
 }
 
 // A service on port 80 with real servers whose addresses are `real` and a number from 0.

@@ -239,9 +239,7 @@ int main(int argc, char** argv) {
   sched_setaffinity(0, sizeof(one), &one);  // both ways get one processor, for everything
 
   Links links;
-  auto created = datapath::Datapath::create("/sys/fs/bpf/xd-link-bench", {1'000'000, 262'144, 64, 512, 65'536});
-  if (!created) die(created.error().message);
-  datapath::Datapath& path = *created;
+  datapath::Datapath path = create("/sys/fs/bpf/xd-link-bench", {1'000'000, 262'144, 64, 512, 65'536});
   const int director = static_cast<int>(if_nametoindex("eth0"));
   for (std::size_t i = 0; i < std::size(vips); ++i) {
     const std::string real = fmt::format("10.0.{}.", i + 1);

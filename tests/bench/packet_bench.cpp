@@ -202,14 +202,7 @@ int main(int argc, char** argv) {
   const std::string only = argc == 3 && std::string(argv[1]) == "--only" ? argv[2] : "";
   if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) die("needs root");
 
-  const auto create = [] { return datapath::Datapath::create("/sys/fs/bpf/xd-bench", {table, half_open, 64, 512, 65'536}); };
-  auto created = create();
-  if (created && created->adopted()) {  // what a run that failed has left
-    (void)created->unpin();
-    created = create();
-  }
-  if (!created) die(created.error().message);
-  datapath::Datapath& path = *created;
+  datapath::Datapath path = create("/sys/fs/bpf/xd-bench", {table, half_open, 64, 512, 65'536});
   serve(path, "192.0.2.10", lvs::Forward::dr, lvs::Scheduler::rr, "10.0.1.");
   serve(path, "192.0.2.11", lvs::Forward::nat, lvs::Scheduler::rr, "10.0.2.");
   serve(path, "192.0.2.12", lvs::Forward::dr, lvs::Scheduler::mh, "10.0.3.");

@@ -68,6 +68,28 @@ __attribute__((noinline)) __u32 xd_tail_sum(struct xdp_md *ctx, __u32 offset, __
   return sum;
 }
 
+#define PIECE 64
+
+/* The same where a part lies in further buffers. */
+__attribute__((noinline)) __u32 xd_sum_of_pieces(struct xdp_md *ctx, __u32 offset, __u32 length) {
+  __u64 sum = 0;
+  __u32 done = 0;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < SUM_MAX / PIECE; i++) {
+    __u32 words[PIECE / 4];
+    if (done + PIECE > length || bpf_xdp_load_bytes(ctx, offset + done, words, PIECE)) break;
+    for (__u32 word = 0; word < PIECE / 4; word++) sum += words[word];
+    done += PIECE;
+  }
+#pragma clang loop unroll(disable)
+  for (__u32 i = 0; i < PIECE; i++) {
+    __u8 byte;
+    if (done + i >= length || bpf_xdp_load_bytes(ctx, offset + done + i, &byte, 1)) break;
+    sum += (__u32)byte << (i & 1) * 8;
+  }
+  return fold(sum);
+}
+
 /* Folded sum of `length` bytes at `offset` of the frame; what lies beyond SUM_MAX or the frame is left out. Global, so that the
  * verifier walks its loop once and not once for each path that comes here. */
 __attribute__((noinline)) __u32 xd_segment_sum(struct xdp_md *ctx, __u32 offset, __u32 length) {
@@ -75,6 +97,7 @@ __attribute__((noinline)) __u32 xd_segment_sum(struct xdp_md *ctx, __u32 offset,
   __u64 sum = 0;
 
   if (offset > 512 || length > SUM_MAX) return 0;
+  if (xd_in_pieces && offset + length > ctx->data_end - ctx->data) return xd_sum_of_pieces(ctx, offset, length);
   __u32 *words = (void *)(long)ctx->data + offset;
 #pragma clang loop unroll(disable)
   for (__u32 done = SUM_CHUNK; done <= SUM_MAX; done += SUM_CHUNK) {

@@ -6,7 +6,7 @@ static __always_inline void count_reason(struct xdp_md *ctx, __u32 reason) {
   struct xd_counter *counter = bpf_map_lookup_elem(&xd_reasons, &reason);
   if (!counter) return;
   counter->packets++;
-  counter->bytes += ctx->data_end - ctx->data;
+  counter->bytes += frame_length(ctx);
   if (is_traced()) xd_tell(ctx, reason);
 }
 

@@ -33,7 +33,7 @@ __attribute__((noinline)) int xd_fragment(struct xdp_md *ctx, struct packet *pac
     bpf_map_update_elem(&xd_fragments, &key, &entry, BPF_ANY);
     return XD_PARSED;
   }
-  if (packet->l3 + packet->length > (__u32)(ctx->data_end - ctx->data)) return XD_TRUNCATED;
+  if (packet->l3 + packet->length > frame_length(ctx)) return XD_TRUNCATED;
   if (!known || !known->placed) {
     bpf_map_update_elem(&xd_fragments, &key, &entry, BPF_ANY);
     return XD_FRAGMENT;

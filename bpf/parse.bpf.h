@@ -255,7 +255,7 @@ static __always_inline enum xd_reason parse_transport(struct xdp_md *ctx, struct
                  : packet->key.proto == IPPROTO_SCTP ? sizeof(struct sctp_header) + sizeof(struct sctp_chunk)
                                                      : sizeof(struct udphdr);
 
-  if (packet->l3 + packet->length > (__u32)(end - data)) return XD_TRUNCATED;
+  if (packet->l3 + packet->length > frame_length(ctx)) return XD_TRUNCATED;
   if (packet->key.proto != IPPROTO_TCP && packet->key.proto != IPPROTO_UDP && packet->key.proto != IPPROTO_SCTP) {
     return packet->key.proto == (packet->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) ? XD_ICMP : XD_PROTOCOL;
   }

@@ -38,7 +38,7 @@ __attribute__((noinline)) int xd_answer(struct xdp_md *ctx, const struct packet 
   __u32 l3 = packet->l3 & 0x1f, header = packet->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
   __u32 room = (packet->v6 ? ICMP_V6_LENGTH : ICMP_V4_LENGTH) - header - sizeof(struct icmphdr);
   __u32 quote = packet->length < room ? packet->length : room;
-  __u64 frame = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
+  __u64 frame = frame_length(ctx);
   asm volatile("" : "+r"(frame)); /* else clang mixes pointers and numbers in a way that the verifier forbids */
   if (bpf_xdp_adjust_tail(ctx, (int)(l3 + quote) - (int)frame)) return XDP_ABORTED;
   if (bpf_xdp_adjust_head(ctx, -(int)(header + sizeof(struct icmphdr)))) return XDP_ABORTED;

@@ -19,7 +19,7 @@ __attribute__((noinline)) int xd_tell(struct xdp_md *ctx, __u32 reason) {
   void *end = (void *)(long)ctx->data_end;
   sample->at = bpf_ktime_get_ns();
   sample->ifindex = ctx->ingress_ifindex;
-  sample->length = ctx->data_end - ctx->data;
+  sample->length = frame_length(ctx);
   sample->reason = reason;
   __u32 words = 0;
 #pragma clang loop unroll(disable)

@@ -7,6 +7,7 @@
 #include "bpf/xdirector.h"
 /* Order matters below: each header uses only those above it. */
 #include "bpf/maps.bpf.h"
+#include "bpf/pieces.bpf.h"
 #include "bpf/trace.bpf.h"
 #include "bpf/count.bpf.h"
 #include "bpf/parse.bpf.h"

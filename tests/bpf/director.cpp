@@ -142,14 +142,14 @@ void Director::serve(const lvs::ServiceKey& key, const lvs::Service& wanted) {
   for (int number = 1; number <= static_cast<int>(wanted.destinations.size()); ++number) resolve(number);
 }
 
-Outcome Director::run(const Packet& packet) {
+Outcome Director::run(const Packet& packet, bool in_pieces) {
   auto before = count_reasons();
   const Bytes in = packet.bytes();
   Outcome outcome;
   outcome.frame.resize(16'384);
   LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = in.data(), .data_out = outcome.frame.data(),
               .data_size_in = static_cast<__u32>(in.size()), .data_size_out = static_cast<__u32>(outcome.frame.size()));
-  EXPECT_EQ(bpf_prog_test_run_opts(loaded->program_fd(), &options), 0) << std::strerror(errno);
+  EXPECT_EQ(bpf_prog_test_run_opts(loaded->program_fd(in_pieces), &options), 0) << std::strerror(errno);
   outcome.verdict = static_cast<int>(options.retval);
   outcome.frame.resize(options.data_size_out);
   std::uint64_t counted = 0;

@@ -49,8 +49,8 @@ class Director : public testing::Test {
   void serve(const lvs::ServiceKey& key, const lvs::Service& service);
   void resolve(int number);
 
-  // Runs the frame. Exactly one reason must have been counted for it.
-  Outcome run(const Packet& packet);
+  // Runs the frame, by the program for frames in several buffers if so. Exactly one reason must have been counted for it.
+  Outcome run(const Packet& packet, bool in_pieces = false);
   // The number of the web server whose MAC the frame now has; 0: none of them.
   static int served_by(const Outcome& outcome);
   // A connection's first packets, so that its flow is in the big table.

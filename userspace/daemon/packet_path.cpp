@@ -194,8 +194,13 @@ void PacketPath::Impl::attach_one(const std::string& name) {
 // An interface may come after the daemon, or come back as a new one of the same name.
 void PacketPath::Impl::changed(const netlink::Change& change) {
   if (const auto* gone = std::get_if<netlink::LinkGone>(&change)) attached.erase(gone->link.name);
-  if (const auto* link = std::get_if<netlink::LinkChanged>(&change); link != nullptr && wanted.count(link->link.name) != 0)
-    attach_one(link->link.name);
+  const auto* link = std::get_if<netlink::LinkChanged>(&change);
+  if (link == nullptr || wanted.count(link->link.name) == 0) return;
+  const auto* carrier = carrier_of(netlink->table(), netlink->table().link(link->link.name));
+  if (carrier == nullptr) return;
+  const std::string name = carrier->name;  // a VLAN's name stands there for its carrier
+  wanted.insert(name);
+  attach_one(name);
 }
 
 PacketPath::PacketPath(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {}

@@ -63,14 +63,17 @@ std::string driver(int ifindex) {
   return ioctl(socket_fd.get(), SIOCETHTOOL, &request) == 0 ? info.driver : "";
 }
 
-// What an administrator can do about a driver that refuses. In native mode a frame has to fit into one buffer, a page with room for the
-// kernel's notes: the program does not take frames in pieces.
+// What every driver has in one buffer, a page with room for the kernel's notes.
+constexpr std::uint32_t fits_every_driver = 3'000;
+
+// What an administrator can do about a driver that refuses.
 std::string jumbo_cure(int ifindex) {
-  constexpr std::uint32_t fits_every_driver = 3'000;
   const std::uint32_t mtu = Attacher::mtu_of(ifindex);
   if (mtu <= fits_every_driver) return "";
   return "; its MTU is " + std::to_string(mtu) +
-         ": in native mode a frame has to fit into one buffer, which most drivers have for an MTU up to 3400 or so";
+         ": where the kernel (before 5.18) or the driver has no frames in several buffers, a frame has to fit into one, which most have "
+         "for an MTU up to "
+         "3400 or so";
 }
 
 struct Attached {
@@ -171,7 +174,15 @@ Result<Attachment> Attacher::attach_in_best_mode(int ifindex, std::optional<unsi
   return generic;
 }
 
+// Long frames come in several buffers in native mode. Where the kernel or the driver has none of that, a driver with larger buffers may do.
 Result<Attachment> Attacher::attach_in(int ifindex, Mode mode, std::optional<unsigned> run_priority) {
+  if (mode == Mode::native && mtu_of(ifindex) > fits_every_driver) {
+    if (auto attachment = attach_kind(ifindex, mode, Frames::in_pieces, run_priority)) return attachment;
+  }
+  return attach_kind(ifindex, mode, Frames::in_one_buffer, run_priority);
+}
+
+Result<Attachment> Attacher::attach_kind(int ifindex, Mode mode, Frames frames, std::optional<unsigned> run_priority) {
   const Attached present = attached_program(ifindex);
   Attachment attachment{ifindex, mode, false, ""};
 
@@ -179,7 +190,7 @@ Result<Attachment> Attacher::attach_in(int ifindex, Mode mode, std::optional<uns
   const bool ours = present.name == entry_name;
   if (ours && !no_dispatcher_.empty()) attachment.note = "no dispatcher: " + no_dispatcher_;
   if (!ours && no_dispatcher_.empty()) {
-    if (const Status status = attach_by_dispatcher(ifindex, mode, run_priority); status) {
+    if (const Status status = attach_by_dispatcher(ifindex, mode, frames, run_priority); status) {
       const Multiprog multiprog = dispatcher_of(ifindex);
       attachment.dispatcher = multiprog != nullptr && !xdp_multiprog__is_legacy(multiprog.get());
       if (!attachment.dispatcher) attachment.note = "no dispatcher: libxdp found that the kernel cannot run it";
@@ -190,31 +201,32 @@ Result<Attachment> Attacher::attach_in(int ifindex, Mode mode, std::optional<uns
   } else if (!ours) {
     attachment.note = "no dispatcher: " + no_dispatcher_;
   }
-  if (const Status status = attach_plain(ifindex, mode); !status) {
+  if (const Status status = attach_plain(ifindex, mode, frames); !status) {
     return Error{status.error().message + (attachment.note.empty() ? "" : " (" + attachment.note + ")"), status.error().code};
   }
   return attachment;
 }
 
-Result<Object> Attacher::open_entry() {
-  auto object = open_object(sizes_);
+Result<Object> Attacher::open_entry(Frames frames) {
+  auto object = open_object(sizes_, frames);
   if (!object) return object;
   if (const Status status = reuse_maps(object->get(), fd_of_); !status) return status.error();
   load_only(object->get(), entry_name);
   return object;
 }
 
-Result<int> Attacher::plain_fd() {
-  if (!plain_) {
-    auto object = open_entry();
+Result<int> Attacher::plain_fd(Frames frames) {
+  auto loaded = plain_.find(frames);
+  if (loaded == plain_.end()) {
+    auto object = open_entry(frames);
     if (!object) return object.error();
     if (const Status status = load_object(object->get()); !status) return status.error();
-    plain_ = std::move(*object);
+    loaded = plain_.emplace(frames, std::move(*object)).first;
   }
-  return bpf_program__fd(bpf_object__find_program_by_name(plain_.get(), entry_name));
+  return bpf_program__fd(bpf_object__find_program_by_name(loaded->second.get(), entry_name));
 }
 
-Status Attacher::attach_plain(int ifindex, Mode mode) {
+Status Attacher::attach_plain(int ifindex, Mode mode, Frames frames) {
   const Attached present = attached_program(ifindex);
   const bool ours = present.name == entry_name;
   if (present.id != 0 && !ours) {
@@ -222,7 +234,7 @@ Status Attacher::attach_plain(int ifindex, Mode mode) {
                      "), and there is room for one only: detach it",
                  EBUSY};
   }
-  const auto program = plain_fd();
+  const auto program = plain_fd(frames);
   if (!program) return program.error();
   Fd old;
   LIBBPF_OPTS(bpf_xdp_attach_opts, options);
@@ -247,10 +259,11 @@ struct Attacher::Extension {
   XdpProgram program;
 };
 
-// For the dispatcher: one for all interfaces of a run priority.
-Result<xdp_program*> Attacher::extension(int ifindex, std::optional<unsigned> run_priority) {
-  if (const auto known = extensions_.find(run_priority); known != extensions_.end()) return known->second->program.get();
-  auto copy = open_entry();
+// For the dispatcher: one for all interfaces of a kind.
+Result<xdp_program*> Attacher::extension(int ifindex, const Kind& kind) {
+  const auto& [frames, run_priority] = kind;
+  if (const auto known = extensions_.find(kind); known != extensions_.end()) return known->second->program.get();
+  auto copy = open_entry(frames);
   if (!copy) return copy.error();
   DECLARE_LIBXDP_OPTS(xdp_program_opts, options);
   options.obj = copy->get();
@@ -262,14 +275,15 @@ Result<xdp_program*> Attacher::extension(int ifindex, std::optional<unsigned> ru
   auto made = std::make_unique<Extension>(Extension{std::move(*copy), XdpProgram(created)});
   if (run_priority) xdp_program__set_run_prio(created, *run_priority);
   xdp_program__set_chain_call_enabled(created, XDP_PASS, true);
-  return extensions_.emplace(run_priority, std::move(made)).first->second->program.get();
+  return extensions_.emplace(kind, std::move(made)).first->second->program.get();
 }
 
-Status Attacher::attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsigned> run_priority) {
-  auto ours = extension(ifindex, run_priority);
+Status Attacher::attach_by_dispatcher(int ifindex, Mode mode, Frames frames, std::optional<unsigned> run_priority) {
+  const Kind kind{frames, run_priority};
+  auto ours = extension(ifindex, kind);
   if (!ours) return ours.error();
   if (const int failed = xdp_program__attach(*ours, ifindex, libxdp_mode(mode), 0); failed != 0) {
-    extensions_.erase(run_priority);
+    extensions_.erase(kind);
     return failure(ifindex, "attach by libxdp's dispatcher to", failed);
   }
   // Those of an earlier run go once the new one is in place.

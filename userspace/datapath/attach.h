@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "datapath/datapath.h"
@@ -27,7 +28,7 @@ class Attacher {
   Result<Attachment> attach(int ifindex, Mode mode, std::optional<unsigned> run_priority);
   static Status detach(int ifindex);
   // The program that is attached plainly.
-  Result<int> plain_fd();
+  Result<int> plain_fd(Frames frames = Frames::in_one_buffer);
   // Whether xd_entry, of this or an earlier run, is attached there.
   static bool attached(int ifindex);
   static std::uint32_t mtu_of(int ifindex);
@@ -37,16 +38,18 @@ class Attacher {
  private:
   Result<Attachment> attach_in_best_mode(int ifindex, std::optional<unsigned> run_priority);
   Result<Attachment> attach_in(int ifindex, Mode mode, std::optional<unsigned> run_priority);
+  Result<Attachment> attach_kind(int ifindex, Mode mode, Frames frames, std::optional<unsigned> run_priority);
   // xd_entry on our maps, not loaded yet.
-  Result<Object> open_entry();
-  Status attach_plain(int ifindex, Mode mode);
-  Status attach_by_dispatcher(int ifindex, Mode mode, std::optional<unsigned> run_priority);
+  Result<Object> open_entry(Frames frames);
+  Status attach_plain(int ifindex, Mode mode, Frames frames);
+  Status attach_by_dispatcher(int ifindex, Mode mode, Frames frames, std::optional<unsigned> run_priority);
 
   struct Extension;
-  Result<xdp_program*> extension(int ifindex, std::optional<unsigned> run_priority);
+  using Kind = std::pair<Frames, std::optional<unsigned>>;  // the run priority is a property of the program too
+  Result<xdp_program*> extension(int ifindex, const Kind& kind);
 
-  std::map<std::optional<unsigned>, std::unique_ptr<Extension>> extensions_;  // by run priority, which is a property of the program
-  Object plain_;                                                              // empty: not loaded yet
+  std::map<Kind, std::unique_ptr<Extension>> extensions_;
+  std::map<Frames, Object> plain_;  // those that are loaded
   int long_fd_;
   std::function<int(std::string_view)> fd_of_;
   Sizes sizes_;

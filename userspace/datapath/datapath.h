@@ -164,7 +164,7 @@ class Datapath {
 
   // Descriptors of the maps, and of the program as it is attached plainly (-1 after open()), for the advert path and for tests.
   int map_fd(std::string_view name) const;
-  int program_fd() const;
+  int program_fd(bool in_pieces = false) const;  // for frames in several buffers
 
  private:
   struct Impl;

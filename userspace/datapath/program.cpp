@@ -50,7 +50,7 @@ std::uint32_t buckets_for(const Sizes& sizes) { return std::bit_ceil(std::max(si
 
 std::uint32_t half_ways_for(const Sizes& sizes) { return std::clamp(2 + 2 * (sizes.half_open / buckets_for(sizes)), 2u, 8u); }
 
-Result<Object> open_object(const Sizes& sizes) {
+Result<Object> open_object(const Sizes& sizes, Frames frames) {
   const Listening listening;
   std::size_t size = 0;
   const void* bytes = xdirector_bpf__elf_bytes(&size);
@@ -63,6 +63,15 @@ Result<Object> open_object(const Sizes& sizes) {
   for (const auto& [name, count] : entries) {
     if (bpf_map__set_max_entries(bpf_object__find_map_by_name(object.get(), name), count) != 0) {
       return Error::from_errno(std::string("set the size of map ") + name + " to " + std::to_string(count));
+    }
+  }
+  if (frames == Frames::in_pieces) {
+    const std::uint32_t yes = 1;
+    bpf_map* kind = bpf_object__find_map_by_name(object.get(), ".rodata.kind");
+    bpf_program* entry = bpf_object__find_program_by_name(object.get(), entry_name);
+    if (bpf_map__set_initial_value(kind, &yes, sizeof yes) != 0 ||
+        bpf_program__set_flags(entry, bpf_program__flags(entry) | BPF_F_XDP_HAS_FRAGS) != 0) {
+      return Error::from_errno("prepare the program for frames in several buffers");
     }
   }
   return object;

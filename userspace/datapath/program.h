@@ -30,8 +30,11 @@ std::uint32_t half_ways_for(const Sizes& sizes);
 // The program that looks at packets. Verifying it is most of what a start takes.
 constexpr const char* entry_name = "xd_entry";
 
+// How long a frame may be for the program: one buffer of the driver, or several, which takes Linux 5.18 and a driver that carries it.
+enum class Frames { in_one_buffer, in_pieces };
+
 // The object, not loaded yet, with the maps sized.
-Result<Object> open_object(const Sizes& sizes);
+Result<Object> open_object(const Sizes& sizes, Frames frames = Frames::in_one_buffer);
 // load_object() will load this program and no other; all but this one.
 void load_only(bpf_object* object, std::string_view program);
 void load_all_but(bpf_object* object, std::string_view program);

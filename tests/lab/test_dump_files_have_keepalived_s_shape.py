@@ -14,12 +14,15 @@ import re
 import signal
 import stat
 
+import keepalived_version
 import pytest
 
 from lib import daemon
 from lib.daemon import KEEPALIVED, Daemon
 from lib.pairs import RouterPair, instance
 from lib.wait import wait_for
+
+pytestmark = [pytest.mark.xdirector, pytest.mark.skipif(keepalived_version.IS_ANOTHER, reason=keepalived_version.REASON)]
 
 JSON = signal.SIGRTMIN + 2
 CLEAR = signal.SIGRTMAX - 1
@@ -73,7 +76,6 @@ def shape(value):
     return [shape(inner) for inner in value] if isinstance(value, list) else None
 
 
-@pytest.mark.xdirector
 def test_dump_files_have_keepalived_s_shape(lab):
     pair = RouterPair(lab)
     theirs = files_of(lab, pair, KEEPALIVED)
@@ -263,7 +265,6 @@ def sections(text):
     return found
 
 
-@pytest.mark.xdirector
 def test_data_of_a_large_configuration_has_keepalived_s_labels(lab):
     pair = RouterPair(lab, count=1)
     r1 = pair.routers[0].join(lab.switch("far"), "eth1", "198.51.100.1/24")

@@ -130,6 +130,7 @@ class Router {
   void delay_links();
   void share_garp_clocks();
   bool source_is_there(const Instance& instance) const;
+  bool is_local(const IpAddress& address) const;
   void start_if_ready(Instance& instance);
   bool kernel_watches(const Instance& instance) const;
   std::optional<TimePoint> timeout_at(const Instance& instance) const;

@@ -71,6 +71,9 @@ void Router::on_address(const netlink::Address& address) {
   if (link == nullptr) return;
   const IpAddress& ip = address.prefix.address;
   const bool vip = index_.is_vip(ip);
+  for (auto& instance : instances_) {
+    if (!vip && instance->state.faults.has(Fault::no_source_address) && instance->election.source == ip) reconsider(*instance);
+  }
   for (Instance* instance : index_.on_interface("")) {
     if (instance->conf.track_src_ip) reconsider(*instance);
   }

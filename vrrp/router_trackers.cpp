@@ -20,9 +20,18 @@ FaultSet Router::link_faults(const Instance& instance) const {
   }
   if (!instance.conf.dont_track_primary) faults = faults.with(Fault::interface_down, is_down);
   faults = faults.with(Fault::no_unicast_peer, instance.conf.unicast_fault_no_peer && instance.conf.unicast_peers.empty());
-  faults = faults.with(Fault::no_source_address, instance.election.source.is_unset());
+  // Peers answer to the configured address: without it a beginner would hear nobody and be a second master. Who has begun stays what he is
+  // when it goes, as in keepalived: that is what track_src_ip is for.
+  const bool has_begun = instance.state.role == Role::master || instance.state.role == Role::backup;
+  const bool is_deaf = !has_begun && !instance.conf.unicast_peers.empty() && !is_local(instance.election.source);
+  faults = faults.with(Fault::no_source_address, instance.election.source.is_unset() || is_deaf);
   if (instance.conf.track_src_ip) faults = faults.with(Fault::tracked_source_address, !source_is_there(instance));
   return faults.with(Fault::configuration, !instance.ear && can_listen(instance));
+}
+
+bool Router::is_local(const IpAddress& address) const {
+  const auto& addresses = ports_.netlink.table().addresses;
+  return std::any_of(addresses.begin(), addresses.end(), [&](const auto& a) { return a.prefix.address == address; });
 }
 
 // The configured one: one that the kernel chooses has gone when the interface has no address left.

@@ -228,6 +228,21 @@ TEST_F(Links, OverIPv6UnicastLeavesFromTheLinkLocalAddressUnlessAPeerIsBehindARo
   EXPECT_EQ(source({"2001:db8::2", "2001:db8:1::2"}), "2001:db8::1");
 }
 
+TEST_F(Links, UnicastBeginsWithItsSourceAddressAndOutlivesIt) {
+  instance().unicast_src_ip = *IpAddress::parse("192.0.2.9");
+  instance().unicast_peers = {{*IpAddress::parse("192.0.2.2")}};
+  world.configure(model);
+  world.pass(4s);
+  EXPECT_EQ(world.role("VI_1"), Role::fault) << "it would hear nobody";
+  world.kernel.somebody_adds("eth1", "192.0.2.9/24");
+  world.kernel.deliver();
+  world.pass(4s);
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+  world.kernel.somebody_removes("eth1", "192.0.2.9/24");
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::master);
+}
+
 // Releases before 1.3.7 sum the group up instead of the peer's own address.
 class OldChecksum : public Links {
  protected:

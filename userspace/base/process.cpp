@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/turns.h"
 
 namespace xd {
 
@@ -81,6 +82,7 @@ std::vector<gid_t> groups_of(const Command& command) {
   ::setpgid(0, 0);
   const sched_param normal{};
   ::sched_setscheduler(0, SCHED_OTHER, &normal);
+  ask_for_turns_of(0s);
   ::setpriority(PRIO_PROCESS, 0, 0);
   restore_cpus();
   ::munlockall();

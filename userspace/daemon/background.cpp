@@ -7,6 +7,8 @@
 
 #include <utility>
 
+#include "base/turns.h"
+
 namespace xd::daemon {
 
 Result<std::unique_ptr<Background>> Background::create(Loop& loop) {
@@ -34,6 +36,7 @@ Background::~Background() {
 
 void Background::run(Work work) {
   thread_ = std::thread([this, work = std::move(work)] {
+    ask_for_turns_of(0s);
     finish_ = work();
     const std::uint64_t one = 1;
     (void)!::write(bell_.get(), &one, sizeof one);

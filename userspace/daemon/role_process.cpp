@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
+#include "base/turns.h"
 #include "conf/compile.h"
 #include "daemon/auto_priority.h"
 #include "daemon/background.h"
@@ -141,6 +142,8 @@ class RoleProcess {
     name_dump_files(next_settings_);
     give_all_groups(next_settings_.set_supplementary_groups);
     for (const auto& refused : apply(process_of(next_settings_))) log::warning("{}", refused);
+    // Elections wait for the CPU, checkers can.
+    if (*options_.role != RoleName::checkers) ask_for_turns_of(100us);
     auto_priority_.configure(next_settings_, process_of(next_settings_));
     engine_->commit();
     from.send(encode(Committed{commit.generation}));

@@ -127,8 +127,9 @@ static __always_inline struct xd_port *port_of(struct xdp_md *ctx) {
 
 /* The checksum field of a TCP or UDP packet; NULL never happens, but the verifier has forgotten what parse_transport() proved. */
 static __always_inline __be16 *checksum_field(struct xdp_md *ctx, const struct packet *packet) {
-  void *l4 = (void *)(long)ctx->data + (packet->l4 & L4_MASK);
-  __be16 *check = packet->key.proto == IPPROTO_TCP ? &((struct tcphdr *)l4)->check : &((struct udphdr *)l4)->check;
+  __u32 at = packet->key.proto == IPPROTO_TCP ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check);
+  barrier_var(at); /* else clang may ask for the protocol once for the bound and once for the access; Linux 6.8 thinks that answers can differ */
+  __be16 *check = (void *)(long)ctx->data + (packet->l4 & L4_MASK) + at;
   return (void *)(check + 1) > (void *)(long)ctx->data_end ? 0 : check;
 }
 

@@ -128,7 +128,8 @@ static __always_inline struct xd_port *port_of(struct xdp_md *ctx) {
 /* The checksum field of a TCP or UDP packet; NULL never happens, but the verifier has forgotten what parse_transport() proved. */
 static __always_inline __be16 *checksum_field(struct xdp_md *ctx, const struct packet *packet) {
   __u32 at = packet->key.proto == IPPROTO_TCP ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check);
-  barrier_var(at); /* else clang may ask for the protocol once for the bound and once for the access; Linux 6.8 thinks that answers can differ */
+  /* Else clang may ask for the protocol twice, for the bound and for the access, and Linux 6.8 thinks that the answers can differ. */
+  barrier_var(at);
   __be16 *check = (void *)(long)ctx->data + (packet->l4 & L4_MASK) + at;
   return (void *)(check + 1) > (void *)(long)ctx->data_end ? 0 : check;
 }

@@ -80,11 +80,11 @@ struct xd_info {
   __u32 services;
   __u32 dests;
   __u32 ring_slots;
-  __u32 overflow;  /* jiffies when a bucket was last full, 0: never. Written by the program */
-  __u32 buckets;   /* of xd_flows: a power of two */
-  __u32 half_ways; /* how many places of a bucket half-open flows may take */
-  __u32 behaviour; /* enum xd_behaviour */
-  __u64 seed;      /* of the flows' hash: nobody outside can aim at one bucket */
+  __u32 overflow;   /* jiffies when a bucket was last full, 0: never. Written by the program */
+  __u32 buckets;    /* of xd_flows: a power of two */
+  __u32 half_ways;  /* how many places of a bucket half-open flows may take */
+  __u32 behaviour;  /* enum xd_behaviour */
+  __u64 seed;       /* of the flows' hash: nobody outside can aim at one bucket */
   __u32 drop_entry; /* 1: memory is short, a sweep forgets random half-open and idle flows */
   __u32 zero;
 };

@@ -602,7 +602,7 @@ enum class Engine { automatic, ipvs, xdp };
 // By what XDP tells packets that get a firewall mark: it comes before marks are set.
 struct MarkMatch {
   IpPrefix addresses;
-  std::optional<lvs::Protocol> protocol;  // any that IPVS balances
+  std::optional<lvs::Protocol> protocol;        // any that IPVS balances
   std::uint16_t first_port = 0, last_port = 0;  // 0: any
   bool operator==(const MarkMatch&) const = default;
 };
@@ -632,7 +632,7 @@ struct VirtualServer {
   std::optional<SorryServer> sorry_server;
   std::vector<RealServer> real_servers;
   Engine engine = Engine::automatic;
-  std::uint32_t rate_limit = 0;  // new connections a second in the packet path; 0: any
+  std::uint32_t rate_limit = 0;    // new connections a second in the packet path; 0: any
   std::vector<MarkMatch> matches;  // of a firewall mark
   bool operator==(const VirtualServer&) const = default;
 };
@@ -682,8 +682,8 @@ struct Xdirector {
   bool expire_quiescent_template = false;
   std::uint32_t drop_entry = 0;
   std::uint32_t amemthresh = 1024;  // pages
-  std::string metrics;         // <address>:<port> where metrics are served; empty: nowhere
-  std::string control_socket;  // empty: the default of the network namespace
+  std::string metrics;              // <address>:<port> where metrics are served; empty: nowhere
+  std::string control_socket;       // empty: the default of the network namespace
   std::vector<Heartbeat> heartbeats;
   std::vector<Fence> fences;
   bool operator==(const Xdirector&) const = default;

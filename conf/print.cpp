@@ -11,10 +11,10 @@
 #include <span>
 #include <string_view>
 
+#include "conf/mark_match.h"
 #include "conf/print_checkers.h"
 #include "conf/print_daemon.h"
 #include "conf/writer.h"
-#include "conf/mark_match.h"
 
 namespace xd::conf {
 

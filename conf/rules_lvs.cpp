@@ -593,7 +593,8 @@ static void add_matches(Builder& b, const Builder::EngineChoice& choice, Virtual
     if (other == b.model.virtual_servers.end()) {
       mark.matches.push_back(match);
     } else {
-      b.warn(choice.at, fmt::format("match {}: virtual server {} takes such packets too; the line is ignored", match_words(match), other->key.str()));
+      b.warn(choice.at,
+             fmt::format("match {}: virtual server {} takes such packets too; the line is ignored", match_words(match), other->key.str()));
     }
   }
 }

@@ -67,7 +67,7 @@ struct Udp {
 struct Sctp {
   std::uint16_t from = 40000;
   std::uint16_t to = 80;
-  std::uint8_t chunk = 0;                          // DATA
+  std::uint8_t chunk = 0;                           // DATA
   std::optional<std::uint32_t> crc = std::nullopt;  // as a little-endian word; complete
 };
 struct Icmp {

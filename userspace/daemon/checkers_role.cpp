@@ -130,7 +130,9 @@ class CheckersRole final : public RoleEngine {
       if (!status) log::warning("{}", status.error().message);
     }
     auto prepared = engine_.prepare(model);
-    if (prepared) next_ = {plan::wanted_engines(model), model.global, model.xdirector, plan::rate_limits(model), plan::mark_matches(model), asks_bfd(model)};
+    if (prepared)
+      next_ = {plan::wanted_engines(model), model.global,   model.xdirector, plan::rate_limits(model),
+               plan::mark_matches(model),   asks_bfd(model)};
     // One that follows an instance is the vrrp process's.
     if (auto& sync = next_.global.lvs_sync_daemon; sync && !sync->instance.empty()) sync.reset();
     return prepared;

@@ -410,7 +410,8 @@ Status Datapath::sweep(bool short_of_memory) {
 int Datapath::map_fd(std::string_view name) const { return impl_->fd(name); }
 
 int Datapath::program_fd(bool in_pieces) const {
-  const auto program = impl_->attacher ? impl_->attacher->plain_fd(in_pieces ? Frames::in_pieces : Frames::in_one_buffer) : Result<int>(Error{"not after open()"});
+  const auto program = impl_->attacher ? impl_->attacher->plain_fd(in_pieces ? Frames::in_pieces : Frames::in_one_buffer)
+                                       : Result<int>(Error{"not after open()"});
   return program ? *program : -1;
 }
 

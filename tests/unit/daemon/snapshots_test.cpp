@@ -48,11 +48,15 @@ TEST(Snapshots, HealthAndOwnedServicesSurviveTheJourney) {
   const Endpoint web1{*IpAddress::parse("10.0.0.1"), 80};
   CheckersHandover handover;
   handover.owned = {http, marked};
-  handover.health.services.push_back(
-      {http,
-       true,
-       {web1},
-       {{web1, TimePoint{9s}, {{"TCP_CHECK 10.0.0.1:80", {.up = false, .has_run = true, .failures = 2, .url = 1, .failed_url = 1}, 22, "connection refused"}}}}});
+  handover.health.services.push_back({http,
+                                      true,
+                                      {web1},
+                                      {{web1,
+                                        TimePoint{9s},
+                                        {{"TCP_CHECK 10.0.0.1:80",
+                                          {.up = false, .has_run = true, .failures = 2, .url = 1, .failed_url = 1},
+                                          22,
+                                          "connection refused"}}}}});
 
   const auto back = decode_checkers(encode_checkers(handover));
   ASSERT_TRUE(back) << back.error().message;

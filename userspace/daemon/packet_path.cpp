@@ -122,7 +122,7 @@ bool PacketPath::Impl::ready(const conf::Model& model) {
   return true;
 }
 
-// What IPVS calls short of memory: fewer free and buffer pages than amemthresh.
+// Numbers of IPVS's sysctl: 0 never, 3 always, 1 and 2 while memory is short, which is fewer free and buffer pages than amemthresh.
 bool PacketPath::Impl::drops_entries() const {
   if (drop_entry == 0 || drop_entry == 3) return drop_entry == 3;
   struct sysinfo memory {};

@@ -18,6 +18,7 @@ namespaces carry the lab's name and the process that made them; what a killed ru
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -241,6 +242,7 @@ class Lab:
     def __init__(self, name, directory=None):
         self.name = f"{PREFIX}-{os.getpid()}-{name}"
         self.directory = Path(directory or tempfile.mkdtemp(prefix="xdlab."))
+        self.keeps_directory = directory is not None
         self.nodes, self.switches, self.closing = {}, {}, []
 
     def __enter__(self):
@@ -276,6 +278,8 @@ class Lab:
                 print(f"# clean-up: {error}", file=sys.stderr)
         for name in [*self.nodes, *self.switches]:
             subprocess.run(["ip", "netns", "del", f"{self.name}-{name}"], stderr=subprocess.DEVNULL, check=False)
+        if not self.keeps_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
         self.nodes, self.switches, self.closing = {}, {}, []
 
 

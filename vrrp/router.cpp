@@ -42,7 +42,8 @@ Router::Router(RouterPorts ports)
                }),
       statics_(ports_.netlink),
       settings_(ports_.settings),
-      links_(ports_.netlink, settings_) {
+      links_(ports_.netlink, settings_),
+      filters_(ports_.accept_filter, ports_.report_filter, ports_.netlink) {
   subscription_ = ports_.netlink.subscribe([this](const netlink::Change& change) { on_netlink(change); });
 }
 
@@ -109,7 +110,7 @@ void Router::finish() {
   flush();
   for (Instance* instance : to_follow_) follow(*instance);
   to_follow_.clear();
-  if (roles_changed) hold_reports();
+  if (roles_changed && !stopped_) filters_.hold_reports(instances_);
   if (synchronises && roles_changed) follow_sync_daemon();
   tell_groups();
   if (std::exchange(changed_, false) && on_change_) on_change_();
@@ -168,7 +169,7 @@ void Router::carry_out(const Todo& todo) {
 void Router::become_master(Instance& instance, Cause cause) {
   ++instance.became_master;
   std::vector<std::string> problems;
-  filter(instance, true);
+  filters_.close(instance);
   // The announcements are ready when the addresses are there: others whom these wake are not to come in between.
   announce(instance, instance.conf.garp);
   send_due_announcements();
@@ -188,48 +189,8 @@ void Router::leave(Instance& instance, const Todo& todo) {
   std::vector<std::string> problems;
   instance.routes.release(problems);
   instance.addresses.release(problems);
-  filter(instance, false);
+  filters_.open(instance);
   log_problems(instance, problems);
-}
-
-// An owner accepts whatever the line says (RFC 9568, 6.1).
-FilteredAddresses Router::filtered(const Instance& instance) const {
-  FilteredAddresses out;
-  if (instance.conf.accept || instance.conf.priority == priority_owner) return out;
-  for (const auto& entry : instance.addresses.entries()) {
-    const auto* link = ports_.netlink.table().link(entry.interface);
-    out.insert({entry.conf.prefix.address, entry.interface, link == nullptr ? 0 : link->index});
-  }
-  return out;
-}
-
-void Router::filter(const Instance& instance, bool on) {
-  const auto addresses = filtered(instance);
-  if (ports_.accept_filter == nullptr || addresses.empty()) return;
-  const auto status = on ? ports_.accept_filter->add(addresses) : ports_.accept_filter->remove(addresses);
-  if (!status) log::error("({}) {}", instance.conf.name, status.error().message);
-}
-
-// Over IPv6 the kernel reports the groups of a link with the virtual MAC, whoever is master.
-void Router::hold_reports(const Plan* coming) {
-  if (ports_.report_filter == nullptr) return;
-  std::set<std::string> links;
-  for (std::size_t i = 0; i < instances_.size() && !stopped_; ++i) {
-    const auto& conf = coming != nullptr ? coming->instances[i].conf : instances_[i]->conf;
-    const bool has_link = conf.family == AF_INET6 && conf.link.kind == conf::VirtualLink::Kind::macvlan;
-    if (has_link && instances_[i]->state.role != Role::master) links.insert(conf.link.name);
-  }
-  if (auto status = ports_.report_filter->hold_back(others_.global.nftables, links); !status) log::error("{}", status.error().message);
-}
-
-// What a reload took out of the configuration.
-void Router::trim_filters() {
-  if (ports_.accept_filter == nullptr) return;
-  FilteredAddresses wanted;
-  for (const auto& instance : instances_) {
-    if (instance->state.role == Role::master) wanted.merge(filtered(*instance));
-  }
-  if (auto status = ports_.accept_filter->set(std::move(wanted)); !status) log::error("{}", status.error().message);
 }
 
 // The IPVS sync daemon sends what a master knows of connections, and else listens.

@@ -23,7 +23,6 @@
 
 #include "conf/model.h"
 #include "netlink/netlink.h"
-#include "vrrp/accept_filter.h"
 #include "vrrp/claims.h"
 #include "vrrp/engine.h"
 #include "vrrp/garp.h"
@@ -32,7 +31,7 @@
 #include "vrrp/instance_index.h"
 #include "vrrp/link_states.h"
 #include "vrrp/process_counts.h"
-#include "vrrp/report_filter.h"
+#include "vrrp/role_filters.h"
 #include "vrrp/scripts.h"
 #include "vrrp/settings.h"
 #include "vrrp/statics.h"
@@ -189,11 +188,7 @@ class Router {
   void remove_instances(std::vector<std::unique_ptr<Instance>> leaving);
   void note_change(Instance& instance);
   void forget_gates(const Instance& instance);
-  FilteredAddresses filtered(const Instance& instance) const;
-  void trim_filters();
   void follow_sync_daemon(bool end = false);
-  void filter(const Instance& instance, bool on);
-  void hold_reports(const Plan* coming = nullptr);
   void log_problems(const Instance& instance, const std::vector<std::string>& problems);
 
   RouterPorts ports_;
@@ -208,6 +203,7 @@ class Router {
   StaticObjects statics_;
   KernelSettings settings_;
   VirtualLinks links_;
+  RoleFilters filters_;
   LinkStates link_states_;
   GarpSchedule garp_;
   std::unique_ptr<Plan> plan_;

@@ -161,7 +161,7 @@ void Router::commit() {
     if (at > now) start_at_ = at;
   }
   committed_ = true;
-  if (ports_.accept_filter != nullptr) ports_.accept_filter->configure(others_.global.nftables);
+  filters_.configure(others_.global.nftables);
   garp_.set_pace(others_.global.garp_interval, others_.global.gna_interval);
   share_garp_clocks();
   for (auto& instance : instances_) instance->group = nullptr;
@@ -184,8 +184,12 @@ void Router::commit() {
   remove_instances(std::move(old));
 
   VirtualLinks::ByName wanted_links;
-  for (const auto& planned : plan->instances) VirtualLinks::add_wanted(wanted_links, planned.conf);
-  hold_reports(plan.get());  // before there are links that could send some
+  RoleFilters::Links silent_links;
+  for (std::size_t i = 0; i < plan->instances.size(); ++i) {
+    VirtualLinks::add_wanted(wanted_links, plan->instances[i].conf);
+    RoleFilters::add_silent(silent_links, plan->instances[i].conf, instances_[i]->state.role);
+  }
+  filters_.hold_reports(silent_links);  // before there are links that could report
   std::vector<std::string> link_problems;
   links_.want(std::move(wanted_links), link_problems);
 
@@ -229,7 +233,7 @@ void Router::commit() {
     }
     instance.state.due = std::min(instance.state.due.value_or(now), now + instance.election.interval);
     schedule(instance);
-    filter(instance, true);
+    filters_.close(instance);
     const auto gained = instance.addresses.acquire(problems);
     instance.routes.acquire(problems);
     log_problems(instance, problems);
@@ -239,8 +243,8 @@ void Router::commit() {
     }
     garp_.add(instance.id, targets, instance.conf.garp, now);
   }
-  trim_filters();
-  hold_reports();
+  filters_.trim(instances_);
+  filters_.hold_reports(instances_);
   follow_sync_daemon();
   // A group begins as one: at once only if every member owns its addresses.
   for (auto& group : groups_) {
@@ -378,7 +382,7 @@ void Router::begin(Instance& instance) {
   std::vector<std::string> problems;
   if (instance.state.role == Role::master) {
     // Going on: the addresses are there; what is missing comes back. The network knows where they are.
-    filter(instance, true);
+    filters_.close(instance);
     instance.addresses.acquire(problems);
     instance.routes.acquire(problems);
     auto refresh_only = instance.conf.garp;
@@ -433,7 +437,7 @@ void Router::stop(bool release) {
   }
   for (const auto& group : groups_) teller_.tell(*group, Notification::stop);
   for (auto& instance : instances_) instance->ear.reset();
-  hold_reports();
+  filters_.hold_reports(RoleFilters::Links{});
   follow_sync_daemon(true);
 }
 

@@ -64,6 +64,12 @@ static __always_inline void see(struct xd_flow *flow) {
   if (flow->seen != now) flow->seen = now;
 }
 
+/* A connection that the template placed is established. */
+static __always_inline void assure(__u32 place) {
+  struct xd_flow *template = flow_at(place);
+  if (template && template->flags & XD_FLOW_TEMPLATE && template->state != XD_STATE_ESTABLISHED) template->state = XD_STATE_ESTABLISHED;
+}
+
 /* A reply of a NAT real server. */
 static __always_inline int reply_path(struct xdp_md *ctx, const struct packet *packet, struct xd_flow *reply, __u32 place) {
   enum xd_reason reason = may_transmit(packet, &reply->hop);
@@ -77,6 +83,7 @@ static __always_inline int reply_path(struct xdp_md *ctx, const struct packet *p
   if (packet->fragment != LATER_FRAGMENT && !is_steady(packet, state)) change_state(flow, state, next_state(packet, state, FROM_SERVER));
   struct translation to = {.port = flow->dport, .source = 1, .place = place};
   __builtin_memcpy(to.addr, flow->daddr, 16);
+  if (packet->key.proto == IPPROTO_UDP && flow->flags & XD_FLOW_PERSISTENT) assure(flow->control); /* UDP has no other sign */
   count_out(flow->dest, packet->length);
   count_reason(ctx, XD_REPLY);
   if (xd_translate(ctx, packet, &to)) return XDP_ABORTED;
@@ -100,12 +107,6 @@ static __always_inline int send_on(struct xdp_md *ctx, const struct packet *pack
 
 #define XD_SCHEDULE_ANEW (-1)
 
-/* A connection that the template placed is established. */
-static __always_inline void assure(__u32 place) {
-  struct xd_flow *template = flow_at(place);
-  if (template && template->flags & XD_FLOW_TEMPLATE) template->state = XD_STATE_ESTABLISHED;
-}
-
 /* A SYN on a flow that has ended: the client uses its port again. Persistent clients go where they went. */
 static __always_inline int is_reused(const struct xd_flow *flow, __u32 state, __u32 behaviour) {
   if (flow->flags & XD_FLOW_PERSISTENT || behaviour & XD_REUSE_NEVER) return 0;
@@ -113,7 +114,7 @@ static __always_inline int is_reused(const struct xd_flow *flow, __u32 state, __
   return state == XD_STATE_TIME_WAIT || state == XD_STATE_CLOSE || state == XD_STATE_SCTP_CLOSED;
 }
 
-/* A packet of a known flow. Verdict, or XD_SCHEDULE_ANEW when the flow is of the past and has been forgotten. Global: see parse.bpf.h. */
+/* A packet of a known flow. Verdict, or XD_SCHEDULE_ANEW when the flow is of the past. Global: see parse.bpf.h. */
 __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct packet *packet, __u32 place) {
   struct xd_bucket *bucket = bucket_at(place);
   struct xd_flow *flow = flow_in(bucket, place);
@@ -134,10 +135,7 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
       return verdict(ctx, XD_DEST_REMOVED);
     }
   }
-  if (past) {
-    xd_forget(place);
-    return XD_SCHEDULE_ANEW;
-  }
+  if (past) return XD_SCHEDULE_ANEW;
   if (!(dest->flags & XD_DEST_F_RESOLVED)) return verdict(ctx, XD_DEST_UNRESOLVED);
   enum xd_reason reason = may_transmit(packet, &dest->hop);
   if (reason != XD_PARSED) return refuse(ctx, packet, reason);

@@ -1,5 +1,5 @@
 /* ICMP errors about packets of a known flow. They quote the packet that met the error: an error from the client's side quotes a reply and
- * is for the real server, one from a NAT real server quotes the client's packet as that server saw it and is for the client. The
+ * is for the real server, one from a NAT real server, or a router before it, quotes the client's packet as that server saw it and is for the client. The
  * quoted key turned round is one that the flow table knows. NAT changes addresses and port outside and in the quotation.
  *
  * All else of ICMP, such as an echo to a virtual address, is the stack's.
@@ -83,21 +83,22 @@ __attribute__((noinline)) int xd_translate_error(struct xdp_md *ctx, const struc
   return 0;
 }
 
-__attribute__((noinline)) int xd_icmp_path(struct xdp_md *ctx, const struct packet *packet) {
+/* `otherwise`: what it is when it is no such error. */
+__attribute__((noinline)) int xd_icmp_path(struct xdp_md *ctx, const struct packet *packet, __u32 otherwise) {
   struct xd_flow_key key;
   struct spot spot = {};
   if (!packet) return XDP_ABORTED;
-  if (!quoted_key(ctx, packet, &key)) return verdict(ctx, XD_ICMP);
+  if (!quoted_key(ctx, packet, &key)) return verdict(ctx, otherwise);
   __u32 place = xd_find(&key, &spot);
   struct xd_flow *found = place ? flow_at(place) : 0, *flow = found;
-  if (!found) return verdict(ctx, XD_ICMP);
+  if (!found) return verdict(ctx, otherwise);
   int reply = found->flags & XD_FLOW_REPLY;
   if (reply) flow = flow_at(found->peer);
-  if (!flow || (reply && flow->peer != place)) return verdict(ctx, XD_ICMP);
+  if (!flow || (reply && flow->peer != place)) return verdict(ctx, otherwise);
 
   __u32 index = flow->dest;
   struct xd_dest *dest = dest_at(index);
-  if (!dest || (__u16)dest->generation != flow->generation) return verdict(ctx, XD_ICMP);
+  if (!dest || (__u16)dest->generation != flow->generation) return verdict(ctx, otherwise);
   if (!reply && !(dest->flags & XD_DEST_F_PRESENT)) return verdict(ctx, XD_DEST_REMOVED);
   if (!reply && !(dest->flags & XD_DEST_F_RESOLVED)) return verdict(ctx, XD_DEST_UNRESOLVED);
   const struct xd_hop *hop = reply ? &found->hop : &dest->hop;

@@ -211,7 +211,8 @@ __attribute__((noinline)) int xd_extensions(struct xdp_md *ctx, struct packet *p
 
 #define IPOPTS_MAX 40
 
-/* IPv4 options that routers write to, or go by, are the stack's: source routes, recorded routes, timestamps. Others are carried along. */
+/* IPv4 options that routers write to, or go by, are the stack's: source routes, recorded routes, timestamps, labels (CIPSO). Others are carried
+ * along. */
 __attribute__((noinline)) int xd_options(struct xdp_md *ctx, __u32 from, __u32 to) {
   void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
   __u32 at = from;
@@ -221,7 +222,7 @@ __attribute__((noinline)) int xd_options(struct xdp_md *ctx, __u32 from, __u32 t
     if ((void *)(option + 2) > end) return XD_TRUNCATED;
     __u8 number = IPOPT_NUMBER(option[0]);
     if (option[0] == 0) break;
-    if (number == 3 || number == 4 || number == 7 || number == 9) return XD_IP_OPTIONS;
+    if (number == 3 || number == 4 || number == 6 || number == 7 || number == 9) return XD_IP_OPTIONS;
     if (number != 1 && option[1] < 2) return XD_IP_OPTIONS;
     at += number == 1 ? 1 : option[1];
   }

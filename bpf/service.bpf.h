@@ -240,4 +240,17 @@ __attribute__((noinline)) int xd_service_path(struct xdp_md *ctx, const struct p
   return send_stateless(ctx, packet, xd_schedule(packet, service, 0), XD_STATELESS);
 }
 
+/* A packet that begins a connection in the place of one that has ended. IPVS's timer takes the old one out once the new one has its real server,
+ * so the old one still counts when that is chosen. */
+static __always_inline int succeed(struct xdp_md *ctx, const struct packet *packet, __u32 place) {
+  struct xd_flow *old = flow_at(place);
+  if (!old) return XDP_ABORTED;
+  __u32 dest = old->dest, generation = old->generation, state = old->state;
+  xd_forget(place);
+  count_state(dest, generation, XD_STATE_NONE, state);
+  int action = xd_service_path(ctx, packet);
+  count_state(dest, generation, state, XD_STATE_NONE);
+  return action;
+}
+
 #endif

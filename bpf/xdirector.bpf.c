@@ -49,7 +49,7 @@ int xd_entry(struct xdp_md *ctx) {
     v4_addresses(&packet, ip);
     const __be32 destination[4] = {0, 0, XD_V4_MAPPED, ip->daddr}, source[4] = {0, 0, XD_V4_MAPPED, ip->saddr};
     business = filter_look(&packet, destination, source);
-    if (!(business & (TO_VIP | FROM_REAL)) && !(ip->protocol == IPPROTO_ICMP && is_tunnel_end(&packet))) return verdict(ctx, XD_NOT_OURS);
+    if (!(business & (TO_VIP | FROM_REAL)) && ip->protocol != IPPROTO_ICMP) return verdict(ctx, XD_NOT_OURS);
     reason = parse_v4(&frame, ip, &packet);
     if (reason == XD_PARSED && ip->ihl > 5) reason = xd_options(ctx, packet.l3 + sizeof(*ip), packet.l4);
   } else if (frame.type == bpf_htons(ETH_P_IPV6)) {
@@ -57,18 +57,21 @@ int xd_entry(struct xdp_md *ctx) {
     if ((void *)(ip + 1) > frame.end) return verdict(ctx, XD_TRUNCATED);
     v6_addresses(&packet, ip);
     business = filter_look(&packet, packet.key.daddr, packet.key.saddr);
-    if (!(business & (TO_VIP | FROM_REAL)) && !(ip->nexthdr == IPPROTO_ICMPV6 && is_tunnel_end(&packet))) return verdict(ctx, XD_NOT_OURS);
+    if (!(business & (TO_VIP | FROM_REAL)) && ip->nexthdr != IPPROTO_ICMPV6) return verdict(ctx, XD_NOT_OURS);
     reason = parse_v6(&frame, ip, &packet);
     if (reason == XD_PARSED && is_extension(packet.key.proto)) reason = xd_extensions(ctx, &packet);
   } else {
     return verdict(ctx, XD_NOT_IP);
   }
+  /* Else it is ICMP, maybe of a router behind this director, about a packet that we sent on. */
+  __u32 ours = business & (TO_VIP | FROM_REAL);
+  if (!ours && packet.fragment) return verdict(ctx, XD_NOT_OURS);
   if (reason == XD_PARSED) reason = packet.fragment ? xd_fragment(ctx, &packet) : parse_transport(ctx, &packet);
   if (reason != XD_PARSED && reason != XD_ICMP) return verdict(ctx, reason);
   if (business & TO_CLOSED && gate_is_closed(&packet)) return verdict(ctx, XD_VIP_NOT_OURS);
   if (reason == XD_ICMP) {
     if (is_tunnel_end(&packet) && xd_tunnel_error(ctx, &packet)) return verdict(ctx, XD_TUNNEL_ERROR);
-    return business & (TO_VIP | FROM_REAL) ? xd_icmp_path(ctx, &packet) : verdict(ctx, XD_NOT_OURS);
+    return xd_icmp_path(ctx, &packet, ours ? XD_ICMP : XD_NOT_OURS);
   }
 
   __u32 place = xd_find(&packet.key, &packet.spot);
@@ -78,5 +81,5 @@ int xd_entry(struct xdp_md *ctx) {
   }
   if (!(business & TO_VIP)) return verdict(ctx, XD_NOT_OURS);
   if (packet.fragment == LATER_FRAGMENT) return verdict(ctx, XD_FRAGMENT);
-  return xd_service_path(ctx, &packet);
+  return place ? succeed(ctx, &packet, place) : xd_service_path(ctx, &packet);
 }

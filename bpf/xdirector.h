@@ -35,7 +35,7 @@
   X(TRUNCATED, truncated, pass, "headers are cut short or contradict the frame's length")                                  \
   X(NOT_OURS, not_ours, pass, "belongs to no virtual service")                                                             \
   X(FRAGMENT, fragment, pass, "fragment that came before the first one of its datagram, or that only the stack can place") \
-  X(IP_OPTIONS, ip_options, pass, "IPv4 options that ask for a route, a record of it or of times")                         \
+  X(IP_OPTIONS, ip_options, pass, "IPv4 options that ask for a route, a record of it or of times, or have a label")        \
   X(ICMP, icmp, pass, "ICMP to a virtual address")                                                                         \
   X(PROTOCOL, protocol, pass, "to a virtual address, but neither TCP, UDP nor SCTP")                                       \
   X(VLAN, vlan, pass, "the way out needs other VLAN tags than the frame has room for")                                     \

@@ -105,6 +105,15 @@ TEST_F(Flows, ASynOnAClosedConnectionIsScheduledAnew) {
   EXPECT_EQ(stats(http, 2).inactive, before.inactive);
 }
 
+TEST_F(Flows, ThatWhichEndedStillCountsWhenItsSuccessorIsScheduled) {
+  serve(http, service(Forward::dr, {1, 1}, Scheduler::lc));
+  const int first = served_by(send("S"));
+  send("FA");  // TIME_WAIT
+  const auto before = stats(http, first);
+  EXPECT_EQ(served_by(send("S")), 3 - first);
+  EXPECT_EQ(stats(http, first).inactive, before.inactive - 1);
+}
+
 TEST_F(Flows, CountsFollowTheStates) {
   serve(http, service(Forward::dr, {1}));
   const auto before = stats(http, 1);

@@ -67,9 +67,19 @@ TEST_P(IcmpErrors, AboutRepliesOfNatAreTranslatedInsideOut) {
 
 TEST_P(IcmpErrors, OfANatServerReachTheClientFromTheVirtualAddress) {
   begin(Forward::nat);
-  const Outcome out = run(error(web_mac(1), director_mac, real(), client_(), 64, client_(), 40000, real(), 8080));
-  EXPECT_EQ(out.reason, "icmp_error");
-  EXPECT_EQ(out.frame, error(director_mac, router_mac, vip_(), client_(), 63, client_(), 40000, vip_(), 80).bytes());
+  // The server itself, or a router on the way to it.
+  for (const std::string& from : {real(), v6() ? std::string("fd00:1::1") : std::string("10.0.1.1")}) {
+    const Outcome out = run(error(web_mac(1), director_mac, from, client_(), 64, client_(), 40000, real(), 8080));
+    EXPECT_EQ(out.reason, "icmp_error");
+    EXPECT_EQ(out.frame, error(director_mac, router_mac, vip_(), client_(), 63, client_(), 40000, vip_(), 80).bytes());
+  }
+}
+
+TEST_P(IcmpErrors, OfOthersAreNotOurs) {
+  begin(Forward::nat);
+  const Outcome out = run(error(web_mac(1), director_mac, router(), client_(), 64, client_(), 40001, real(), 8080));
+  EXPECT_EQ(out.reason, "not_ours");
+  EXPECT_EQ(out.verdict, XDP_PASS);
 }
 
 TEST_P(IcmpErrors, AboutUnknownFlowsAreTheStacks) {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <numeric>
+#include <optional>
 
 #include "bpf/xdirector.h"
 
@@ -33,7 +34,7 @@ bool has(const std::vector<Candidate>& candidates, std::uint32_t dest) {
 Ring rr(const std::vector<Candidate>& candidates, const Previous* previous) {
   Ring ring;
   std::uint32_t after = XD_NOBODY;
-  if (previous != nullptr && previous->ring.cursor != previous->ring.start && !previous->ring.slots.empty()) {
+  if (previous != nullptr && previous->same_scheduler && previous->ring.cursor != previous->ring.start && !previous->ring.slots.empty()) {
     const auto& slots = previous->ring.slots;
     const std::uint32_t last = slots[(previous->ring.cursor - 1) % slots.size()];
     const auto& old = previous->candidates;
@@ -78,10 +79,12 @@ std::uint32_t round_start(const std::vector<Candidate>& candidates, const Rounds
 }
 
 // The threshold at which the previous ring stands. A service begins with its last round: each destination added one by one finds
-// the threshold at 1.
+// the threshold at 1. One that had another scheduler finds all of them at once, and begins with the first round.
 std::uint32_t current_threshold(const Previous* previous) {
-  if (previous == nullptr || previous->ring.slots.empty()) return 1;
+  if (previous == nullptr) return 1;
   const Rounds rounds = rounds_of(previous->candidates);
+  if (!previous->same_scheduler) return rounds.first;
+  if (previous->ring.slots.empty()) return 1;
   const Ring& ring = previous->ring;
   const auto size = static_cast<std::uint32_t>(ring.slots.size());
   // Nothing served yet: at the beginning of a round. Else in the round of the slot that was served last.
@@ -89,6 +92,39 @@ std::uint32_t current_threshold(const Previous* previous) {
   std::uint32_t threshold = rounds.first;
   while (threshold > rounds.step && round_start(previous->candidates, rounds, threshold - rounds.step) <= at) threshold -= rounds.step;
   return threshold;
+}
+
+// The threshold after destinations have left, changed their weight and come, one by one, as keepalived tells IPVS of them. Nothing when none has.
+std::optional<std::uint32_t> changed_threshold(const std::vector<Candidate>& candidates, const Previous* previous) {
+  std::uint32_t threshold = current_threshold(previous);
+  if (previous == nullptr) return threshold;
+  std::vector<Candidate> now = previous->candidates;
+  bool changed = !previous->same_scheduler;
+  const auto change = [&] {
+    changed = true;
+    const Rounds rounds = rounds_of(now);
+    if (threshold == 0 || threshold > rounds.first) {
+      threshold = rounds.first;
+    } else if (rounds.step > 1) {
+      threshold = threshold / rounds.step * rounds.step + 1;
+    }
+  };
+  for (const Candidate& c : previous->candidates) {
+    if (has(candidates, c.dest)) continue;
+    std::erase_if(now, [&](const Candidate& other) { return other.dest == c.dest; });
+    change();
+  }
+  for (auto c = candidates.rbegin(); c != candidates.rend(); ++c) {
+    const auto same = std::ranges::find(now, c->dest, &Candidate::dest);
+    if (same != now.end() && same->weight == c->weight) continue;
+    if (same != now.end()) {
+      same->weight = c->weight;
+    } else {
+      now.push_back(*c);
+    }
+    change();
+  }
+  return changed ? std::optional(threshold) : std::nullopt;
 }
 
 Result<Ring> wrr(const std::vector<Candidate>& candidates, const Previous* previous) {
@@ -108,9 +144,12 @@ Result<Ring> wrr(const std::vector<Candidate>& candidates, const Previous* previ
       if (c.weight >= threshold) ring.slots.push_back(c.dest);
     }
   }
-  std::uint32_t threshold = current_threshold(previous);
-  threshold = threshold > rounds.first ? rounds.first : threshold / rounds.step * rounds.step + (rounds.step > 1 ? 1 : 0);
-  ring.cursor = ring.start = round_start(candidates, rounds, threshold);
+  if (const auto threshold = changed_threshold(candidates, previous)) {
+    ring.cursor = ring.start = round_start(candidates, rounds, *threshold);
+  } else {
+    ring.cursor = previous->ring.cursor;
+    ring.start = previous->ring.start;
+  }
   return ring;
 }
 
@@ -141,11 +180,12 @@ Ring dh(const std::vector<Candidate>& candidates) {
 
 // ---- mh: Maglev. Each destination walks its own permutation of the table and takes the next free slot, `turns` times a round.
 
-// An address as one word; IPv6 by XOR, as IPVS folds it.
-std::uint32_t folded(const IpAddress& address) {
+// An address as one word; IPv6 by XOR, as IPVS folds it. A service of IPv4 has IPVS look at the first word only, whatever the real server's family.
+std::uint32_t folded(const IpAddress& address, bool v4_service) {
   if (!address.is_v6()) return ntohl(address.v4_bits());
   std::uint32_t word[4], fold = 0;
   std::memcpy(word, address.bytes().data(), sizeof(word));
+  if (v4_service) return ntohl(word[0]);
   for (const std::uint32_t w : word) fold ^= w;
   return ntohl(fold);
 }
@@ -154,7 +194,7 @@ constexpr std::uint64_t offset_key = 2654435761u;
 constexpr std::uint64_t skip_key = 2654446892u;
 constexpr int weight_bits = 6;
 
-Ring mh(const std::vector<Candidate>& candidates) {
+Ring mh(const std::vector<Candidate>& candidates, bool v4_service) {
   Ring ring;
   const std::uint32_t divisor = greatest_divisor(candidates, &Candidate::last_weight);
   if (divisor == 0) return ring;
@@ -169,7 +209,7 @@ Ring mh(const std::vector<Candidate>& candidates) {
     const std::uint32_t turns = c.last_weight / divisor >> shift;
     if (c.last_weight == 0) continue;
     // The port is added in network order's host value, as the client's would be.
-    const std::uint32_t word = folded(c.address) + c.port;
+    const std::uint32_t word = folded(c.address, v4_service) + c.port;
     walkers.push_back(
         {c.dest, mh_hash(word, offset_key) % mh_table_size, mh_hash(word, skip_key) % (mh_table_size - 1) + 1, turns != 0 ? turns : 1});
   }
@@ -212,12 +252,12 @@ std::uint32_t mh_hash(std::uint32_t word, std::uint64_t key) {
   return static_cast<std::uint32_t>(a ^ b ^ c ^ d);
 }
 
-Result<Ring> build_ring(lvs::Scheduler scheduler, const std::vector<Candidate>& newest_first, const Previous* previous) {
+Result<Ring> build_ring(lvs::Scheduler scheduler, const std::vector<Candidate>& newest_first, const Previous* previous, bool v4_service) {
   switch (scheduler) {
     case lvs::Scheduler::rr: return rr(newest_first, previous);
     case lvs::Scheduler::wrr: return wrr(newest_first, previous);
     case lvs::Scheduler::sh: return sh(newest_first);
-    case lvs::Scheduler::mh: return mh(newest_first);
+    case lvs::Scheduler::mh: return mh(newest_first, v4_service);
     case lvs::Scheduler::dh: return dh(newest_first);
     default: return Ring{};  // the others walk the list
   }

@@ -281,9 +281,9 @@ std::vector<Candidate> ServiceTable::candidates_of(const std::vector<std::uint32
   return candidates;
 }
 
-std::optional<Previous> ServiceTable::previous_of(const std::optional<xd_service>& service) const {
+std::optional<Previous> ServiceTable::previous_of(const std::optional<xd_service>& service, lvs::Scheduler scheduler) const {
   if (!service) return std::nullopt;
-  Previous previous{candidates_of(list_of(*service)), {}};
+  Previous previous{candidates_of(list_of(*service)), {}, service->scheduler == static_cast<std::uint32_t>(scheduler)};
   const xd_slot& header = maps_.rings[service->ring];
   previous.ring.start = header.dest;
   previous.ring.cursor = header.cursor;
@@ -333,7 +333,7 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
   wake();
   const xd_service_key map_key = to_map_key(key);
   const std::optional<xd_service> old = maps_.services.get(map_key);
-  const std::optional<Previous> previous = previous_of(old);
+  const std::optional<Previous> previous = previous_of(old, service.scheduler);
 
   // Newest first. What `order` does not name counts as added last.
   std::vector<Endpoint> endpoints;
@@ -360,12 +360,13 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
     list.push_back(*slot);
     candidates.push_back({*slot, e.address, e.port, wanted.weight, wanted.weight != 0 ? wanted.weight : maps_.dests[*slot].last_weight});
   }
-  auto ring = build_ring(service.scheduler, candidates, previous ? &*previous : nullptr);
+  auto ring = build_ring(service.scheduler, candidates, previous ? &*previous : nullptr, key.family() == AF_INET);
   if (!ring) return give_up("serve", ring.error());
-  if (service.scheduler == lvs::Scheduler::lblc) ring->start = old ? maps_.rings[old->ring].dest : XD_NOBODY;
+  const bool goes_on = previous && previous->same_scheduler;
+  if (service.scheduler == lvs::Scheduler::lblc) ring->start = goes_on ? maps_.rings[old->ring].dest : XD_NOBODY;
   // The marks of lblcr's set stand in the list.
   std::map<std::uint32_t, std::uint32_t> marks;
-  for (std::uint32_t i = 0; old && i < old->list_len; ++i) marks[maps_.rings[old->list + i].dest] = maps_.rings[old->list + i].cursor;
+  for (std::uint32_t i = 0; goes_on && i < old->list_len; ++i) marks[maps_.rings[old->list + i].dest] = maps_.rings[old->list + i].cursor;
   std::vector<xd_slot> slots;
   for (const std::uint32_t dest : list) slots.push_back({dest, marks[dest]});
   auto segment = write_segment(*ring, slots);

@@ -73,7 +73,7 @@ class ServiceTable {
   Result<std::uint32_t> slot_of(const lvs::ServiceKey& key, const Endpoint& endpoint);
   std::vector<std::uint32_t> list_of(const xd_service& service) const;  // newest first
   std::vector<Candidate> candidates_of(const std::vector<std::uint32_t>& list) const;
-  std::optional<Previous> previous_of(const std::optional<xd_service>& service) const;
+  std::optional<Previous> previous_of(const std::optional<xd_service>& service, lvs::Scheduler scheduler) const;
   Result<std::uint32_t> write_segment(const Ring& ring, const std::vector<xd_slot>& list);
   void rest(std::uint32_t offset, std::uint32_t length);
   void wake();

@@ -76,6 +76,27 @@ class WrrOracle {
   int at_ = -1, step_ = 1, top_ = 0, threshold_ = 0;
 };
 
+// As keepalived tells IPVS: who leaves, then who changes or comes, oldest first.
+void change_one_by_one(WrrOracle& oracle, std::vector<Candidate> now, const std::vector<Candidate>& wanted) {
+  for (std::size_t i = now.size(); i-- > 0;) {
+    const auto is_it = [dest = now[i].dest](const Candidate& c) { return c.dest == dest; };
+    if (std::ranges::any_of(wanted, is_it)) continue;
+    now.erase(now.begin() + static_cast<std::ptrdiff_t>(i));
+    oracle.change(now);
+  }
+  for (std::size_t i = wanted.size(); i-- > 0;) {
+    const auto same = std::ranges::find(now, wanted[i].dest, &Candidate::dest);
+    if (same == now.end()) {
+      now.insert(now.begin(), wanted[i]);
+    } else if (same->weight != wanted[i].weight) {
+      same->weight = wanted[i].weight;
+    } else {
+      continue;
+    }
+    oracle.change(now);
+  }
+}
+
 TEST(RoundRobin, ServesTheNewestFirst) {
   Ring ring = ring_of(Scheduler::rr, added({1, 1, 1}));
   EXPECT_THAT(serve(ring, 7), ElementsAre(3, 2, 1, 3, 2, 1, 3));
@@ -120,12 +141,28 @@ TEST(WeightedRoundRobin, EqualsIpvsWhenWeightsChangeAtAnyTime) {
     Previous previous{added({4, 2, 6}), ring_of(Scheduler::wrr, added({4, 2, 6}))};
     serve(previous.ring, served);
     for (int i = 0; i < served; ++i) oracle.serve();
-    for (const auto& next : {added({3, 2, 1}), added({6, 9, 3})}) {
-      oracle.change(next);
+    for (const auto& next :
+         {added({3, 2, 1}), added({6, 9, 3}), {server(3, 5), server(1, 6)}, {server(4, 4), server(3, 2), server(1, 7)}}) {
+      change_one_by_one(oracle, previous.candidates, next);
       previous = {next, ring_of(Scheduler::wrr, next, &previous)};
       for (int i = 0; i < 5; ++i) ASSERT_EQ(serve(previous.ring, 1)[0], oracle.serve()) << served << " served before, turn " << i;
     }
   }
+}
+
+TEST(WeightedRoundRobin, GoesOnWhereItWasWhenNoWeightChanges) {
+  Previous previous{added({4, 2, 6}), ring_of(Scheduler::wrr, added({4, 2, 6}))};
+  Ring undisturbed = previous.ring;
+  serve(undisturbed, 3);
+  serve(previous.ring, 3);
+  Ring ring = ring_of(Scheduler::wrr, added({4, 2, 6}), &previous);
+  EXPECT_EQ(serve(ring, 12), serve(undisturbed, 12));
+}
+
+TEST(WeightedRoundRobin, BeginsWithTheGreatestWeightAfterAnotherScheduler) {
+  const Previous previous{added({1, 3}), ring_of(Scheduler::sh, added({1, 3})), false};
+  Ring ring = ring_of(Scheduler::wrr, added({1, 3}), &previous);
+  EXPECT_THAT(serve(ring, 4), ElementsAre(2, 2, 2, 1));
 }
 
 TEST(WeightedRoundRobin, RefusesACycleThatIsTooLong) {
@@ -193,6 +230,16 @@ TEST(Maglev, WeightSetToZeroKeepsItsSlots) {
   const Ring before = ring_of(Scheduler::mh, all);
   all[0].weight = 0;
   EXPECT_EQ(ring_of(Scheduler::mh, all).slots, before.slots);
+}
+
+// What IPVS does: it folds the address of a real server as the service's family has it.
+TEST(Maglev, AnIpv4ServiceGoesByTheFirstWordOfAnIpv6Server) {
+  const auto ring = [](const char* one, const char* other, bool v4_service) {
+    return build_ring(Scheduler::mh, {{1, *IpAddress::parse(one), 80, 1, 1}, {2, *IpAddress::parse(other), 80, 1, 1}}, nullptr, v4_service)
+        ->slots;
+  };
+  EXPECT_EQ(ring("2001:db8::1", "2001:db9::2", true), ring("32.1.13.184", "32.1.13.185", true));
+  EXPECT_NE(ring("2001:db8::1", "2001:db9::2", false), ring("32.1.13.184", "32.1.13.185", false));
 }
 
 TEST(Maglev, GreatWeightsAreShiftedDown) {

@@ -32,6 +32,11 @@ int complain_unreachable(const Context& context, const Error& error) {
   return complain(failed, error.code == EACCES ? fmt::format("{}: only root may ask the daemon", error.message) : error.message);
 }
 
+int complain_no_tables(const Context& context, const Error& error) {
+  int exit_code = failed;
+  return ask(context, "status", exit_code) ? complain(failed, error.message) : exit_code;
+}
+
 std::optional<json> good_answer(const std::string& text, int& exit_code) {
   exit_code = failed;
   json answer = json::parse(text, nullptr, false);

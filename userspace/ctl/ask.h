@@ -14,6 +14,8 @@ namespace xd::ctl {
 int complain(int code, const std::string& why);
 // The daemon could not be asked.
 int complain_unreachable(const Context& context, const Error& error);
+// There is no table of any engine: nobody runs, or else why that is so.
+int complain_no_tables(const Context& context, const Error& error);
 // Nobody listens there, so that another place may be tried.
 bool is_nobody(const Error& error);
 // The answer when it is a good one; else it is told why not, and `exit_code` is what to exit with.

@@ -131,6 +131,31 @@ std::string addresses_of(const std::vector<std::uint8_t>& frame) {
             : fmt::format("{} > {}, hop limit {}", at(22, 54), at(38, 56), frame[21]);
 }
 
+// What is sent on: in a tunnel when the frame has grown by an outer header.
+std::string sent_words(const std::vector<std::uint8_t>& frame, std::size_t asked_length) {
+  const auto link = fmt::format("from {} to {}", hex_mac(&frame[6]), hex_mac(frame.data()));
+  constexpr std::size_t ethernet = 14;
+  if (frame.size() <= asked_length) return addresses_of(frame) + ' ' + link;
+  const auto outer_length = frame.size() - asked_length;
+  std::vector<std::uint8_t> inner(frame.begin(), frame.begin() + ethernet);
+  inner.insert(inner.end(), frame.begin() + static_cast<std::ptrdiff_t>(ethernet + outer_length), frame.end());
+  const bool v4_inside = inner[ethernet] >> 4 == 4, v4_outside = frame[ethernet] >> 4 == 4;
+  inner[12] = v4_inside ? 0x08 : 0x86;
+  inner[13] = v4_inside ? 0x00 : 0xdd;
+  const auto address = [&frame](std::size_t at, bool v4) {
+    in6_addr bytes{};
+    std::memcpy(&bytes, &frame[at], v4 ? sizeof(in_addr) : sizeof bytes);
+    return (v4 ? IpAddress::v4(bytes.s6_addr32[0]) : IpAddress::v6(bytes)).str();
+  };
+  const auto protocol = frame[v4_outside ? ethernet + 9 : ethernet + 6];
+  return fmt::format("{} > {} by {}, in it {}, {}", address(ethernet + (v4_outside ? 12 : 8), v4_outside),
+                     address(ethernet + (v4_outside ? 16 : 24), v4_outside),
+                     protocol == IPPROTO_GRE   ? "GRE"
+                     : protocol == IPPROTO_UDP ? "GUE"
+                                               : "IPIP",
+                     addresses_of(inner), link);
+}
+
 std::string service_words(const datapath::Datapath& path, const lvs::ServiceKey& asked) {
   const auto services = path.services();
   const auto serving = path.service_of(asked);
@@ -144,9 +169,9 @@ std::string service_words(const datapath::Datapath& path, const lvs::ServiceKey&
   const auto& [key, service] = *found;
   const auto taking =
       std::count_if(service.destinations.begin(), service.destinations.end(), [](const auto& d) { return d.second.weight != 0; });
-  return fmt::format("{}{}: {}, {} real servers, {} of them take new connections", key.str(),
-                     key.port == 0 && key.fwmark == 0 ? " (any port)" : "", lvs::name(service.scheduler), service.destinations.size(),
-                     taking);
+  return fmt::format("{}{}: {}, {} of {} real servers take new connections", key.str(),
+                     key.port == 0 && key.fwmark == 0 ? " (any port)" : "", lvs::name(service.scheduler), taking,
+                     service.destinations.size());
 }
 
 std::string connection_words(const datapath::Connection& c) {
@@ -159,15 +184,15 @@ std::optional<Result<AskedPacket>> parse_packet(const std::string& words) {
   std::istringstream in(words);
   std::string protocol, from, arrow, to;
   in >> protocol >> from >> arrow >> to;
-  const auto number = ip_protocol(protocol);
-  if (!number) return std::nullopt;
+  const auto number = ip_protocol(lower(protocol));
+  if (!number && arrow != ">") return std::nullopt;
   const auto wrong = [](const std::string& why) {
     return Result<AskedPacket>(Error{why + ": tcp|udp|sctp <address>:<port> > <address>:<port> [S|SA|A|F|R] [in <interface>]"});
   };
   AskedPacket packet;
-  packet.protocol = *number;
   const auto source = parse_endpoint(from), destination = parse_endpoint(to);
-  if (!source || !destination || arrow != ">") return wrong("this is no packet");
+  if (!number || !source || !destination || arrow != ">") return wrong("this is no packet");
+  packet.protocol = *number;
   packet.from = *source;
   packet.to = *destination;
   for (std::string word; in >> word;) {
@@ -205,7 +230,8 @@ Result<Explanation> explain_packet(Tables& tables, const AskedPacket& packet) {
   const xd_flow_key key = datapath::flow_key(packet.protocol, packet.from, packet.to);
   const auto known = datapath::find_connection([&path](std::string_view name) { return path.map_fd(name); }, key);
   const std::uint8_t flags = packet.flags.value_or(known ? ack : syn);
-  auto done = rehearsal->run(compose(packet, flags), key, ifindex);
+  const auto frame = compose(packet, flags);
+  auto done = rehearsal->run(frame, key, ifindex);
   if (!done) return std::move(done).error();
 
   Explanation out;
@@ -235,8 +261,7 @@ Result<Explanation> explain_packet(Tables& tables, const AskedPacket& packet) {
   out.emplace_back("reason", fmt::format("{}: {}", done->reason, done->sentence));
   out.emplace_back("verdict", "it " + action_word(done->action));
   if (done->action == XDP_TX || done->action == XDP_REDIRECT) {
-    out.emplace_back("sent",
-                     fmt::format("{} from {} to {}", addresses_of(done->frame), hex_mac(&done->frame[6]), hex_mac(done->frame.data())));
+    out.emplace_back("sent", sent_words(done->frame, frame.size()));
   } else if (done->action == XDP_PASS && tables.ipvs) {
     out.emplace_back("stack", "kernel IPVS is asked next, if it holds the service");
   }

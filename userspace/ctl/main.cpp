@@ -35,8 +35,12 @@ int main(int argc, char** argv) try {
     CLI::App* command = (below ? conf : &app)->add_subcommand(below ? name.substr(5) : name, verb.help);
     const std::string operand = verb.operand == nullptr ? "" : verb.operand;
     const bool optional = operand.starts_with('[');
-    if (!operand.empty())
-      command->add_option(optional ? operand.substr(1, operand.size() - 2) : operand, context.file, verb.operand_help)->required(!optional);
+    const std::string operand_name = optional ? operand.substr(1, operand.size() - 2) : operand;
+    if (verb.many_words) {
+      command->add_option(operand_name, context.words, verb.operand_help)->required(!optional)->type_name("TEXT")->expected(-1);
+    } else if (!operand.empty()) {
+      command->add_option(operand_name, context.file, verb.operand_help)->required(!optional);
+    }
     if (verb.options != nullptr) verb.options(*command, context);
     rows[command] = &verb;
   }
@@ -53,6 +57,7 @@ int main(int argc, char** argv) try {
     return app.exit(stop) == 0 ? fine : failed;
   }
   context.sockets = socket.empty() ? xd::ipc::possible_control_sockets() : std::vector<std::string>{socket};
+  for (const std::string& word : context.words) context.file += (context.file.empty() ? "" : " ") + word;
   const CLI::App* chosen = app.get_subcommands().front();
   if (chosen == conf) chosen = conf->get_subcommands().front();
   return rows.at(chosen)->run(context);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/time.h"
 #include "datapath/bpf_map.h"
+#include "datapath/flows.h"
 
 namespace xd::ctl {
 
@@ -74,7 +75,7 @@ Result<Tables> Tables::open() {
   return tables;
 }
 
-Result<std::vector<ipvs::ServiceEntry>> Tables::services(bool rates) {
+Result<std::vector<ipvs::ServiceEntry>> Tables::services(bool rates, bool persistent) {
   std::vector<ipvs::ServiceEntry> entries;
   if (ipvs) {
     auto list = ipvs->list();
@@ -93,6 +94,8 @@ Result<std::vector<ipvs::ServiceEntry>> Tables::services(bool rates) {
   const auto stats = all_stats(*path, services);
   const double seconds = to_seconds(Clock::now() - began);
 
+  const auto templates = persistent ? datapath::persistent_clients(*path) : std::map<std::uint32_t, std::uint32_t>();
+
   std::map<lvs::ServiceKey, std::size_t> places;
   for (std::size_t i = 0; i < entries.size(); ++i) places.emplace(entries[i].key, i);
   for (const auto& [key, service] : services) {
@@ -108,6 +111,8 @@ Result<std::vector<ipvs::ServiceEntry>> Tables::services(bool rates) {
       if (found == counted.end()) continue;
       at->counters.active_connections += found->second.active;
       at->counters.inactive_connections += found->second.inactive;
+      if (const auto clients = templates.find(found->second.slot); clients != templates.end())
+        at->counters.persistent_connections += clients->second;
       const auto* earlier = rates ? &before[key][server] : nullptr;
       add(at->counters, found->second, earlier, seconds);
       add(entry.traffic, found->second, earlier, seconds);

@@ -21,7 +21,8 @@ struct Tables {
 
   // Both as one table: a service that both engines hold is there once, with the sum of what they counted. With `rates`, what the
   // packet path forwarded is observed for a second; IPVS keeps rates itself.
-  Result<std::vector<ipvs::ServiceEntry>> services(bool rates);
+  // With `persistent`, the packet path's whole flow table is read for the number of persistent clients.
+  Result<std::vector<ipvs::ServiceEntry>> services(bool rates, bool persistent);
 };
 
 }  // namespace xd::ctl

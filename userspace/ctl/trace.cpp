@@ -49,7 +49,7 @@ struct TraceFilter {
       filter.reasons.insert(word);
     }
     auto flow = FlowFilter::parse(rest);
-    if (!flow) return std::move(flow).error();
+    if (!flow) return Error{flow.error().message + ", reason"};
     if (flow->engine == "ipvs") return Error{"the packet path is traced, not IPVS"};
     filter.flow = std::move(*flow);
     return filter;
@@ -117,7 +117,7 @@ void print_json(const datapath::Sample& sample) {
 
 int trace(const Context& context) {
   const auto tables = Tables::open();
-  if (!tables) return complain(failed, tables.error().message);
+  if (!tables) return complain_no_tables(context, tables.error());
   if (!tables->path) return complain(failed, "there is no packet path in XDP here");
   const auto filter = TraceFilter::parse(context.file, *tables->path);
   if (!filter) return complain(failed, filter.error().message);

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <future>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -169,9 +170,9 @@ int plan(const Context& context) {
 
 int services(const Context& context) {
   auto tables = Tables::open();
-  if (!tables) return complain(failed, tables.error().message);
+  if (!tables) return complain_no_tables(context, tables.error());
   const View& v = context.view;
-  auto services = tables->services(v.rate);
+  auto services = tables->services(v.rate, v.persistent || context.json);
   if (!services) return complain(failed, services.error().message);
   if (context.json) {
     fmt::print("{}\n", services_json(*services).dump(2));
@@ -208,14 +209,14 @@ int flows(const Context& context) {
   const auto filter = FlowFilter::parse(context.file);
   if (!filter) return complain(failed, filter.error().message);
   const auto tables = Tables::open();
-  if (!tables) return complain(failed, tables.error().message);
+  if (!tables) return complain_no_tables(context, tables.error());
   if (auto status = print_flows(*tables, *filter, context.json); !status) return complain(failed, status.error().message);
   return fine;
 }
 
 int explain_packet(const Context& context, const AskedPacket& packet) {
   auto tables = Tables::open();
-  if (!tables) return complain(failed, tables.error().message);
+  if (!tables) return complain_no_tables(context, tables.error());
   const auto explanation = explain_packet(*tables, packet);
   if (!explanation) return complain(failed, explanation.error().message);
   if (context.json) {
@@ -230,6 +231,7 @@ int explain_packet(const Context& context, const AskedPacket& packet) {
 
 // An instance, a virtual server or a real server by what the daemon says, a packet by the packet path itself.
 int explain(const Context& context) {
+  if (context.file.empty()) return complain(failed, "explain what? `xdirector explain --help` tells what it knows");
   if (const auto packet = parse_packet(context.file)) {
     return *packet ? explain_packet(context, **packet) : complain(failed, packet->error().message);
   }
@@ -259,7 +261,8 @@ void check_options(CLI::App& command, Context& context) {
 }
 
 void trace_options(CLI::App& command, Context& context) {
-  command.add_option("--one-in", context.one_in, "tell one packet in so many, by chance (default: all)")->check(CLI::PositiveNumber);
+  command.add_option("--one-in", context.one_in, "tell one packet in so many, by chance (default: all)")
+      ->check(CLI::Range(1u, std::numeric_limits<std::uint32_t>::max()));
 }
 
 void keywords_options(CLI::App& command, Context& context) {
@@ -274,11 +277,13 @@ constexpr Verb table[] = {
     {"reasons", "what the packet path did with packets, and why", nullptr, nullptr, reasons},
     {"services", "services and real servers of both engines, as ipvsadm -Ln prints them", nullptr, nullptr, services, services_options},
     {"flows", "connections of both engines, as ipvsadm -Lnc prints them", "[FILTER]",
-     "words that must all fit: tcp, udp, sctp, a state, client, service or server with an address[:port] behind it, xdp, ipvs", flows},
+     "words that must all fit: tcp, udp, sctp, a state, client, service or server with an address[:port] behind it, xdp, ipvs", flows,
+     nullptr, true},
     {"trace", "what the packet path decides, packet by packet, until it is interrupted", "[FILTER]",
-     "words as `flows` takes them, and `reason` with a reason behind it", trace, trace_options},
-    {"explain", "why an instance is master or not, a virtual server served, a real server up or down", "WHAT",
-     "a vrrp_instance, or a real server: 10.0.0.11:80", explain},
+     "words as `flows` takes them, and `reason` with a reason behind it", trace, trace_options, true},
+    {"explain", "why an instance is master or not, a virtual server served, a real server up or down, a packet sent where it is", "WHAT",
+     "a vrrp_instance; a virtual or real server: 10.0.0.11:80; a packet: 'tcp 198.51.100.7:4242 > 10.0.0.1:80 [S|SA|A|F|R] [in eth0]'",
+     explain, nullptr, true},
     {"check", "compile a configuration and show what is wrong with it; exits as keepalived -t does", "FILE", a_file, check, check_options},
     {"plan", "what a reload to this file would change in the running daemon; nothing is applied", "FILE", a_file, plan},
     {"conf keywords", "every keyword of the language, or those of one block", "[BLOCK]",

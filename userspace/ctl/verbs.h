@@ -27,7 +27,8 @@ struct View {
 struct Context {
   std::vector<std::string> sockets;  // where the daemon may listen, tried in order
   bool json = false;                 // -j
-  std::string file;                  // the operand
+  std::string file;                  // the operand; of several words, with spaces between
+  std::vector<std::string> words;    // they, as the command line had them
   View view;
   std::uint32_t one_in = 1;  // trace
   bool elsewhere = false;    // check: the file is for another machine
@@ -43,6 +44,7 @@ struct Verb {
   const char* operand_help;
   int (*run)(const Context& context);
   void (*options)(CLI::App& command, Context& context) = nullptr;  // what it takes beside the operand
+  bool many_words = false;                                         // the operand is a sentence, quoted or not
 };
 
 std::span<const Verb> verbs();

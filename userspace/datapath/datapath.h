@@ -67,6 +67,7 @@ struct DestinationStats {
   std::uint64_t packets_in = 0, bytes_in = 0;    // from clients; bytes from the IP header on, as IPVS counts
   std::uint64_t packets_out = 0, bytes_out = 0;  // from the real server; NAT only
   std::uint32_t active = 0, inactive = 0;        // connections now
+  std::uint32_t slot = 0;                        // in xd_dests
 };
 
 struct ReasonCount {

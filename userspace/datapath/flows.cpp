@@ -95,6 +95,10 @@ class Describer {
     return connection;
   }
   const xd_info& info() const { return info_[0]; }
+  // Of the real server that stands in its slot now.
+  bool is_current(const xd_flow& flow) const {
+    return flow.dest < info_[0].dests && static_cast<std::uint16_t>(dests_[flow.dest].generation) == flow.generation;
+  }
 
  private:
   std::uint32_t hz() const { return std::max(info_[0].hz, 1u); }
@@ -104,6 +108,24 @@ class Describer {
   std::array<std::uint32_t, XD_STATE_COUNT> timeouts_{};
   std::uint32_t now_ = 0;
 };
+
+template <typename Each>
+Status each_flow(const Datapath& path, std::uint32_t buckets, const Each& each) {
+  const View<xd_bucket> flows(path.map_fd("xd_flows"), buckets);
+  if (!flows.good()) return Error::from_errno("look into the packet path's flows");
+  for (std::uint32_t index = 0; index < buckets; ++index) {
+    const xd_bucket& bucket = flows[index];
+    for (std::uint32_t way = 0; way < XD_WAYS; ++way) {
+      // The program goes on meanwhile: what was given back while it was copied is no flow.
+      const auto tag = __atomic_load_n(&bucket.tag[way], __ATOMIC_ACQUIRE);
+      if (tag <= XD_TAG_BUSY) continue;
+      const xd_flow flow = bucket.flow[way];
+      if (flow.flags & XD_FLOW_REPLY || __atomic_load_n(&bucket.tag[way], __ATOMIC_ACQUIRE) != tag) continue;
+      if (!each(flow)) return {};
+    }
+  }
+  return {};
+}
 
 bool is_of(const xd_flow& flow, const xd_flow_key& key) {
   return std::memcmp(flow.saddr, key.saddr, sizeof flow.saddr) == 0 && std::memcmp(flow.daddr, key.daddr, sizeof flow.daddr) == 0 &&
@@ -156,23 +178,22 @@ std::optional<Connection> find_connection(const MapFd& fd_of, const xd_flow_key&
   return describer.describe(*flow);
 }
 
+std::map<std::uint32_t, std::uint32_t> persistent_clients(const Datapath& path) {
+  std::map<std::uint32_t, std::uint32_t> clients;
+  const Describer describer([&path](std::string_view name) { return path.map_fd(name); });
+  if (!describer.good()) return clients;
+  const auto count = [&](const xd_flow& flow) {
+    if (flow.flags & XD_FLOW_TEMPLATE && describer.is_current(flow)) ++clients[flow.dest];
+    return true;
+  };
+  (void)each_flow(path, describer.info().buckets, count);
+  return clients;
+}
+
 Status each_connection(const Datapath& path, const std::function<bool(const Connection&)>& each) {
   const Describer describer([&path](std::string_view name) { return path.map_fd(name); });
   if (!describer.good()) return Error::from_errno("look into the packet path's tables");
-  const View<xd_bucket> flows(path.map_fd("xd_flows"), describer.info().buckets);
-  if (!flows.good()) return Error::from_errno("look into the packet path's flows");
-  for (std::uint32_t index = 0; index < describer.info().buckets; ++index) {
-    const xd_bucket& bucket = flows[index];
-    for (std::uint32_t way = 0; way < XD_WAYS; ++way) {
-      // The program goes on meanwhile: what was given back while it was copied is no flow.
-      const auto tag = __atomic_load_n(&bucket.tag[way], __ATOMIC_ACQUIRE);
-      if (tag <= XD_TAG_BUSY) continue;
-      const xd_flow flow = bucket.flow[way];
-      if (flow.flags & XD_FLOW_REPLY || __atomic_load_n(&bucket.tag[way], __ATOMIC_ACQUIRE) != tag) continue;
-      if (!each(describer.describe(flow))) return {};
-    }
-  }
-  return {};
+  return each_flow(path, describer.info().buckets, [&](const xd_flow& flow) { return each(describer.describe(flow)); });
 }
 
 }  // namespace xd::datapath

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ std::optional<Connection> find_connection(const MapFd& fd_of, const xd_flow_key&
 // The two buckets of xd_flows that a key may stand in, and its flow as the table has it.
 std::array<std::uint32_t, 2> buckets_of(const xd_flow_key& key, const xd_info& info);
 std::optional<xd_flow> find_flow(int map, const xd_info& info, const xd_flow_key& key);
+
+// How many persistent clients each slot of xd_dests has.
+std::map<std::uint32_t, std::uint32_t> persistent_clients(const Datapath& path);
 
 // Calls `each` for every connection; false from it ends the reading. What comes and goes meanwhile may be seen or not.
 Status each_connection(const Datapath& path, const std::function<bool(const Connection&)>& each);

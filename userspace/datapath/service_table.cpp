@@ -539,8 +539,8 @@ std::map<Endpoint, DestinationStats> ServiceTable::stats(const lvs::ServiceKey& 
   for (const std::uint32_t slot : list_of(*entry)) {
     const xd_dest& dest = maps_.dests[slot];
     const xd_dest_stats sum = maps_.stats.sum(slot);
-    found[{from_map_address(dest.addr), ntohs(dest.port)}] = {sum.connections, sum.packets_in, sum.bytes_in, sum.packets_out,
-                                                              sum.bytes_out,   dest.active,    dest.inactive};
+    found[{from_map_address(dest.addr), ntohs(dest.port)}] = {sum.connections, sum.packets_in, sum.bytes_in,  sum.packets_out,
+                                                              sum.bytes_out,   dest.active,    dest.inactive, slot};
   }
   return found;
 }

@@ -90,8 +90,9 @@ TEST(Explain, APacketInWords) {
   EXPECT_EQ((*packet)->interface, "eth0");
   EXPECT_FALSE(parse_packet("VI_1"));
   EXPECT_FALSE(parse_packet("10.0.0.11:80"));
-  for (const char* wrong :
-       {"tcp 198.51.100.7 > 192.0.2.10:80", "udp 198.51.100.7:1 192.0.2.10:53", "udp 198.51.100.7:1 > 192.0.2.10:53 S"}) {
+  EXPECT_TRUE(*parse_packet("TCP 198.51.100.7:4242 > 192.0.2.10:80"));
+  for (const char* wrong : {"tcp 198.51.100.7 > 192.0.2.10:80", "icmp 198.51.100.7 > 192.0.2.10", "udp 198.51.100.7:1 192.0.2.10:53",
+                            "udp 198.51.100.7:1 > 192.0.2.10:53 S"}) {
     const auto asked = parse_packet(wrong);
     EXPECT_TRUE(asked && !*asked) << wrong;
   }

@@ -259,7 +259,7 @@ void Router::start_fence(Instance& instance) {
     if (outcome.success) {
       log::info("({}) The fence has succeeded", instance.conf.name);
     } else {
-      log::error("({}) The fence {}: there is no takeover", instance.conf.name, outcome.words);
+      log::error("({}) The fence has failed ({}): there is no takeover", instance.conf.name, outcome.words);
     }
     give(instance, FenceDone{outcome.success});
   };

@@ -132,13 +132,16 @@ void Router::start_if_ready(Instance& instance) {
   auto members = instance.group->members;
   if (!std::all_of(members.begin(), members.end(), ready)) return;
   std::sort(members.begin(), members.end(), [](const Instance* a, const Instance* b) { return a->place < b->place; });
+  while (settle_groups()) {  // with another's fault, they begin in it
+  }
   for (Instance* member : members) {
     if (!std::exchange(member->started, true)) give(*member, Start{});
   }
   while (settle_groups()) {
   }
-  // At its beginning, and only then, a group is told about before its members.
-  if (instance.group->told == Role::init) tell_group(*instance.group);
+  // A group that begins with the daemon, and only then, is told about before its members; one that waited for scripts, after them.
+  const bool waited = std::any_of(members.begin(), members.end(), [](const Instance* i) { return i->waited; });
+  if (!waited && instance.group->told == Role::init) tell_group(*instance.group);
 }
 
 }  // namespace xd::vrrp

@@ -1,16 +1,29 @@
 #include "vrrp/runner.h"
 
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace xd::vrrp {
+namespace {
+
+// As keepalived's log has it.
+std::string in_words(const RunningCommand::Outcome& outcome) {
+  if (outcome.timed_out) return "timed out";
+  return outcome.exit_status() < 0 ? "due to signal " + std::to_string(outcome.info.si_status) : describe_exit(outcome.info);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Runner::Run>> LoopRunner::check(const Command& command, Duration limit, Done done) {
   struct Checked final : Run {
     std::unique_ptr<RunningCommand> running;
   };
   const auto ended = [done](const RunningCommand::Outcome& outcome) {
+    const int status = outcome.exit_status();
     done({.success = outcome.success(),
-          .words = outcome.timed_out ? "timed out" : describe_exit(outcome.info),
+          .words = in_words(outcome),
+          .status = status < 0 ? std::nullopt : std::optional(status),
           .ended = true,
           .counts = !outcome.timed_out});
   };

@@ -35,7 +35,7 @@ struct ScriptTracker::Script {
   ScriptJudge judge;
   TimePoint next;
   std::unique_ptr<Runner::Run> running;
-  std::string last_words;  // of the last outcome: said when it changes, not each time
+  int last_status = 0;  // said when it changes, not each time
 };
 
 ScriptTracker::ScriptTracker(Runner& runner, std::function<TimePoint()> now, std::function<void()> changed)
@@ -112,17 +112,17 @@ void ScriptTracker::start(Script& script) {
 void ScriptTracker::judge(Script& script, const Runner::Outcome& outcome) {
   const std::string& name = script.definition.script.name;
   const bool changed = script.judge.add(outcome.success);
-  if (changed) {
-    if (outcome.success) {
-      log::info("VRRP_Script({}) succeeded", name);
-    } else {
-      log::info("VRRP_Script({}) failed ({})", name, outcome.words);
-    }
-  } else if (!script.last_words.empty() && outcome.words != script.last_words) {
-    log::info("Script `{}` now: {}", name, outcome.words);
+  if (outcome.status && *outcome.status != std::exchange(script.last_status, *outcome.status))
+    log::info("Script `{}` now returning {}", name, *outcome.status);
+  if (!changed) return;
+  if (outcome.success) {
+    log::info("VRRP_Script({}) succeeded", name);
+  } else if (outcome.ended) {
+    log::info("VRRP_Script({}) failed ({})", name, outcome.words);
+  } else {
+    log::info("VRRP_Script({}) timed_out", name);
   }
-  script.last_words = outcome.words;
-  if (changed) changed_();
+  changed_();
 }
 
 }  // namespace xd::vrrp

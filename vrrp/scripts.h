@@ -21,6 +21,7 @@ class Runner {
   struct Outcome {
     bool success = false;
     std::string words;   // "exited with status 1"
+    std::optional<int> status = {};  // of one that ended by itself
     bool ended = true;   // false: over its limit, and alive
     bool counts = true;  // false: the end of a run that has been told as over its limit
   };

@@ -91,6 +91,30 @@ TEST_F(RouterGroups, withOneOwnerBeginAsBackups) {
   EXPECT_EQ(world.role("VI_IN"), Role::backup);
 }
 
+// keepalived's order, seen on its FIFO.
+TEST_F(RouterGroups, thatWaitedForAScriptAreToldOfAfterTheirMembersFromTheBeginning) {
+  model.vrrp_scripts = {script("check")};
+  model.vrrp_instances[0].track_scripts = {track("check")};
+  world.configure(model);
+  EXPECT_EQ(world.fifo, "");
+  world.scripts.finish("check", 0);
+  EXPECT_EQ(world.fifo,
+            "INSTANCE \"VI_1\" BACKUP 100\n"
+            "INSTANCE \"VI_IN\" BACKUP 100\n"
+            "GROUP \"G1\" BACKUP 0\n");
+}
+
+TEST_F(RouterGroups, thatBeginWithAFaultAreNoBackupsBefore) {
+  model.vrrp_scripts = {script("check")};
+  model.vrrp_instances[0].track_scripts = {track("check")};
+  world.configure(model);
+  world.scripts.finish("check", 1);
+  EXPECT_EQ(world.fifo,
+            "INSTANCE \"VI_1\" FAULT 100\n"
+            "INSTANCE \"VI_IN\" FAULT 100\n"
+            "GROUP \"G1\" FAULT 0\n");
+}
+
 TEST_F(RouterGroups, fifosHearAGroupBeforeItsMembersAtTheBeginningAndAfterThemLater) {
   model.vrrp_instances[0].notify_priority_changes = true;
   world.configure(model);

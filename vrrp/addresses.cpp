@@ -20,7 +20,7 @@ std::vector<VirtualAddresses::Entry> entries_of(const conf::VrrpInstance& instan
   std::vector<VirtualAddresses::Entry> out;
   const auto take = [&](const std::vector<conf::VirtualAddress>& addresses, bool excluded) {
     for (const auto& address : addresses) {
-      out.push_back({address, holder_of(instance, address), excluded, false});
+      out.push_back({.conf = address, .interface = holder_of(instance, address), .excluded = excluded});
     }
   };
   take(instance.addresses, false);
@@ -36,6 +36,7 @@ void VirtualAddresses::define(const conf::VrrpInstance& instance, std::vector<st
     const auto kept = std::find_if(wanted.begin(), wanted.end(), [&](const Entry& e) { return e.is_same_address(old); });
     if (kept != wanted.end()) {
       kept->held = old.held;
+      kept->index = old.index;
     } else if (old.held) {
       remove(old, problems);
     }
@@ -111,6 +112,7 @@ void VirtualAddresses::add(Entry& entry, std::vector<std::string>& problems) {
   entry.held = true;
   set_gate(entry, true, problems);
   const auto address = address_of(entry);
+  entry.index = address.index;
   if (address.index == 0) {
     problems.push_back("cannot add " + entry.conf.prefix.str() + ": interface " + entry.interface + " does not exist");
     return;
@@ -121,10 +123,11 @@ void VirtualAddresses::add(Entry& entry, std::vector<std::string>& problems) {
 
 void VirtualAddresses::remove(Entry& entry, std::vector<std::string>& problems) {
   entry.held = false;
-  const auto address = address_of(entry);
+  const int put_on = std::exchange(entry.index, 0);
+  const int index = put_on != 0 ? put_on : address_of(entry).index;
   // Looked up first: what is not there is not asked for, and a label that differs does not matter.
-  if (address.index != 0) {
-    if (const auto* present = netlink_->table().address(address.index, address.prefix)) {
+  if (index != 0) {
+    if (const auto* present = netlink_->table().address(index, entry.conf.prefix)) {
       auto status = netlink_->remove_address(netlink::Address(*present));
       if (!status && status.error().code != EADDRNOTAVAIL) problems.push_back(status.error().message);
     }

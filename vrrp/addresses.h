@@ -25,6 +25,7 @@ class VirtualAddresses {
     std::string interface;
     bool excluded = false;  // not in the advert
     bool held = false;      // we are to have it
+    int index = 0;          // of the link that it was put on, which may have another name by now
     bool operator==(const Entry&) const = default;
     bool is_same_address(const Entry& other) const {
       if (conf.prefix != other.conf.prefix || interface != other.interface) return false;

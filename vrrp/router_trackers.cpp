@@ -113,6 +113,8 @@ void Router::reconsider(Instance& instance) {
   instance.waiting = evaluation.waiting;
   instance.waited |= evaluation.waiting;
   const FaultSet faults = (evaluation.faults | link_faults(instance)).with(Fault::sync_group, instance.state.faults.has(Fault::sync_group));
+  // Who falls is no more told of priorities.
+  if (faults.any() && !instance.state.faults.any()) give(instance, FaultsChanged{faults});
   if (evaluation.priority != instance.state.priority && !instance.state.owner_gave_way) {
     log::info("({}) Changing effective priority from {} to {}", instance.conf.name, instance.state.priority, evaluation.priority);
     give(instance, PriorityChanged{evaluation.priority});

@@ -87,12 +87,12 @@ std::vector<std::uint8_t> build_announcement(const IpAddress& address, const Mac
 void GarpSchedule::begin(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now) {
   cancel(owner);
   add(owner, targets, settings, now);
+  if (settings.delay > 0s) schedule(owner, targets, settings.repeat, now + settings.delay);
+  if (settings.refresh > 0s) schedule(owner, targets, settings.refresh_repeat, now + settings.refresh, settings.refresh);
 }
 
-void GarpSchedule::add(std::uint32_t owner, std::span<const Target> gained, const conf::GarpSettings& settings, TimePoint now) {
-  schedule(owner, gained, settings.repeat, now);
-  if (settings.delay > 0s) schedule(owner, gained, settings.repeat, now + settings.delay);
-  if (settings.refresh > 0s) schedule(owner, gained, settings.refresh_repeat, now + settings.refresh, settings.refresh);
+void GarpSchedule::add(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now) {
+  schedule(owner, targets, settings.repeat, now);
 }
 
 void GarpSchedule::again(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now) {

@@ -53,8 +53,8 @@ class GarpSchedule {
   // The owner became master of `targets`: `repeat` rounds over all of them at once, as many again after `delay`, and from then
   // on `refresh_repeat` every `refresh`. Replaces what was scheduled for it.
   void begin(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now);
-  // It gained addresses while master.
-  void add(std::uint32_t owner, std::span<const Target> gained, const conf::GarpSettings& settings, TimePoint now);
+  // It gained some of its addresses while master: one burst, of all of them, as keepalived's.
+  void add(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now);
   // A lower-priority advert was heard, whose sender may have announced the addresses as its own.
   void again(std::uint32_t owner, std::span<const Target> targets, const conf::GarpSettings& settings, TimePoint now);
   // So that switches do not forget where the owner is (garp_extra_if): once each `period`, beside what else is scheduled for it.

@@ -233,6 +233,13 @@ void Router::announce(Instance& instance, const conf::GarpSettings& settings) {
     garp_.keep_known(instance.id, instance.beside_adverts(table), instance.conf.garp_extra_if, ports_.now());
 }
 
+// Of who is master already: the network knows where its addresses are.
+void Router::refresh_announcements(Instance& instance) {
+  auto refresh_only = instance.conf.garp;
+  refresh_only.repeat = 0;
+  announce(instance, refresh_only);
+}
+
 void Router::send_due_announcements() {
   due_announcements_.clear();
   garp_.take_due(ports_.now(), due_announcements_, announced_at_once);

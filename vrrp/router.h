@@ -149,6 +149,7 @@ class Router {
   void tell_settled_group(const Instance& member);
   void repeat_roles();
   void announce(Instance& instance, const conf::GarpSettings& settings);
+  void refresh_announcements(Instance& instance);
   void send_due_announcements();
   void flush();
 

@@ -196,10 +196,17 @@ void Router::commit() {
   build_groups(*plan);
   // All leave what they no longer have before any takes what is new: an address may move from one to another.
   std::vector<std::optional<Remembered>> remembered;
+  std::vector<bool> announces_otherwise;
   for (std::size_t i = 0; i < plan->instances.size(); ++i) {
+    Instance& instance = *instances_[i];
+    const auto announcements = [&] {
+      return std::tuple(instance.announced(ports_.netlink.table()), instance.conf.garp, instance.conf.garp_extra_if);
+    };
     remembered.push_back(plan->instances[i].remembered);
-    configure(*instances_[i], std::move(plan->instances[i]));
-    track_statics(others_, instances_[i]->conf.name, instances_[i]->track_interfaces);
+    const auto before = announcements();
+    configure(instance, std::move(plan->instances[i]));
+    announces_otherwise.push_back(announcements() != before);
+    track_statics(others_, instance.conf.name, instance.track_interfaces);
     keep_time(Which::masters);
   }
   index_.build(instances_);
@@ -237,11 +244,8 @@ void Router::commit() {
     const auto gained = instance.addresses.acquire(problems);
     instance.routes.acquire(problems);
     log_problems(instance, problems);
-    std::vector<GarpSchedule::Target> targets;
-    for (const auto& entry : gained) {
-      if (const auto* link = ports_.netlink.table().link(entry.interface)) targets.push_back({link->index, entry.conf.prefix.address});
-    }
-    garp_.add(instance.id, targets, instance.conf.garp, now);
+    if (announces_otherwise[i]) refresh_announcements(instance);
+    if (!gained.empty()) garp_.add(instance.id, instance.announced(ports_.netlink.table()), instance.conf.garp, now);
   }
   filters_.trim(instances_);
   filters_.hold_reports(instances_);
@@ -385,9 +389,7 @@ void Router::begin(Instance& instance) {
     filters_.close(instance);
     instance.addresses.acquire(problems);
     instance.routes.acquire(problems);
-    auto refresh_only = instance.conf.garp;
-    refresh_only.repeat = 0;
-    announce(instance, refresh_only);
+    refresh_announcements(instance);
   } else {
     const auto held_by_another = [&](const VirtualAddresses::Entry& entry) {
       const auto& all = index_.with_address(entry.conf.prefix.address);

@@ -46,15 +46,18 @@ ScriptTracker::~ScriptTracker() = default;
 void ScriptTracker::define(std::vector<Definition> definitions) {
   std::vector<std::unique_ptr<Script>> scripts;
   for (auto& definition : definitions) {
-    const auto same = std::find_if(scripts_.begin(), scripts_.end(), [&](const auto& old) {
-      return old && old->definition.script == definition.script && old->definition.command == definition.command;
-    });
-    if (same != scripts_.end()) {
-      scripts.push_back(std::move(*same));
-    } else {
-      const ScriptJudge judge(definition.script.rise, definition.script.fall);
-      scripts.push_back(std::make_unique<Script>(Script{std::move(definition), judge, now_(), nullptr, {}}));
+    const auto old = std::find_if(scripts_.begin(), scripts_.end(),
+                                  [&](const auto& s) { return s && s->definition.script.name == definition.script.name; });
+    const bool known = old != scripts_.end();
+    if (known && (*old)->definition.script == definition.script && (*old)->definition.command == definition.command) {
+      scripts.push_back(std::move(*old));
+      continue;
     }
+    ScriptJudge judge(definition.script.rise, definition.script.fall);
+    // Who failed under the former definition is not well because of another weight: that counts until it answers anew.
+    if (known && (*old)->judge.up()) judge.add(*(*old)->judge.up());
+    const int last_status = known ? (*old)->last_status : 0;
+    scripts.push_back(std::make_unique<Script>(Script{std::move(definition), judge, now_(), nullptr, last_status}));
   }
   scripts_ = std::move(scripts);
 }

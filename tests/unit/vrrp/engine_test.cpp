@@ -19,6 +19,7 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -531,15 +532,38 @@ TEST_F(RouterReload, anUntouchedMasterNoticesNothing) {
   EXPECT_THAT(world.kernel.calls, ElementsAre("add 192.0.2.100/24 eth0"));
 }
 
-TEST_F(RouterReload, onlyTheDifferenceOfTheAddressesIsAppliedAndOnlyNewOnesAreAnnounced) {
+// Once, the new address among the others, as keepalived does.
+TEST_F(RouterReload, onlyTheDifferenceOfTheAddressesIsAppliedAndWhatIsThereIsAnnounced) {
   model.vrrp_instances[0].addresses = {vip("192.0.2.100/24"), vip("192.0.2.101/24")};
   become_master();
   world.kernel.calls.clear();
   model.vrrp_instances[0].addresses = {vip("192.0.2.102/24"), vip("192.0.2.100/24")};
   world.configure(model);
   EXPECT_THAT(world.kernel.calls, ElementsAre("remove 192.0.2.101/24 eth0", "add 192.0.2.102/24 eth0"));
-  EXPECT_THAT(world.sent(), AllOf(Contains("garp 192.0.2.102"), Not(Contains("garp 192.0.2.100"))));
+  EXPECT_THAT(world.sent(), AllOf(Contains("garp 192.0.2.102").Times(5), Contains("garp 192.0.2.100").Times(5)));
+  world.pass(10s);
+  EXPECT_THAT(world.sent(), Each(HasSubstr("advert")));
   EXPECT_EQ(world.role("VI_1"), Role::master);
+}
+
+TEST_F(RouterReload, aMasterRefreshesWhatItHasAsTheNewTextSays) {
+  model.vrrp_instances[0].garp.refresh = 2s;
+  model.vrrp_instances[0].addresses = {vip("192.0.2.100/24"), vip("192.0.2.101/24")};
+  become_master();
+  world.pass(6s);
+  world.sent();
+  model.vrrp_instances[0].addresses = {vip("192.0.2.100/24")};
+  world.configure(model);
+  world.pass(10s);
+  EXPECT_THAT(world.sent(), AllOf(Contains("garp 192.0.2.100"), Not(Contains("garp 192.0.2.101"))));
+  model.vrrp_instances[0].garp.refresh = 0s;
+  world.configure(model);
+  world.pass(10s);
+  EXPECT_THAT(world.sent(), Each(HasSubstr("advert")));
+  model.vrrp_instances[0].garp.refresh = 1s;
+  world.configure(model);
+  world.pass(10s);
+  EXPECT_THAT(world.sent(), Contains("garp 192.0.2.100"));
 }
 
 TEST_F(RouterReload, anAddressThatMovesBetweenTwoMastersStays) {

@@ -125,6 +125,17 @@ TEST_F(Tracker, keepsTheResultOfAScriptThatAReloadLeavesAsItIs) {
   EXPECT_THAT(runner.running, IsEmpty()) << "the run of the changed one is over";
 }
 
+TEST_F(Tracker, keepsTheResultOfAScriptThatAReloadChangesUntilItAnswersAnew) {
+  tracker.define({definition("check", 1s)});
+  tracker.run();
+  runner.finish("check", 1);
+  tracker.define({definition("check", 5s)});
+  EXPECT_EQ(tracker.up("check"), false);
+  tracker.run();
+  runner.finish("check", 0);
+  EXPECT_EQ(tracker.up("check"), true);
+}
+
 class Resolve : public ::testing::Test {
  protected:
   Resolve() {

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from lib.daemon import UNDER_TEST
 from lib.pairs import RouterPair, instance, under_test
 from lib.wait import wait_for
 
@@ -107,3 +108,12 @@ def test_links_that_carry_no_adverts_are_announced_again(lab, capture):
     wait_for(lambda: len(wire.garps("198.51.100.10")) >= 4, "announcements again and again", 20)
     assert {frame.source_mac for frame in wire.garps("198.51.100.10")} == {"00:00:5e:00:01:33"}
     assert len(near.garps("192.0.2.10")) < len(wire.garps("198.51.100.10")), "adverts keep the switch's table fresh there"
+
+
+def test_with_few_descriptors_there_is_an_election_still(lab):
+    r1 = RouterPair(lab, count=1).routers[0]
+    config = r1.directory / "small.conf"
+    config.write_text(instance(version=3, advert=0.2))
+    daemon = r1.start(["prlimit", "--nofile=64:64", UNDER_TEST, "-n", "-l", "-G", "-f", config])
+    wait_for(lambda: r1.holds("192.0.2.10"), "the address", 30)
+    assert daemon.stop() == 0

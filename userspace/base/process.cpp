@@ -36,6 +36,14 @@ cpu_set_t cpus_of_this_process() {
 
 const cpu_set_t started_with = cpus_of_this_process();
 
+rlimit files_of_this_process() {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  return files;
+}
+
+const rlimit files_started_with = files_of_this_process();
+
 std::vector<std::string> clean_environment() {
   std::vector<std::string> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -85,6 +93,7 @@ std::vector<gid_t> groups_of(const Command& command) {
   ask_for_turns_of(0s);
   ::setpriority(PRIO_PROCESS, 0, 0);
   restore_cpus();
+  restore_file_limit();
   ::munlockall();
   for (int signo = 1; signo < NSIG; ++signo) ::signal(signo, SIG_DFL);
   sigset_t none;
@@ -105,6 +114,19 @@ std::vector<gid_t> groups_of(const Command& command) {
 }  // namespace
 
 int restore_cpus() { return ::sched_setaffinity(0, sizeof started_with, &started_with); }
+
+void raise_file_limit() {
+  constexpr rlim_t enough = 65536;
+  rlimit files = files_started_with;
+  files.rlim_cur = std::max(files.rlim_cur, enough);
+  files.rlim_max = std::max(files.rlim_max, files.rlim_cur);
+  if (::setrlimit(RLIMIT_NOFILE, &files) == 0) return;
+  files = files_started_with;  // only root gets more than that
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
+void restore_file_limit() { ::setrlimit(RLIMIT_NOFILE, &files_started_with); }
 
 std::string Command::str() const {
   std::string out;

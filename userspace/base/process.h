@@ -35,6 +35,11 @@ void give_all_groups(bool all);
 // The CPUs that this process was started with, which are also those of the programs it runs. As sched_setaffinity(2).
 int restore_cpus();
 
+// Thousands of checks, or a shell's small limit: as many descriptors as the systemd unit gives, where this process may have them. What
+// is run by it gets the limit that it was started with: by spawn(), and else by restore_file_limit() around the start.
+void raise_file_limit();
+void restore_file_limit();
+
 // How a child ended, in words: "exited with status 3", "killed by signal 11 (Segmentation fault)".
 std::string describe_exit(const siginfo_t& info);
 

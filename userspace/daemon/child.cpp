@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "base/process.h"
 #include "daemon/options.h"
 
 namespace xd::daemon {
@@ -36,7 +37,9 @@ Result<std::unique_ptr<Child>> Child::start(Loop& loop, RoleName role, const std
   ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), child_socket);
   pid_t pid = -1;
   // By /proc, so that a package upgrade under a running daemon does not mix two versions.
+  restore_file_limit();  // it raises its own
   const int code = ::posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
+  raise_file_limit();
   ::posix_spawn_file_actions_destroy(&actions);
   if (code != 0) return Error::from_errno(what, code);
   return std::unique_ptr<Child>(new Child(loop, pid, std::move(ours), std::move(handlers)));

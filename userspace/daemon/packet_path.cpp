@@ -1,5 +1,7 @@
 #include "daemon/packet_path.h"
 
+#include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -93,8 +95,14 @@ bool PacketPath::Impl::ready(const conf::Model& model) {
   if (path) return true;
   if (!why_not.empty()) return false;
   if (model.vrrp_instances.empty() && model.virtual_servers.empty()) return false;
+  // It holds about 70 descriptors and needs more while it starts. With all of them in use there would be no election either.
+  constexpr rlim_t descriptors_needed = 256;
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
   auto opened = netlink::KernelNetlink::open(loop, netlink::KernelNetlink::Told::links);
-  if (!opened) {
+  if (files.rlim_cur < descriptors_needed) {
+    why_not = fmt::format("a process may have {} descriptors here (ulimit -n), and it needs {}", files.rlim_cur, descriptors_needed);
+  } else if (!opened) {
     why_not = opened.error().message;
   } else {
     netlink = std::move(*opened);

@@ -457,6 +457,7 @@ int run_parent(const Options& given, const std::vector<std::string>& given_words
     readiness = std::move(*background);
   }
   block_signals();
+  raise_file_limit();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 
   const int code = [&]() -> int {

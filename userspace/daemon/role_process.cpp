@@ -311,6 +311,7 @@ std::string role_socket(RoleName role) { return ipc::runtime_directory() + "/" +
 int run_role(const Options& options) {
   const RoleName role = *options.role;
   block_signals();
+  raise_file_limit();
   if (!options.foreground && !options.log_console) let_go_of_stderr();
   set_title(title_of(role, {}));
   ipvs::Table::open_in(options.ipvs_namespace);

@@ -1,5 +1,7 @@
 #include "base/loop.h"
 
+#include <sys/resource.h>
+
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -84,6 +86,22 @@ TEST(RunningCommand, TellsTheExitStatus) {
   while (!outcome) ASSERT_TRUE(loop.run_once(5s));
   EXPECT_EQ(outcome->exit_status(), 3);
   EXPECT_EQ(describe_exit(outcome->info), "exited with status 3");
+}
+
+TEST(RunningCommand, HasTheLimitOfDescriptorsThatThisProcessWasStartedWith) {
+  rlimit before{}, now{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  raise_file_limit();
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &now), 0);
+  EXPECT_GE(now.rlim_cur, std::min<rlim_t>(before.rlim_max, 65536));
+  Loop loop;
+  std::optional<RunningCommand::Outcome> outcome;
+  const std::string test = "test \"$(ulimit -n)\" = " + (before.rlim_cur == RLIM_INFINITY ? "unlimited" : std::to_string(before.rlim_cur));
+  auto command = RunningCommand::start(loop, {{"/bin/sh", "-c", test}, {}, {}}, 5s, [&](auto o) { outcome = o; });
+  ASSERT_TRUE(command.ok());
+  while (!outcome) ASSERT_TRUE(loop.run_once(5s));
+  EXPECT_TRUE(outcome->success()) << test;
+  restore_file_limit();
 }
 
 TEST(RunningCommand, StopsWhatTakesTooLong) {

@@ -227,6 +227,18 @@ TEST_F(Flows, ARestartedDaemonAdoptsServicesAndFlows) {
   EXPECT_EQ(served_by(send("A", 1)), before);
 }
 
+TEST_F(Flows, ConnectionsGoOnWhenTheirServiceReturnsAndItCountsAnew) {
+  serve(http, service(Forward::nat, {1, 1}));
+  establish(client, 1);
+  const int before = served_by(send("A", 1));
+  ASSERT_TRUE(datapath().remove_service(http));
+  EXPECT_EQ(send("A", 1).reason, "not_ours");
+  serve(http, service(Forward::nat, {1, 1}));
+  EXPECT_EQ(stats(http, before).packets_in, 0u);
+  EXPECT_EQ(served_by(send("A", 1)), before);
+  EXPECT_EQ(stats(http, before).active, 1u);
+}
+
 // A director in a container may share the BPF file system with the host's.
 TEST_F(Flows, ADaemonOfAnotherNetworkNamespaceKeepsItsOwnPins) {
   serve(http, service(Forward::dr, {1}));

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "datapath/datapath.h"
+#include "datapath/flows.h"
 #include "netlink/kernel_netlink.h"
 
 namespace xd::daemon {
@@ -240,7 +241,17 @@ void PacketPath::remove() {
     if (auto detached = impl_->path->detach(ifindex); !detached)
       log::warning("XDP stays on interface {}: {}", ifindex, detached.error().message);
   }
-  if (auto unpinned = impl_->path->unpin(); !unpinned) log::warning("{} stays: {}", impl_->path->pin_dir(), unpinned.error().message);
+  // As IPVS's, connections outlive the services, and go on when a next start brings these back.
+  bool connections = false;
+  (void)datapath::each_connection(*impl_->path, [&](const datapath::Connection&) {
+    connections = true;
+    return false;
+  });
+  if (connections) {
+    log::info("Connections are kept in {} for the next start", impl_->path->pin_dir());
+  } else if (auto unpinned = impl_->path->unpin(); !unpinned) {
+    log::warning("{} stays: {}", impl_->path->pin_dir(), unpinned.error().message);
+  }
   impl_->attached.clear();
   impl_->path.reset();
 }

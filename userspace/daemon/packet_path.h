@@ -45,7 +45,7 @@ class PacketPath {
   void attach(const conf::Model& model);
   // The model is the running one: detaches elsewhere.
   void settle(const conf::Model& model);
-  // Detaches everywhere and unpins all.
+  // Detaches everywhere and unpins all; but the tables stay pinned while they hold connections.
   void remove();
 
   // For the children; empty: there is no packet path.

@@ -216,7 +216,8 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   xd_info info{};
   Fds fds;
   if (auto earlier = pinned(impl->pin_dir); earlier) {
-    impl->adopted = bpf_map_lookup_elem((*earlier)["xd_info"].get(), &zero, &info) == 0 && fits(info, sizes);
+    impl->adopted =
+        bpf_map_lookup_elem((*earlier)["xd_info"].get(), &zero, &info) == 0 && fits(info, sizes) && info.netns == network_namespace();
     if (impl->adopted) fds = std::move(*earlier);
   }
   if (impl->adopted) {

@@ -100,7 +100,8 @@ std::optional<std::string> unsupported(const lvs::ServiceKey& key, const lvs::Se
 
 class Datapath {
  public:
-  // Loads what needs no interface, and adopts the maps pinned under `pin_dir` when their layout and sizes are these, else pins new ones.
+  // Loads what needs no interface, and adopts the maps pinned under `pin_dir` when their layout, sizes and network namespace are these, else
+  // pins new ones.
   // Mounts a BPF file system on /sys/fs/bpf when none is there. When the pins belong to a living process of another
   // network namespace, those of this one are kept beside them in <pin_dir>-<inode of the namespace>: see pin_dir().
   static Result<Datapath> create(const std::string& pin_dir, const Sizes& sizes, const Timeouts& timeouts = {});

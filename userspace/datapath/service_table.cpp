@@ -355,8 +355,10 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
   };
   for (const Endpoint& e : endpoints) {
     const lvs::Destination& wanted = service.destinations.at(e);
+    const bool returns = slots_.contains({key, e});
     auto slot = slot_of(key, e);
     if (!slot) return give_up("add " + e.str() + " to", slot.error());
+    if (returns && !old) maps_.stats.clear(*slot);  // a service that is added anew counts anew, as in IPVS; its connections go on
     list.push_back(*slot);
     candidates.push_back({*slot, e.address, e.port, wanted.weight, wanted.weight != 0 ? wanted.weight : maps_.dests[*slot].last_weight});
   }

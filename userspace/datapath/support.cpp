@@ -31,7 +31,11 @@ std::optional<std::string> unsupported(const lvs::ServiceKey& key, const lvs::Se
     return "the packet path walks at most " + std::to_string(XD_LIST_MAX) + " real servers for " +
            std::string(lvs::name(service.scheduler)) + ", not " + std::to_string(service.destinations.size());
   }
+  const bool ftp = key.fwmark == 0 && key.protocol == lvs::Protocol::tcp && key.port == 21;
+  if (ftp && service.persistence_seconds != 0)
+    return "only IPVS takes FTP's data connections to where the persistent client's control connection went";
   for (const auto& [endpoint, destination] : service.destinations) {
+    if (ftp && destination.forward == lvs::Forward::nat) return "FTP by NAT needs IPVS's helper (ip_vs_ftp) for its data connections";
     if (endpoint.address.family() != key.family() && destination.forward != lvs::Forward::tun)
       return "only a tunnel could reach " + endpoint.str() + ", which is of another address family";
     if (service.one_packet && destination.forward == lvs::Forward::nat)

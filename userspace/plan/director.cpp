@@ -28,6 +28,8 @@ void replace(lvs::Services& services, const std::set<lvs::ServiceKey>& keys, con
   }
 }
 
+bool takes_any_port(const lvs::ServiceKey& key) { return key.port == 0 && key.fwmark == 0; }
+
 }  // namespace
 
 Director::Director(ServiceTable* ipvs, std::string no_ipvs, PacketPath* xdp, std::string no_xdp)
@@ -79,19 +81,30 @@ Status Director::read_tables() {
   return {};
 }
 
-Serving Director::choose_for(const lvs::ServiceKey& key, const lvs::Service& service) const {
-  const auto wanted = wanted_.find(key);
-  const auto no_xdp = xdp_ != nullptr ? xdp_->cannot_serve(key, service) : std::optional(no_xdp_);
+Serving Director::choose_for(const lvs::ServiceKey& key, const lvs::Services& desired) const {
+  const auto found = wanted_.find(key);
+  const auto wanted = found == wanted_.end() ? conf::Engine::automatic : found->second;
+  const auto no_xdp = xdp_ != nullptr ? xdp_->cannot_serve(key, desired.at(key)) : std::optional(no_xdp_);
   const auto no_ipvs = ipvs_ != nullptr ? std::nullopt : std::optional(no_ipvs_);
-  return choose(wanted == wanted_.end() ? conf::Engine::automatic : wanted->second, no_xdp, no_ipvs);
+  const auto serving = choose(wanted, no_xdp, no_ipvs);
+  if (!serving.xdp || !serving.ipvs || !takes_any_port(key)) return serving;
+  // The packet path is asked first: it would take the packets of another service of the address that only IPVS serves.
+  for (auto at = desired.upper_bound(key); at != desired.end() && at->first.address == key.address; ++at) {
+    if (at->first.protocol != key.protocol) continue;
+    if (const auto other = choose_for(at->first, desired); other.ipvs && !other.xdp)
+      return choose(wanted, at->first.str() + " is served by ipvs only", no_ipvs);
+  }
+  return serving;
 }
 
 Director::Changes Director::changes(const lvs::Services& desired, bool all) {
   Changes changes;
   for (const auto& [key, service] : desired) {
     const auto before = last_.find(key);
-    if (!all && before != last_.end() && before->second == service) continue;
-    const auto serving = choose_for(key, service);
+    const bool same = !all && before != last_.end() && before->second == service;
+    if (same && !takes_any_port(key)) continue;
+    const auto serving = choose_for(key, desired);
+    if (same && serving.xdp == serving_.at(key).xdp) continue;
     if (serving.ipvs) changes.for_ipvs.emplace(key, service);
     if (serving.xdp) changes.for_xdp.emplace(key, service);
     changes.keys.insert(key);

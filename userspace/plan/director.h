@@ -51,7 +51,7 @@ class Director {
   };
 
   Status read_tables();
-  Serving choose_for(const lvs::ServiceKey& key, const lvs::Service& service) const;
+  Serving choose_for(const lvs::ServiceKey& key, const lvs::Services& desired) const;
   Changes changes(const lvs::Services& desired, bool all);
   void serve_ipvs(const Changes& changes, Report& report);
   void serve_xdp(const Changes& changes, Report& report);

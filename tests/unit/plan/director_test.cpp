@@ -68,6 +68,20 @@ TEST(Director, PutsEachServiceWhereItCanBeServed) {
   EXPECT_EQ(t.xdp.held, (lvs::Services{{www, rr()}}));
 }
 
+TEST(Director, AServiceOfAnyPortDoesNotTakeWhatIsLeftToIpvs) {
+  Tables tables;
+  Director director(&tables.ipvs, "", &tables.xdp, "");
+  auto any = www, dns = www;
+  any.port = 0;
+  dns.protocol = lvs::Protocol::udp;
+  EXPECT_EQ(director.serve({{any, rr()}, {www, rr()}, {dns, wlc()}}).serving.at(any).str(), "served by xdp, ipvs behind it");
+  EXPECT_EQ(director.serve({{any, rr()}, {www, wlc()}}).serving.at(any).str(),
+            "served by ipvs only: 192.0.2.10:80/tcp is served by ipvs only");
+  EXPECT_FALSE(tables.xdp.held.contains(any));
+  EXPECT_EQ(director.serve({{any, rr()}, {www, rr()}}).serving.at(any).str(), "served by xdp, ipvs behind it");
+  EXPECT_TRUE(tables.xdp.held.contains(any));
+}
+
 TEST(Director, WithoutIpvsItServesByXdpAndSaysWhatIsLeftOver) {
   FakePacketPath xdp;
   Director director(nullptr, "this kernel has no IPVS", &xdp, "");

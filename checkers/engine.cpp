@@ -299,18 +299,17 @@ class Engine::Impl {
   QuorumChange recount(Service& service, bool first = false) {
     const auto threshold = quorum_threshold(service.pool);
     const auto change = update_quorum(service.pool);
-    if (change != QuorumChange::none)
-      tell_quorum(service, change == QuorumChange::gained ? QuorumEvent::gained : QuorumEvent::lost, threshold, !first);
+    if (change == QuorumChange::gained) tell_quorum(service, first ? QuorumEvent::present_at_start : QuorumEvent::gained, threshold);
+    if (change == QuorumChange::lost) tell_quorum(service, QuorumEvent::lost, threshold);
     return change;
   }
 
-  void tell_quorum(const Service& service, QuorumEvent event, std::int64_t threshold, bool sorry_moves) {
-    const bool gained = event == QuorumEvent::gained;
+  void tell_quorum(const Service& service, QuorumEvent event, std::int64_t threshold) {
+    const bool gained = has_quorum(event);
     const auto name = name_of(service.config->key);
-    const auto line = quorum_line(event, service.pool, threshold, name);
-    log::info("{}", line);
-    if (service.config->smtp_alert) mailer_.send(service_subject(name, gained), line);
-    if (service.pool.sorry && sorry_moves) tell_sorry(service, !gained);
+    log::info("{}", quorum_line(event, service.pool, threshold, name));
+    if (service.config->smtp_alert) mailer_.send(service_subject(name, gained), quorum_mail(event, service.pool, threshold));
+    if (service.pool.sorry && event != QuorumEvent::present_at_start) tell_sorry(service, !gained);
     tell_fifos(fifo_line_of_service(name, gained));
     queue(gained ? service.quorum_up : service.quorum_down);
   }
@@ -364,7 +363,7 @@ class Engine::Impl {
     }
     const auto change = recount(service, !service.inherited);
     if (sorry_in_use(pool) && !sorry_was_in_use && change == QuorumChange::none) {
-      tell_quorum(service, QuorumEvent::absent_at_start, quorum_threshold(pool), true);
+      tell_quorum(service, QuorumEvent::absent_at_start, quorum_threshold(pool));
     }
     service.refill();
   }

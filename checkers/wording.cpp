@@ -133,14 +133,25 @@ std::string weight_changed(const ServerNames& names, std::uint32_t before, std::
                      names.service);
 }
 
+bool has_quorum(QuorumEvent event) { return event == QuorumEvent::gained || event == QuorumEvent::present_at_start; }
+
 std::string quorum_line(QuorumEvent event, const Pool& pool, std::int64_t threshold, const std::string& service) {
   const auto weight = live_weight(pool);
-  if (event == QuorumEvent::gained) {
+  if (has_quorum(event)) {
     return fmt::format("Gained quorum {}+{}={} <= {} for VS {}", pool.quorum, pool.hysteresis, threshold, weight, service);
   }
   const bool lost = event == QuorumEvent::lost;
   return fmt::format("{} {}{}{}={} > {} for VS {}", lost ? "Lost quorum" : "Starting with quorum down", pool.quorum, lost ? '-' : '+',
                      pool.hysteresis, threshold, weight, service);
+}
+
+// The signs are the same whatever happened, other than in the log.
+std::string quorum_mail(QuorumEvent event, const Pool& pool, std::int64_t threshold) {
+  const auto* what = event == QuorumEvent::gained             ? "Gained quorum"
+                     : event == QuorumEvent::lost             ? "Lost quorum"
+                     : event == QuorumEvent::present_at_start ? "Starting with quorum up"
+                                                              : "Starting with quorum down";
+  return fmt::format("{} {}+{}={} <= {}", what, pool.quorum, pool.hysteresis, threshold, live_weight(pool));
 }
 
 std::string sorry_changed(const ServerNames& names, bool in_use, bool inhibit) {

@@ -39,9 +39,11 @@ std::string server_removed(const ServerNames& names, bool inhibited);
 std::string server_shut_down(const ServerNames& names, bool inhibited);
 std::string weight_changed(const ServerNames& names, std::uint32_t before, std::uint32_t after, bool up);
 
-enum class QuorumEvent { gained, lost, absent_at_start };
+enum class QuorumEvent { gained, lost, present_at_start, absent_at_start };
+bool has_quorum(QuorumEvent event);  // after it
 // `threshold`: what live weight was compared with.
 std::string quorum_line(QuorumEvent event, const Pool& pool, std::int64_t threshold, const std::string& service);
+std::string quorum_mail(QuorumEvent event, const Pool& pool, std::int64_t threshold);
 std::string sorry_changed(const ServerNames& names, bool in_use, bool inhibit);
 std::string pool_changed(const std::string& service, bool added);  // the servers that are up, all together
 

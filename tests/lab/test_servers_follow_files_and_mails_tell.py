@@ -95,6 +95,7 @@ def test_servers_follow_files_and_mails_tell(lab):
     name, service = "[10.1.0.2]:tcp:80", "[10.0.0.1]:tcp:80"
     began = [f"[LVS_A] Virtualserver {service} - UP"]
     wait_for(lambda: subjects() == began, "a mail about the quorum that is there from the start", 30)
+    assert "=> Starting with quorum up 11+0=11 <= " in mails.read_text(), "keepalived's sentence"
     (folder / "out").write_text("1\n")
     wait_for(lambda: server("10.1.0.2")["up"] is False, "the server to leave", 30)
     changed = [f"[LVS_A] Virtualserver {service} - DOWN", f"[LVS_A] Realserver {name} of virtual server {service} - DOWN"]

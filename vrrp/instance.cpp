@@ -74,9 +74,10 @@ void Instance::queue(Sender& sender, std::vector<Packet>& packets) {
     ++ah_sequence;
     for (auto& way : heartbeats) ++way->ah_sequence;
   }
+  // One for all peers, as keepalived counts.
+  if (++ip_id_ == 0) ++ip_id_;  // 0 asks the kernel to choose
   for (Packet& packet : packets) {
     if (conf.family == AF_INET) {
-      if (++ip_id_ == 0) ++ip_id_;  // 0 asks the kernel to choose
       if (has_ah()) {
         seal_ah_packet(packet.bytes, ip_id_, *packet.ah_sequence, conf.authentication.data);
       } else {

@@ -25,7 +25,7 @@ static __always_inline void sip_round(__u64 v[4]) {
 
 /* SipHash-1-3 of one 32-bit word with both key halves 2654435761, cut to 32 bits: the kernel's hsiphash() on 64-bit machines, and
  * mh's key. */
-__attribute__((noinline)) __u32 xd_mh_hash(__u32 word) {
+static __always_inline __u32 mh_hash(__u32 word) {
   const __u64 key = 2654435761u, last = 4ull << 56 | word;
   __u64 v[4] = {0x736f6d6570736575ull ^ key, 0x646f72616e646f6dull ^ key, 0x6c7967656e657261ull ^ key, 0x7465646279746573ull ^ key ^ last};
   sip_round(v);
@@ -54,21 +54,30 @@ static __always_inline int is_available(const struct xd_dest *dest) { return des
 #define TURNS_MAX 64     /* overloaded ones that rr and wrr skip */
 #define FALLBACK_MAX 128 /* steps that sh-fallback and mh-fallback go */
 
-/* rr and wrr: whose turn it is, those skipped that have enough connections. */
-__attribute__((noinline)) __u32 xd_next_turn(const struct xd_service *service) {
-  if (!service || !service->ring_len) return XD_NOBODY;
+/* rr and wrr: whose turn it is; XD_NOBODY when that one takes nothing now. */
+static __always_inline __u32 take_turn(const struct xd_service *service) {
   struct xd_slot *header = slot_at(service->ring);
-  if (!header) return XD_NOBODY;
+  if (!header || !service->ring_len) return XD_NOBODY;
+  struct xd_slot *slot = slot_at(service->ring + 1 + __sync_fetch_and_add(&header->cursor, 1) % service->ring_len);
+  if (!slot) return XD_NOBODY;
+  __u32 dest = slot->dest;
+  return is_available(dest_at(dest)) ? dest : XD_NOBODY;
+}
+
+/* Whose turn it is after one who has enough connections. */
+__attribute__((noinline)) __u32 xd_later_turn(const struct xd_service *service) {
+  if (!service) return XD_NOBODY;
 #pragma clang loop unroll(disable)
-  for (__u32 i = 0; i < TURNS_MAX; i++) {
-    __u32 turn = __sync_fetch_and_add(&header->cursor, 1) % service->ring_len;
-    struct xd_slot *slot = slot_at(service->ring + 1 + turn);
-    if (!slot) return XD_NOBODY;
-    __u32 dest = slot->dest;
-    if (is_available(dest_at(dest))) return dest;
-    if (i + 1 >= service->ring_len) break;
+  for (__u32 i = 1; i < TURNS_MAX && i < service->ring_len; i++) {
+    __u32 dest = take_turn(service);
+    if (dest != XD_NOBODY) return dest;
   }
   return XD_NOBODY;
+}
+
+static __always_inline __u32 next_turn(const struct xd_service *service) {
+  __u32 dest = take_turn(service);
+  return dest != XD_NOBODY ? dest : xd_later_turn(service);
 }
 
 /* sh and mh with fallback: on from the bucket of one that takes nothing, as IPVS goes on. */
@@ -77,7 +86,7 @@ __attribute__((noinline)) __u32 xd_fall_back(const struct xd_service *service, _
   __u32 length = service->ring_len, offset = at % length, step = 0;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < FALLBACK_MAX; i++) {
-    step = service->scheduler == XD_MH ? xd_mh_hash(word + offset) : offset + at;
+    step = service->scheduler == XD_MH ? mh_hash(word + offset) : offset + at;
     struct xd_slot *slot = slot_at(service->ring + 1 + step % length);
     if (!slot) return XD_NOBODY;
     __u32 dest = slot->dest;
@@ -257,21 +266,24 @@ static __always_inline __u32 local_least_of_set(const struct xd_service *service
   return index;
 }
 
+/* sh and mh. */
+static __always_inline __u32 by_client(const struct packet *packet, const struct xd_service *service) {
+  __u32 word = fold_address(packet, packet->key.saddr) + (service->flags & SCHED_PORT ? bpf_ntohs(packet->key.sport) : 0);
+  __u32 at = service->scheduler == XD_SH ? hash_256(word) : mh_hash(word);
+  if (!service->ring_len) return XD_NOBODY;
+  at %= service->ring_len;
+  struct xd_slot *slot = slot_at(service->ring + 1 + at);
+  if (!slot) return XD_NOBODY;
+  __u32 dest = slot->dest;
+  if (is_available(dest_at(dest))) return dest;
+  return service->flags & SCHED_FALLBACK ? xd_fall_back(service, word, at) : XD_NOBODY;
+}
+
 /* Index in xd_dests, or XD_NOBODY. `by_turn` 0: the flow cannot be remembered, so only its hash may decide. */
 __attribute__((noinline)) __u32 xd_schedule(const struct packet *packet, const struct xd_service *service, __u32 by_turn) {
   if (!packet || !service) return XD_NOBODY;
-  __u32 scheduler = service->scheduler, length = service->ring_len, begin = service->ring + 1, at;
-  if (scheduler == XD_SH || scheduler == XD_MH) {
-    __u32 word = fold_address(packet, packet->key.saddr) + (service->flags & SCHED_PORT ? bpf_ntohs(packet->key.sport) : 0);
-    at = scheduler == XD_SH ? hash_256(word) : xd_mh_hash(word);
-    if (!length) return XD_NOBODY;
-    at %= length;
-    struct xd_slot *slot = slot_at(begin + at);
-    if (!slot) return XD_NOBODY;
-    __u32 dest = slot->dest;
-    if (is_available(dest_at(dest))) return dest;
-    return service->flags & SCHED_FALLBACK ? xd_fall_back(service, word, at) : XD_NOBODY;
-  }
+  __u32 scheduler = service->scheduler, length = service->ring_len, begin = service->ring + 1;
+  if (scheduler == XD_SH || scheduler == XD_MH) return by_client(packet, service);
   if (scheduler == XD_DH) {
     if (!length) return XD_NOBODY;
     struct xd_slot *slot = slot_at(begin + hash_256(fold_address(packet, packet->key.daddr)) % length);
@@ -290,12 +302,20 @@ __attribute__((noinline)) __u32 xd_schedule(const struct packet *packet, const s
   }
   switch (scheduler) {
     case XD_RR:
-    case XD_WRR: return xd_next_turn(service);
+    case XD_WRR: return next_turn(service);
     case XD_LBLC: return local_least(service);
     case XD_LBLCR: return local_least_of_set(service);
     case XD_TWOS: return of_two(service);
     default: return xd_least(service, 0);
   }
+}
+
+/* The same, for a flow that is remembered; the schedulers that are used most without a call. */
+static __always_inline __u32 schedule(const struct packet *packet, const struct xd_service *service) {
+  __u32 scheduler = service->scheduler;
+  if (scheduler == XD_RR || scheduler == XD_WRR) return next_turn(service);
+  if (scheduler == XD_MH || scheduler == XD_SH) return by_client(packet, service);
+  return xd_schedule(packet, service, 1);
 }
 
 #endif

@@ -2,7 +2,23 @@
 #ifndef XD_BPF_SERVICE_BPF_H
 #define XD_BPF_SERVICE_BPF_H
 
+/* The service of exactly the packet's destination, where the index has it. */
+static __always_inline struct xd_service *known_service(const struct packet *packet) {
+  __u32 zero = 0;
+  struct xd_service_index *index = bpf_map_lookup_elem(&xd_service_index, &zero);
+  if (!index) return 0;
+  const struct xd_flow_key *key = &packet->key;
+  __u32 place = index->place[xd_service_hash(key->daddr, key->dport, key->proto) & (XD_SERVICE_INDEX_SIZE - 1)];
+  struct xd_known_service *known = bpf_map_lookup_elem(&xd_known_services, &place);
+  if (!place || !known) return 0;
+  const __u64 *a = (const void *)known->key.addr, *b = (const void *)key->daddr;
+  if ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (known->key.port ^ key->dport) | (known->key.proto ^ key->proto)) return 0;
+  return &known->service;
+}
+
 static __always_inline struct xd_service *find_service(const struct packet *packet) {
+  struct xd_service *known = known_service(packet);
+  if (known) return known;
   struct xd_service_key key = {.port = packet->key.dport, .proto = packet->key.proto};
   __builtin_memcpy(key.addr, packet->key.daddr, 16);
   struct xd_service *service = bpf_map_lookup_elem(&xd_services, &key);
@@ -45,22 +61,23 @@ static __always_inline int reply_is_taken(const struct xd_flow_key *back, struct
   return first && first->peer == place;
 }
 
-/* A place for a key: free, or that of a half-open flow when `push`. */
-static __always_inline __u32 take(const struct spot *spot, __u32 taking, int push, __u32 *pushed) {
-  __u32 place = xd_take(spot, taking);
-  if (place || !push) return place;
-  __u32 oldest = xd_oldest_half_open(spot->first);
-  if (!oldest || !xd_forget(oldest)) return 0;
-  *pushed = 1;
-  return xd_take(spot, taking);
-}
-
 /* Where a new flow goes. */
 struct choice {
   __u32 dest;
   __u32 template; /* of a persistent client: its place */
-  __u32 pushed;   /* out of xd_enter(): a half-open flow had to make room */
+  __u32 pushed;   /* a half-open flow had to make room */
 };
+
+/* A place for a key: free, or that of a half-open flow. */
+__attribute__((noinline)) __u32 xd_push_in(const struct spot *spot, __u32 taking, struct choice *to) {
+  if (!spot || !to) return 0;
+  __u32 place = take_place(spot, taking);
+  if (place) return place;
+  __u32 oldest = xd_oldest_half_open(spot->first);
+  if (!oldest || !xd_forget(oldest)) return 0;
+  to->pushed = 1;
+  return take_place(spot, taking);
+}
 
 static __always_inline void template_key(const struct packet *packet, const struct xd_service *service, __be16 port,
                                          struct xd_flow_key *key) {
@@ -81,16 +98,19 @@ static __always_inline void template_key(const struct packet *packet, const stru
   key->zero[0] = key->zero[1] = key->zero[2] = 0;
 }
 
-/* A persistent client goes to the destination of its template, which is made when there is none. */
-__attribute__((noinline)) int xd_persist(const struct packet *packet, const struct xd_service *service, struct choice *out) {
+/* A service of one port has a template for that port, one of all ports a template for all. */
+static __always_inline void persistence_key(const struct packet *packet, const struct xd_service *service, struct xd_flow_key *key) {
+  struct xd_service_key service_key = {.port = packet->key.dport, .proto = packet->key.proto};
+  __builtin_memcpy(service_key.addr, packet->key.daddr, 16);
+  template_key(packet, service, bpf_map_lookup_elem(&xd_services, &service_key) ? packet->key.dport : 0, key);
+}
+
+/* A persistent client goes to the destination of its template. 0: it has none. */
+__attribute__((noinline)) int xd_follow_template(const struct packet *packet, const struct xd_service *service, struct choice *out) {
   if (!packet || !service || !out) return 0;
   struct xd_flow_key key;
   struct spot spot = {};
-  struct xd_service_key service_key = {.port = packet->key.dport, .proto = packet->key.proto};
-  __builtin_memcpy(service_key.addr, packet->key.daddr, 16);
-  /* A service of one port has a template for that port, one of all ports a template for all. */
-  template_key(packet, service, bpf_map_lookup_elem(&xd_services, &service_key) ? packet->key.dport : 0, &key);
-
+  persistence_key(packet, service, &key);
   __u32 place = xd_find(&key, &spot);
   struct xd_flow *template = place ? flow_at(place) : 0;
   struct xd_dest *dest = 0;
@@ -104,17 +124,22 @@ __attribute__((noinline)) int xd_persist(const struct packet *packet, const stru
     return 1;
   }
   if (place) xd_forget(place);
+  return 0;
+}
 
-  __u32 index = xd_schedule(packet, service, 1);
-  dest = dest_at(index);
-  out->dest = index;
-  out->template = 0;
-  if (!dest) return 0;
-  place = take(&spot, 0, 1, &out->pushed);
-  template = place ? flow_at(place) : 0;
-  if (!template) return 1; /* no room: it is only less persistent */
+/* The template of a client that had none. Without room it is only less persistent. */
+__attribute__((noinline)) int xd_make_template(const struct packet *packet, const struct xd_service *service, struct choice *to) {
+  struct xd_dest *dest = to ? dest_at(to->dest) : 0;
+  if (!packet || !service || !dest) return 0;
+  struct xd_flow_key key;
+  struct spot spot = {};
+  persistence_key(packet, service, &key);
+  xd_find(&key, &spot); /* for its spot */
+  __u32 place = xd_push_in(&spot, 0, to);
+  struct xd_flow *template = place ? flow_at(place) : 0;
+  if (!template) return 0;
   write_key(template, &key);
-  template->dest = index;
+  template->dest = to->dest;
   template->generation = dest->generation;
   template->seen = jiffies();
   template->state = XD_STATE_NONE;
@@ -122,73 +147,85 @@ __attribute__((noinline)) int xd_persist(const struct packet *packet, const stru
   template->control = 0;
   template->peer = 0;
   template->flags = XD_FLOW_TEMPLATE | (dest->method == XD_NAT ? XD_FLOW_NAT : 0);
-  show(place, spot.tag);
-  out->template = place;
-  return 1;
+  show(bucket_at(place), place, spot.tag);
+  to->template = place;
+  return 0;
+}
+
+/* NAT: whether the key of the real server's packets is free; and its spot. */
+__attribute__((noinline)) int xd_way_back_is_free(const struct packet *packet, __u32 index, struct spot *spot) {
+  struct xd_dest *dest = dest_at(index);
+  if (!packet || !dest || !spot) return 0;
+  struct xd_flow_key key;
+  reply_key(&packet->key, dest, &key);
+  return !reply_is_taken(&key, spot);
+}
+
+/* NAT: the entry for the real server's packets, in a place that was taken for it. */
+__attribute__((noinline)) int xd_write_reply(struct xdp_md *ctx, const struct packet *packet, __u32 index, __u32 place, __u32 peer) {
+  struct xd_dest *dest = dest_at(index);
+  struct xd_flow *reply = flow_at(place);
+  if (!packet || !dest || !reply) return 0;
+  struct xd_flow_key key;
+  reply_key(&packet->key, dest, &key);
+  write_key(reply, &key);
+  reply->hop = way_back(ctx, packet);
+  reply->peer = peer;
+  reply->flags = XD_FLOW_REPLY | XD_FLOW_NAT;
+  reply->generation = 0;
+  return 0;
 }
 
 /* Enters a new flow, and for NAT its reply's entry, and counts them. Its place; 0: no room; else -(enum xd_reason) - 1. */
 __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *packet, struct choice *to) {
-  if (!packet || !to) return 0;
-  __u32 index = to->dest;
-  struct xd_dest *dest = dest_at(index);
-  if (!dest) return -XD_NO_DEST - 1;
-
-  struct xd_flow_key back_key;
-  struct spot back_spot = {};
+  struct xd_dest *dest = to ? dest_at(to->dest) : 0;
+  if (!packet || !dest) return 0;
+  struct spot back = {};
   int nat = dest->method == XD_NAT;
-  if (nat) {
-    reply_key(&packet->key, dest, &back_key);
-    if (reply_is_taken(&back_key, &back_spot)) return -XD_NAT_CLASH - 1;
-  }
+  if (nat && !xd_way_back_is_free(packet, to->dest, &back)) return -XD_NAT_CLASH - 1;
   /* A first datagram or SYN may be one of a flood: it pushes nobody out, where nothing has to be remembered. */
-  int push = nat || !begins(packet);
-  __u32 place = take(&packet->spot, push ? TAKE_HALF_OPEN : TAKE_HALF_OPEN | TAKE_MODESTLY, push, &to->pushed), reply = 0, way = 0;
-  struct xd_flow *flow = place ? flow_at(place) : 0;
+  __u32 place =
+      nat || !begins(packet) ? xd_push_in(&packet->spot, TAKE_HALF_OPEN, to) : take_place(&packet->spot, TAKE_HALF_OPEN | TAKE_MODESTLY);
+  struct xd_bucket *bucket = bucket_at(place);
+  struct xd_flow *flow = flow_in(bucket, place);
   if (!flow) return 0;
+  __u32 reply = 0;
   __u8 flags = (to->template ? XD_FLOW_PERSISTENT : 0) | (dest->method == XD_TUN ? XD_FLOW_TUN : 0);
   if (nat) {
-    reply = take(&back_spot, TAKE_HALF_OPEN, 1, &to->pushed);
-    struct xd_flow *back = reply ? flow_at(reply) : 0;
-    if (!back) {
+    reply = xd_push_in(&back, TAKE_HALF_OPEN, to);
+    if (!reply) {
       write_key(flow, &packet->key);
-      show(place, packet->spot.tag);
+      show(bucket, place, packet->spot.tag);
       xd_give_back(place);
       return -XD_TABLE_FULL - 1;
     }
-    write_key(back, &back_key);
-    back->hop = way_back(ctx, packet);
-    back->peer = place;
-    back->flags = XD_FLOW_REPLY | XD_FLOW_NAT;
-    back->generation = 0;
-    way = hash_hop(&back->hop);
+    xd_write_reply(ctx, packet, to->dest, reply, place);
     flags |= XD_FLOW_NAT | first_checksum(ctx, packet);
   }
   __u32 state = next_state(packet, XD_STATE_NONE, nat ? FROM_CLIENT : CLIENT_ONLY);
+  __u16 generation = dest->generation;
   /* Counts before the flow is written: an atomic operation waits for all stores before it, and the flow's line may be far away. */
-  count_state(index, dest->generation, XD_STATE_NONE, state);
+  move_count(dest, XD_STATE_NONE, state);
   if (to->template) {
     struct xd_flow *template = flow_at(to->template);
     if (template) __sync_fetch_and_add(&template->peer, 1);
   }
   write_key(flow, &packet->key);
-  flow->dest = index;
+  flow->dest = to->dest;
   flow->seen = jiffies();
   flow->state = state;
-  flow->way = way;
+  flow->way = 0; /* noted with the next packet */
   flow->control = to->template;
   flow->peer = reply;
   flow->flags = flags;
-  flow->generation = dest->generation;
-  show(place, packet->spot.tag);
-  if (reply) show(reply, back_spot.tag);
+  flow->generation = generation;
+  show(bucket, place, packet->spot.tag);
+  if (reply) show(bucket_at(reply), reply, back.tag);
   return place;
 }
 
 /* A new flow to a destination. */
-static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *packet, struct choice *to) {
-  struct xd_dest *dest = dest_at(to->dest);
-  if (!dest) return verdict(ctx, XD_NO_DEST);
+static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *packet, struct choice *to, struct xd_dest *dest) {
   enum xd_reason reason = may_serve(packet, dest);
   if (reason != XD_PARSED) return refuse(ctx, packet, reason);
   if (dest->method == XD_NAT && hides_checksum(packet, packet->key.dport, real_port(dest, packet->key.dport)))
@@ -228,14 +265,12 @@ __attribute__((noinline)) int xd_service_path(struct xdp_md *ctx, const struct p
     by_turn = 0; /* its SYN may have been placed by hash */
   }
   struct choice to = {};
-  if (service->persistence && by_turn) {
-    if (!xd_persist(packet, service, &to)) return verdict(ctx, XD_NO_DEST);
-  } else {
-    to.dest = xd_schedule(packet, service, by_turn);
-    struct xd_dest *dest = dest_at(to.dest);
-    if (!dest || !dest->weight) return verdict(ctx, XD_NO_DEST);
-  }
-  int action = begin_flow(ctx, packet, &to);
+  int persists = service->persistence && by_turn, follows = persists && xd_follow_template(packet, service, &to);
+  if (!follows) to.dest = by_turn ? schedule(packet, service) : xd_schedule(packet, service, 0);
+  struct xd_dest *dest = dest_at(to.dest);
+  if (!dest || !(dest->weight || follows)) return verdict(ctx, XD_NO_DEST); /* a template keeps its clients, whatever the weight */
+  if (persists && !follows) xd_make_template(packet, service, &to);
+  int action = begin_flow(ctx, packet, &to, dest);
   if (action != XD_SCHEDULE_ANEW) return action;
   return send_stateless(ctx, packet, xd_schedule(packet, service, 0), XD_STATELESS);
 }

@@ -144,9 +144,7 @@ static __always_inline void judge_load(struct xd_dest *dest, int grew) {
 
 /* Counts of a destination's flows. Whoever changes a flow's state, and nobody else, moves its count; making a flow moves it
  * from NONE, forgetting one back to NONE. */
-static __always_inline void count_state(__u32 dest_index, __u32 generation, __u32 from, __u32 to) {
-  struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &dest_index);
-  if (!dest || (__u16)dest->generation != (__u16)generation) return;
+static __always_inline void move_count(struct xd_dest *dest, __u32 from, __u32 to) {
   if (from != XD_STATE_NONE) __sync_fetch_and_add(is_active(from) ? &dest->active : &dest->inactive, -1);
   if (to != XD_STATE_NONE) __sync_fetch_and_add(is_active(to) ? &dest->active : &dest->inactive, 1);
   if (from == XD_STATE_NONE) judge_load(dest, 1);
@@ -156,6 +154,12 @@ static __always_inline void count_state(__u32 dest_index, __u32 generation, __u3
     struct xd_slot *slot = bpf_map_lookup_elem(&xd_rings, &group);
     if (slot && !slot->cursor) slot->cursor = 1;
   }
+}
+
+/* The same, unless the place of the destination is another one's by now. */
+static __always_inline void count_state(__u32 dest_index, __u32 generation, __u32 from, __u32 to) {
+  struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &dest_index);
+  if (dest && (__u16)dest->generation == (__u16)generation) move_count(dest, from, to);
 }
 
 /* Nearly all packets: a connection that is established stays so. */

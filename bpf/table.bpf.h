@@ -137,9 +137,8 @@ static __always_inline __u32 take_in(__u32 bucket_index, __u32 tag, __u32 half_o
 
 /* Other CPUs must see the tag after the flow. Where they see stores in their order anyway, no barrier waits here for the flow's line to come
  * from memory. */
-static __always_inline void show(__u32 place, __u32 tag) {
-  __u32 bucket_index = place >> 4, way = way_of(place);
-  struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
+static __always_inline void show(struct xd_bucket *bucket, __u32 place, __u32 tag) {
+  __u32 way = way_of(place);
   if (!bucket || way >= XD_WAYS) return;
 #ifdef XD_STORES_IN_ORDER
   asm volatile("" ::: "memory");
@@ -154,13 +153,11 @@ enum taking {
   TAKE_MODESTLY = 2, /* what need not be remembered: while tables overflow, its second bucket is not looked at */
 };
 
-/* Takes the place where a key would stand. 0: both buckets are full, or half-open flows have their share. */
-__attribute__((noinline)) __u32 xd_take(const struct spot *spot, __u32 taking) {
+/* Takes the place where a key would stand, its first bucket being full, or half-open flows having their share there. 0: the second one likewise. */
+__attribute__((noinline)) __u32 xd_take_second(const struct spot *spot, __u32 taking) {
   struct xd_info *info = read_info();
   if (!spot || !info) return 0;
-  __u32 first = spot->first, tag = spot->tag, half_open = taking & TAKE_HALF_OPEN;
-  __u32 place = take_in(first, tag, half_open, info->half_ways);
-  if (place) return place;
+  __u32 first = spot->first, tag = spot->tag, half_open = taking & TAKE_HALF_OPEN, place = 0;
   if (!(taking & TAKE_MODESTLY) || !overflowed_within(info, 1))
     place = take_in(xd_second_bucket(first, tag, info->buckets - 1), tag, half_open, info->half_ways);
   if (!place) {
@@ -170,6 +167,14 @@ __attribute__((noinline)) __u32 xd_take(const struct spot *spot, __u32 taking) {
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &first);
   if (bucket) __sync_fetch_and_add(&bucket->marks, MARKS_SPILL);
   return place;
+}
+
+/* Takes the place where a key would stand. 0: both buckets are full, or half-open flows have their share. */
+static __always_inline __u32 take_place(const struct spot *spot, __u32 taking) {
+  struct xd_info *info = read_info();
+  if (!info) return 0;
+  __u32 place = take_in(spot->first, spot->tag, taking & TAKE_HALF_OPEN, info->half_ways);
+  return place ? place : xd_take_second(spot, taking);
 }
 
 static __always_inline void write_key(struct xd_flow *flow, const struct xd_flow_key *key) {

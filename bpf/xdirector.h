@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 9
+#define XD_LAYOUT 10
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -137,6 +137,24 @@ struct xd_service {
   __be32 mark;       /* firewall mark; 0: a service by address */
 };
 XD_ASSERT_SIZE(struct xd_service, 56);
+
+/* xd_service_index: one entry. By the hash of its key, the place in xd_known_services where most services stand again: found by two looks, without a
+ * call into the kernel's hash table. Of services of one hash the first has it, the others are found in xd_services only. A change
+ * fills a fresh place and then names it here. Written by the daemon. */
+#define XD_SERVICE_INDEX_SIZE 65536
+struct xd_service_index {
+  __u32 place[XD_SERVICE_INDEX_SIZE]; /* 0: none */
+};
+struct xd_known_service {
+  struct xd_service_key key;
+  struct xd_service service;
+  __u32 zero;
+};
+XD_ASSERT_SIZE(struct xd_known_service, 80);
+static inline __u32 xd_service_hash(const __be32 addr[4], __be16 port, __u8 proto) {
+  __u32 hash = ((addr[0] ^ addr[1] ^ addr[2]) * 0x85EBCA77u + addr[3]) * 0xC2B2AE3Du;
+  return ((hash ^ hash >> 15 ^ ((__u32)proto << 16 | port)) * 0x9E3779B1u) >> 16;
+}
 
 /* Destinations of the list in a group, whose least loaded one the program remembers. */
 #define XD_GROUP 16

@@ -115,10 +115,12 @@ struct Datapath::Impl {
     const int cpus = libbpf_num_possible_cpus();
     auto rings = SharedArray<xd_slot>::map(copy_of(fds, "xd_rings"), info[0].ring_slots);
     auto dests = SharedArray<xd_dest>::map(copy_of(fds, "xd_dests"), info[0].dests);
+    auto services = ServiceMap::open(copy_of(fds, "xd_services"), copy_of(fds, "xd_service_index"), copy_of(fds, "xd_known_services"));
     auto filter_for_table = SharedArray<xd_filter>::map(copy_of(fds, "xd_filter"), 1);
     auto filter_for_gates = SharedArray<xd_filter>::map(copy_of(fds, "xd_filter"), 1);
     if (!rings) return rings.error();
     if (!dests) return dests.error();
+    if (!services) return services.error();
     if (!filter_for_table) return filter_for_table.error();
     if (!filter_for_gates) return filter_for_gates.error();
     filter = std::move(*filter_for_gates);
@@ -126,9 +128,9 @@ struct Datapath::Impl {
     ports = HashMap<std::uint32_t, xd_port>(copy_of(fds, "xd_ports"));
     devices = HashMap<std::uint32_t, std::uint32_t>(copy_of(fds, "xd_devices"));
     reasons = PerCpuArray<xd_counter>(copy_of(fds, "xd_reasons"), cpus);
-    table = std::make_unique<ServiceTable>(ServiceMaps{HashMap<xd_service_key, xd_service>(copy_of(fds, "xd_services")), std::move(*rings),
-                                                       std::move(*dests), std::move(*filter_for_table),
-                                                       PerCpuArray<xd_dest_stats>(copy_of(fds, "xd_dest_stats"), cpus), info[0].hz});
+    table =
+        std::make_unique<ServiceTable>(ServiceMaps{std::move(*services), std::move(*rings), std::move(*dests), std::move(*filter_for_table),
+                                                   PerCpuArray<xd_dest_stats>(copy_of(fds, "xd_dest_stats"), cpus), info[0].hz});
     return {};
   }
 

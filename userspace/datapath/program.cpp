@@ -39,9 +39,10 @@ class Listening {
 }  // namespace
 
 const std::vector<std::string>& pinned_maps() {
-  static const std::vector<std::string> names{"xd_info",    "xd_services", "xd_rings",     "xd_dests",    "xd_dest_stats", "xd_filter",
-                                              "xd_gate",    "xd_flows",    "xd_fragments", "xd_timeouts", "xd_ports",      "xd_devices",
-                                              "xd_reasons", "xd_watches",  "xd_events",    "xd_samples"};
+  static const std::vector<std::string> names{"xd_info",      "xd_services",   "xd_service_index", "xd_known_services", "xd_rings",
+                                              "xd_dests",     "xd_dest_stats", "xd_filter",        "xd_gate",           "xd_flows",
+                                              "xd_fragments", "xd_timeouts",   "xd_ports",         "xd_devices",        "xd_reasons",
+                                              "xd_watches",   "xd_events",     "xd_samples"};
   return names;
 }
 
@@ -50,6 +51,9 @@ std::uint32_t buckets_for(const Sizes& sizes) { return std::bit_ceil(std::max(si
 
 std::uint32_t half_ways_for(const Sizes& sizes) { return std::clamp(2 + 2 * (sizes.half_open / buckets_for(sizes)), 2u, 8u); }
 
+// A change takes a fresh one while packets may still read the old one.
+std::uint32_t known_services_for(const Sizes& sizes) { return 2 * sizes.services + 1; }
+
 Result<Object> open_object(const Sizes& sizes, Frames frames) {
   const Listening listening;
   std::size_t size = 0;
@@ -57,8 +61,8 @@ Result<Object> open_object(const Sizes& sizes, Frames frames) {
   Object object(bpf_object__open_mem(bytes, size, nullptr));
   if (!object) return Error::from_errno("open the BPF object");
   const std::pair<const char*, std::uint32_t> entries[] = {
-      {"xd_flows", buckets_for(sizes)}, {"xd_services", sizes.services}, {"xd_dests", sizes.dests},
-      {"xd_dest_stats", sizes.dests},   {"xd_rings", sizes.ring_slots},
+      {"xd_flows", buckets_for(sizes)}, {"xd_services", sizes.services}, {"xd_known_services", known_services_for(sizes)},
+      {"xd_dests", sizes.dests},        {"xd_dest_stats", sizes.dests},  {"xd_rings", sizes.ring_slots},
   };
   for (const auto& [name, count] : entries) {
     if (bpf_map__set_max_entries(bpf_object__find_map_by_name(object.get(), name), count) != 0) {

@@ -21,7 +21,8 @@ namespace xd::datapath {
 namespace {
 
 // The program only reads these, so the pinned ones serve.
-constexpr std::array<std::string_view, 5> shared{"xd_services", "xd_gate", "xd_ports", "xd_timeouts", "xd_devices"};
+constexpr std::array<std::string_view, 7> shared{"xd_services", "xd_service_index", "xd_known_services", "xd_gate",
+                                                 "xd_ports",    "xd_timeouts",      "xd_devices"};
 // Of the flows only what concerns the packet is brought over (bring_flow), into a table of so many buckets.
 constexpr std::uint32_t own_buckets = 16384;
 
@@ -127,7 +128,7 @@ void Rehearsal::bring_flow(const xd_flow_key& key) {
   if (flow->flags & XD_FLOW_PERSISTENT) bring_bucket(flow->control >> 4);
 }
 
-// Where a persistent client goes; see xd_persist() in bpf/service.bpf.h.
+// Where a persistent client goes; see xd_follow_template() in bpf/service.bpf.h.
 void Rehearsal::bring_template(const xd_flow_key& key) {
   for (const __be16 port : {key.dport, __be16{0}}) {
     xd_service_key asked{.addr = {}, .port = port, .proto = key.proto, .zero = 0};

@@ -20,11 +20,12 @@
 #include "datapath/bpf_map.h"
 #include "datapath/datapath.h"
 #include "datapath/ring.h"
+#include "datapath/service_map.h"
 
 namespace xd::datapath {
 
 struct ServiceMaps {
-  HashMap<xd_service_key, xd_service> services;
+  ServiceMap services;
   SharedArray<xd_slot> rings;
   SharedArray<xd_dest> dests;
   SharedArray<xd_filter> filter;

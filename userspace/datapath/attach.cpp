@@ -230,8 +230,8 @@ Status Attacher::attach_plain(int ifindex, Mode mode, Frames frames) {
   const Attached present = attached_program(ifindex);
   const bool ours = present.name == entry_name;
   if (present.id != 0 && !ours) {
-    return Error{interface_name(ifindex) + " runs another XDP program (" + present.name + ", id " + std::to_string(present.id) +
-                     "), and there is room for one only: detach it",
+    return Error{interface_name(ifindex) + " runs another XDP program (" + (present.name.empty() ? "" : present.name + ", ") + "id " +
+                     std::to_string(present.id) + "), and there is room for one only: detach it",
                  EBUSY};
   }
   const auto program = plain_fd(frames);

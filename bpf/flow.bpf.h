@@ -23,8 +23,8 @@ static __always_inline __u32 hash_hop(const struct xd_hop *hop) {
 static __always_inline void keep_way_back(struct xdp_md *ctx, const struct packet *packet, struct xd_flow *flow) {
   struct xd_hop now = way_back(ctx, packet);
   __u32 way = hash_hop(&now);
-  if (flow->way == way) return;
-  flow->way = way;
+  if (!((flow->way ^ way) & ~XD_FLOW_PACKETS)) return;
+  flow->way = (way & ~XD_FLOW_PACKETS) | (flow->way & XD_FLOW_PACKETS);
   struct xd_flow *reply = flow_at(flow->peer);
   if (reply && reply->flags & XD_FLOW_REPLY) reply->hop = now;
 }
@@ -58,16 +58,17 @@ __attribute__((noinline)) __u32 xd_forget(__u32 place) {
   return 1;
 }
 
-/* A write dirties a line that other CPUs may read; most packets come within the jiffy of the one before. */
-static __always_inline void see(struct xd_flow *flow) {
+/* A write dirties a line that other CPUs may read; most packets come within the jiffy of the one before. Whether it has. */
+static __always_inline int see(struct xd_flow *flow) {
   __u32 now = jiffies();
-  if (flow->seen != now) flow->seen = now;
+  if (flow->seen == now) return 0;
+  flow->seen = now;
+  return 1;
 }
 
-/* A connection that the template placed is established. */
-static __always_inline void assure(__u32 place) {
-  struct xd_flow *template = flow_at(place);
-  if (template && template->flags & XD_FLOW_TEMPLATE && template->state != XD_STATE_ESTABLISHED) template->state = XD_STATE_ESTABLISHED;
+/* The same of a client's packet, which counts for drop_entry: once in a jiffy is little less than each one, and costs nothing. */
+static __always_inline void see_client(struct xd_flow *flow) {
+  if (see(flow) && (flow->way & XD_FLOW_PACKETS) < XD_FLOW_MANY) flow->way++;
 }
 
 /* A reply of a NAT real server. */
@@ -80,10 +81,12 @@ static __always_inline int reply_path(struct xdp_md *ctx, const struct packet *p
 
   see(flow);
   __u32 state = flow->state;
-  if (packet->fragment != LATER_FRAGMENT && !is_steady(packet, state)) change_state(flow, state, next_state(packet, state, FROM_SERVER));
+  if (packet->fragment != LATER_FRAGMENT && !is_steady(packet, state)) {
+    change_state(flow, state, next_state(packet, state, FROM_SERVER));
+    if (state == XD_STATE_UDP) assure(flow); /* UDP has no other sign */
+  }
   struct translation to = {.port = flow->dport, .source = 1, .place = place};
   __builtin_memcpy(to.addr, flow->daddr, 16);
-  if (packet->key.proto == IPPROTO_UDP && flow->flags & XD_FLOW_PERSISTENT) assure(flow->control); /* UDP has no other sign */
   count_out(flow->dest, packet->length);
   count_reason(ctx, XD_REPLY);
   if (xd_translate(ctx, packet, &to)) return XDP_ABORTED;
@@ -92,7 +95,7 @@ static __always_inline int reply_path(struct xdp_md *ctx, const struct packet *p
 
 /* Sends a packet of the client on, once its flow is known. */
 static __always_inline int send_on(struct xdp_md *ctx, const struct packet *packet, const struct xd_flow *flow, __u32 place,
-                                   const struct xd_dest *dest, enum xd_reason reason) {
+                                   struct xd_dest *dest, enum xd_reason reason) {
   if (is_too_long(ctx, packet, dest)) return xd_answer(ctx, packet, dest->mtu);
   count_reason(ctx, reason);
   if (flow->flags & XD_FLOW_TUN) return xd_encapsulate(ctx, packet, flow->dest);
@@ -130,10 +133,7 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
     __u32 behaviour = info ? info->behaviour : 0;
     int expires = behaviour & XD_EXPIRE_NODEST && (!(dest->flags & XD_DEST_F_PRESENT) || !dest->weight);
     if (packet->tcp_flags & TCP_SYN) past = past || expires || is_reused(flow, state, behaviour);
-    if (!past && !(dest->flags & XD_DEST_F_PRESENT)) {
-      if (expires) xd_forget(place);
-      return verdict(ctx, XD_DEST_REMOVED);
-    }
+    if (!past && !(dest->flags & XD_DEST_F_PRESENT)) return expires ? XD_SCHEDULE_ANEW : verdict(ctx, XD_DEST_REMOVED);
   }
   if (past) return XD_SCHEDULE_ANEW;
   if (!(dest->flags & XD_DEST_F_RESOLVED)) return verdict(ctx, XD_DEST_UNRESOLVED);
@@ -141,7 +141,7 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
   if (reason != XD_PARSED) return refuse(ctx, packet, reason);
   if (flow->flags & XD_FLOW_NAT && hides_checksum(packet, flow->dport, real_port(dest, flow->dport))) return verdict(ctx, XD_FRAGMENT);
 
-  see(flow);
+  see_client(flow);
   if (flow->flags & XD_FLOW_NAT) keep_way_back(ctx, packet, flow);
   if (packet->fragment != LATER_FRAGMENT && !is_steady(packet, state))
     change_state(flow, state, next_state(packet, state, flow->flags & XD_FLOW_NAT ? FROM_CLIENT : CLIENT_ONLY));
@@ -152,7 +152,6 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
     if (!(packet->tcp_flags & TCP_SYN) && packet->fragment != LATER_FRAGMENT) {
       confirm(place);
       if (flow->flags & XD_FLOW_NAT && flow->peer) confirm(flow->peer);
-      if (flow->flags & XD_FLOW_PERSISTENT && packet->key.proto != IPPROTO_UDP) assure(flow->control);
     }
   }
   return send_on(ctx, packet, flow, place, dest, reason);

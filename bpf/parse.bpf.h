@@ -245,8 +245,10 @@ static __always_inline enum xd_reason parse_sctp(struct packet *packet, const st
   return XD_PARSED;
 }
 
-/* Whether a packet may begin a connection: a segment or chunk in the midst of one may not. */
-static __always_inline int begins(const struct packet *packet) { return packet->key.proto == IPPROTO_UDP || packet->tcp_flags & TCP_SYN; }
+/* Whether a packet may begin a connection: a segment or chunk in the midst of one may not, nor may a reset, even with SYN. */
+static __always_inline int begins(const struct packet *packet) {
+  return packet->key.proto == IPPROTO_UDP || (packet->tcp_flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
+}
 
 /* Ports and flags. `length` was the header's word: is it all there? */
 static __always_inline enum xd_reason parse_transport(struct xdp_md *ctx, struct packet *packet) {

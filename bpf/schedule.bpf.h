@@ -128,8 +128,8 @@ __attribute__((noinline)) __u32 xd_lesser(__u32 scheduler, __u32 first, __u32 se
   return b.load * a.weight < a.load * b.weight ? second : first;
 }
 
-/* Of a group of the list the one that carries least. `members`: only those of lblcr's set. */
-__attribute__((noinline)) __u32 xd_least_of_group(const struct xd_service *service, __u32 group, __u32 members) {
+/* Of a group of the list the one that carries least. */
+__attribute__((noinline)) __u32 xd_least_of_group(const struct xd_service *service, __u32 group) {
   if (!service) return XD_NOBODY;
   __u32 best = XD_NOBODY, at = group * XD_GROUP, length = service->list_len;
 #pragma clang loop unroll(disable)
@@ -137,7 +137,7 @@ __attribute__((noinline)) __u32 xd_least_of_group(const struct xd_service *servi
     if (at >= length) break;
     struct xd_slot *slot = slot_at(service->list + at);
     if (!slot) break;
-    if (!members || slot->cursor) best = xd_lesser(service->scheduler, best, slot->dest);
+    best = xd_lesser(service->scheduler, best, slot->dest);
   }
   return best;
 }
@@ -151,21 +151,20 @@ __attribute__((noinline)) __u32 xd_known_least(const struct xd_service *service,
   /* The daemon may just have taken its weight away. */
   if (!known->cursor && (known->dest == XD_NOBODY || weigh(dest_at(known->dest), service->scheduler, &burden))) return known->dest;
   __sync_lock_test_and_set(&known->cursor, 0); /* before the look: what changes meanwhile counts for the next one */
-  __u32 best = xd_least_of_group(service, group, 0);
+  __u32 best = xd_least_of_group(service, group);
   known->dest = best;
   return best;
 }
 
 /* The destination that carries least for its weight, the first in the list among equals. After a new flow there is one group to look through,
  * not all. */
-__attribute__((noinline)) __u32 xd_least(const struct xd_service *service, __u32 members) {
+__attribute__((noinline)) __u32 xd_least(const struct xd_service *service) {
   if (!service) return XD_NOBODY;
   __u32 best = XD_NOBODY, groups = (service->list_len + XD_GROUP - 1) / XD_GROUP;
 #pragma clang loop unroll(disable)
   for (__u32 group = 0; group < XD_LIST_MAX / XD_GROUP; group++) {
     if (group >= groups) break;
-    __u32 index = members ? xd_least_of_group(service, group, 1) : xd_known_least(service, group);
-    best = xd_lesser(service->scheduler, best, index);
+    best = xd_lesser(service->scheduler, best, xd_known_least(service, group));
   }
   return best;
 }
@@ -232,37 +231,88 @@ __attribute__((noinline)) __u32 xd_is_swamped(const struct xd_service *service, 
 }
 
 /* lblc: all of a virtual address goes to one server until that is swamped, then to the least loaded. IPVS keeps a table by destination
- * address; a service by address has one row of it, which stands in the ring's header. */
+ * address; a service by address has one row of it, which stands in the ring's header: the server, and when it was last asked for. */
 static __always_inline __u32 local_least(const struct xd_service *service) {
   struct xd_slot *header = slot_at(service->ring);
-  if (!header) return XD_NOBODY;
+  struct xd_info *info = read_info();
+  if (!header || !info) return XD_NOBODY;
+  __u32 now = jiffies(), idle = now - header->cursor;
+  header->cursor = now;
   struct xd_dest *dest = dest_at(header->dest);
-  if (dest && dest->flags & XD_DEST_F_PRESENT && dest->weight && !xd_is_swamped(service, header->dest)) return header->dest;
-  __u32 index = xd_least(service, 0);
+  if (idle <= info->lblc_expiration && dest && dest->flags & XD_DEST_F_PRESENT && dest->weight && !xd_is_swamped(service, header->dest))
+    return header->dest;
+  __u32 index = xd_least(service);
   if (index != XD_NOBODY) header->dest = index;
   return index;
 }
 
-/* Makes a destination a member of lblcr's set. */
-__attribute__((noinline)) int xd_join(const struct xd_service *service, __u32 index) {
-  if (!service) return 0;
+/* Of two members of lblcr's set the one that carries less for its weight (`most`: more), among equals the one that joined later, which IPVS has
+ * before the other. One that is no member, or takes no connections, loses. */
+__attribute__((noinline)) __u32 xd_member_of_two(__u32 first, __u32 second, __u32 most) {
+  struct xd_dest *a = dest_at(first), *b = dest_at(second);
+  if (!b || !b->joined || !b->weight || (!most && b->overloaded)) return first;
+  if (!a) return second;
+  __u64 of_a = (((__u64)a->active << 8) + a->inactive) * b->weight, of_b = (((__u64)b->active << 8) + b->inactive) * a->weight;
+  if (of_a == of_b) return a->joined > b->joined ? first : second;
+  return most ? (of_b > of_a ? second : first) : (of_b < of_a ? second : first);
+}
+
+struct local_set {
+  __u32 least, most; /* indexes in xd_dests */
+  __u32 size;
+  __u32 newest; /* the highest `joined` */
+};
+
+/* Looks whether a destination is a member. A function of its own, so that the verifier of Linux 6.1 walks its branches once and not for each
+ * turn of the loop below. */
+__attribute__((noinline)) int xd_note_member(struct local_set *set, __u32 index, __u32 disband) {
+  struct xd_dest *dest = dest_at(index);
+  if (!set || !dest) return 0;
+  if (disband) dest->joined = 0;
+  if (!dest->joined) return 0;
+  set->size++;
+  if (dest->joined > set->newest) set->newest = dest->joined;
+  set->least = xd_member_of_two(set->least, index, 0);
+  set->most = xd_member_of_two(set->most, index, 1);
+  return 0;
+}
+
+/* The set as it is; `disband`: its members leave. */
+__attribute__((noinline)) int xd_look_at_set(const struct xd_service *service, struct local_set *set, __u32 disband) {
+  if (!service || !set) return 0;
   __u32 length = service->list_len;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < XD_LIST_MAX; i++) {
     if (i >= length) break;
     struct xd_slot *slot = slot_at(service->list + i);
     if (!slot) break;
-    if (slot->dest == index) slot->cursor = 1;
+    xd_note_member(set, slot->dest, disband);
   }
   return 0;
 }
 
-/* lblcr: the least loaded of a set, which grows by the least loaded of all when it is swamped. */
+/* lblcr: the least loaded of a set, which grows by the least loaded of all when it is swamped, and loses the most loaded one when it has not
+ * changed for long. The header has when it changed and when it was last asked for. */
 static __always_inline __u32 local_least_of_set(const struct xd_service *service) {
-  __u32 index = xd_least(service, 1);
-  if (index != XD_NOBODY && !xd_is_swamped(service, index)) return index;
-  index = xd_least(service, 0);
-  if (index != XD_NOBODY) xd_join(service, index);
+  struct xd_slot *header = slot_at(service->ring);
+  struct xd_info *info = read_info();
+  struct local_set set = {XD_NOBODY, XD_NOBODY, 0, 0};
+  if (!header || !info) return XD_NOBODY;
+  __u32 now = jiffies(), idle = now - header->cursor;
+  header->cursor = now;
+  xd_look_at_set(service, &set, idle > info->lblcr_expiration);
+  if (set.size > 1 && now - header->dest > info->lblcr_expiration) {
+    struct xd_dest *most = dest_at(set.most);
+    if (most) most->joined = 0;
+    header->dest = now;
+  }
+  if (set.least != XD_NOBODY && !xd_is_swamped(service, set.least)) return set.least;
+  __u32 index = xd_least(service);
+  struct xd_dest *dest = dest_at(index);
+  if (dest && !dest->joined) {
+    dest->joined = set.newest + 1;
+    header->dest = now;
+  }
   return index;
 }
 
@@ -306,7 +356,7 @@ __attribute__((noinline)) __u32 xd_schedule(const struct packet *packet, const s
     case XD_LBLC: return local_least(service);
     case XD_LBLCR: return local_least_of_set(service);
     case XD_TWOS: return of_two(service);
-    default: return xd_least(service, 0);
+    default: return xd_least(service);
   }
 }
 

@@ -209,12 +209,13 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
   if (to->template) {
     struct xd_flow *template = flow_at(to->template);
     if (template) __sync_fetch_and_add(&template->peer, 1);
+    if (template && is_established(state)) template->state = XD_STATE_ESTABLISHED;
   }
   write_key(flow, &packet->key);
   flow->dest = to->dest;
   flow->seen = jiffies();
   flow->state = state;
-  flow->way = 0; /* noted with the next packet */
+  flow->way = 1; /* of one packet; the way itself is noted with the next */
   flow->control = to->template;
   flow->peer = reply;
   flow->flags = flags;
@@ -251,16 +252,24 @@ static __always_inline int is_over_rate(const struct xd_service *service) {
   return __sync_fetch_and_add(&slot->cursor, 1) >= service->rate_limit;
 }
 
+/* Whether connections may begin in their midst. */
+static __always_inline int is_sloppy(const struct packet *packet) {
+  struct xd_info *info = read_info();
+  if (!info) return 0;
+  if (packet->key.proto == IPPROTO_SCTP) return info->behaviour & XD_SLOPPY_SCTP;
+  return info->behaviour & XD_SLOPPY_TCP && !(packet->tcp_flags & TCP_RST);
+}
+
 __attribute__((noinline)) int xd_service_path(struct xdp_md *ctx, const struct packet *packet) {
   if (!packet) return XDP_ABORTED;
   struct xd_service *service = find_service(packet);
-  if (!service) return verdict(ctx, XD_NO_SERVICE);
+  if (!service || service->closed) return verdict(ctx, XD_NO_SERVICE);
 
   if (service->rate_limit && begins(packet) && is_over_rate(service)) return verdict(ctx, XD_RATE_LIMIT);
   if (service->one_packet && packet->key.proto == IPPROTO_UDP)
     return send_stateless(ctx, packet, xd_schedule(packet, service, 1), XD_NEW_FLOW);
   int by_turn = 1;
-  if (!begins(packet)) {
+  if (!begins(packet) && !is_sloppy(packet)) {
     if (!overflowed_lately()) return verdict(ctx, XD_NO_FLOW);
     by_turn = 0; /* its SYN may have been placed by hash */
   }

@@ -167,8 +167,22 @@ static __always_inline int is_steady(const struct packet *packet, __u32 state) {
   return state == XD_STATE_ESTABLISHED && (packet->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
 }
 
+static __always_inline int is_established(__u32 state) { return state == XD_STATE_ESTABLISHED || state == XD_STATE_SCTP_ESTABLISHED; }
+
+/* The template that placed a connection keeps its client from now on, see is_dispensable(). */
+__attribute__((noinline)) int xd_assure(__u32 place) {
+  struct xd_flow *template = flow_at(place);
+  if (template && template->flags & XD_FLOW_TEMPLATE && template->state != XD_STATE_ESTABLISHED) template->state = XD_STATE_ESTABLISHED;
+  return 0;
+}
+
+static __always_inline void assure(const struct xd_flow *flow) {
+  if (flow->flags & XD_FLOW_PERSISTENT) xd_assure(flow->control);
+}
+
 static __always_inline void change_state(struct xd_flow *flow, __u32 from, __u32 to) {
   if (from == to || __sync_val_compare_and_swap(&flow->state, from, to) != from) return;
+  if (is_established(to)) assure(flow);
   if (to == XD_STATE_NONE || is_active(from) != is_active(to)) count_state(flow->dest, flow->generation, from, to);
 }
 

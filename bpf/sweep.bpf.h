@@ -31,13 +31,13 @@ static __always_inline int silent(const struct xd_flow *flow, __u32 now) {
   return age > limit && age < 0x80000000u;
 }
 
-/* Of idle flows one in so many goes; IPVS takes them by how few packets they had, which is not counted here. */
-#define IDLE_ONE_IN 8
+/* Of idle flows in which the client sent one, two ... eight packets, one in one, two ... eight goes; with more, none. */
 #define IDLE_SECONDS 60
 
 static __always_inline int is_idle(const struct xd_flow *flow, const struct xd_info *info) {
-  __u32 age = jiffies() - flow->seen;
-  return age >= IDLE_SECONDS * info->hz && age < 0x80000000u && !(bpf_get_prandom_u32() & (IDLE_ONE_IN - 1));
+  __u32 age = jiffies() - flow->seen, packets = flow->way & XD_FLOW_PACKETS;
+  if (age < IDLE_SECONDS * info->hz || age >= 0x80000000u || packets >= XD_FLOW_MANY) return 0;
+  return packets < 2 || bpf_get_prandom_u32() % packets == 0;
 }
 
 /* Whether memory that is short may take this flow, as IPVS's drop_entry does: what is half-open, what is idle, and templates of clients that never
@@ -55,13 +55,31 @@ static __always_inline int is_dispensable(const struct xd_flow *flow, const stru
   }
 }
 
+/* expire_nodest_conn: nothing waits for the return of a removed real server. */
+static __always_inline int is_of_nobody(const struct xd_flow *flow, const struct xd_info *info) {
+  if (!(info->behaviour & XD_EXPIRE_NODEST)) return 0;
+  __u32 index = flow->dest;
+  struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &index);
+  return dest && !(dest->flags & XD_DEST_F_PRESENT);
+}
+
+/* What is forgotten before its time takes its client's template along, when that never had a connection and has none now. */
+static __always_inline int forget_early(__u32 place, const struct xd_flow *flow) {
+  __u32 control = flow->flags & XD_FLOW_PERSISTENT ? flow->control : 0;
+  if (!xd_forget(place)) return 0;
+  struct xd_flow *template = control ? flow_at(control) : 0;
+  if (template && template->flags & XD_FLOW_TEMPLATE && !template->peer && template->state != XD_STATE_ESTABLISHED) xd_forget(control);
+  return 1;
+}
+
 /* Replies go with their flow; a template stays as long as connections that it placed. */
 __attribute__((noinline)) int xd_sweep_place(__u32 place, __u32 dropping) {
   struct xd_flow *flow = flow_at(place);
   struct xd_info *info = read_info();
   if (!flow || !info || flow->flags & XD_FLOW_REPLY || (flow->flags & XD_FLOW_TEMPLATE && flow->peer)) return 0;
   if (silent(flow, jiffies())) return xd_forget(place);
-  if (!dropping || !is_dispensable(flow, info) || !xd_forget(place)) return 0;
+  if (is_of_nobody(flow, info)) return forget_early(place, flow);
+  if (!dropping || !is_dispensable(flow, info) || !forget_early(place, flow)) return 0;
   __u32 reason = XD_DROP_ENTRY;
   struct xd_counter *counter = bpf_map_lookup_elem(&xd_reasons, &reason);
   if (counter) counter->packets++;

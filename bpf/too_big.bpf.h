@@ -22,8 +22,18 @@ struct icmphdr {
 };
 enum icmp_type { ICMP_DEST_UNREACH = 3, ICMP_SOURCE_QUENCH = 4, ICMP_TIME_EXCEEDED = 11 };
 
-static __always_inline int is_too_long(struct xdp_md *ctx, const struct packet *packet, const struct xd_dest *dest) {
-  return packet->length > dest->mtu && !is_long(ctx, packet);
+/* What a router told of the way is believed for a time, as by the kernel's routes: the way may have become another one. It is asked where it
+ * matters, so that nobody has to watch. */
+__attribute__((noinline)) int xd_is_narrow(struct xd_dest *dest, __u32 length) {
+  struct xd_info *info = read_info();
+  if (!dest || !info || !dest->narrowed || jiffies() + 1 - dest->narrowed <= info->mtu_expires) return 1;
+  dest->narrowed = 0;
+  dest->mtu = dest->way_mtu;
+  return length > dest->mtu;
+}
+
+static __always_inline int is_too_long(struct xdp_md *ctx, const struct packet *packet, struct xd_dest *dest) {
+  return packet->length > dest->mtu && xd_is_narrow(dest, packet->length) && !is_long(ctx, packet);
 }
 
 /* Answers a packet that is longer than `mtu`; 0: one with no hop left. Its verdict. */

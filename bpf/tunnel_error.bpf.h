@@ -2,7 +2,7 @@
  *
  * The way's MTU is noted in the destination, so the next packet that is too long for it is answered (too_big.bpf.h) and its sender learns it; IPVS
  * tells the client at once. Only an error is believed that quotes a tunnel's packet of a known flow, from our address to the flow's real
- * server. The note lasts until the daemon writes the service or the next hop anew.
+ * server. The note lasts as long as the kernel's own of a route, or until the next hop changes.
  */
 #ifndef XD_BPF_TUNNEL_ERROR_BPF_H
 #define XD_BPF_TUNNEL_ERROR_BPF_H
@@ -90,7 +90,10 @@ __attribute__((noinline)) int xd_tunnel_error(struct xdp_md *ctx, const struct p
   if (!is_same_address(dest->addr, outer.daddr) || !is_same_address(dest->source, outer.saddr)) return 0;
   if (mtu < least) mtu = least;
   mtu -= xd_tunnel_overhead(dest->addr, dest->flags);
-  if (mtu < dest->mtu) dest->mtu = mtu;
+  if (mtu > dest->mtu) return 1;
+  if (!dest->narrowed) dest->way_mtu = dest->mtu;
+  dest->mtu = mtu;
+  dest->narrowed = jiffies() | 1; /* 0 means never; so it may be a jiffy ahead */
   return 1;
 }
 

@@ -80,15 +80,17 @@ struct xd_info {
   __u32 services;
   __u32 dests;
   __u32 ring_slots;
-  __u32 overflow;   /* jiffies when a bucket was last full, 0: never. Written by the program */
-  __u32 buckets;    /* of xd_flows: a power of two */
-  __u32 half_ways;  /* how many places of a bucket half-open flows may take */
-  __u32 behaviour;  /* enum xd_behaviour */
-  __u64 seed;       /* of the flows' hash: nobody outside can aim at one bucket */
-  __u32 drop_entry; /* 1: memory is short, a sweep forgets random half-open and idle flows */
-  __u32 zero;
+  __u32 overflow;         /* jiffies when a bucket was last full, 0: never. Written by the program */
+  __u32 buckets;          /* of xd_flows: a power of two */
+  __u32 half_ways;        /* how many places of a bucket half-open flows may take */
+  __u32 behaviour;        /* enum xd_behaviour */
+  __u64 seed;             /* of the flows' hash: nobody outside can aim at one bucket */
+  __u32 drop_entry;       /* 1: memory is short, a sweep forgets random half-open and idle flows */
+  __u32 mtu_expires;      /* jiffies that a way's MTU is believed which a router told */
+  __u32 lblc_expiration;  /* jiffies without a new flow after which lblc and lblcr forget where they sent */
+  __u32 lblcr_expiration; /* and those that lblcr's set stays as it is until it loses one */
 };
-XD_ASSERT_SIZE(struct xd_info, 72);
+XD_ASSERT_SIZE(struct xd_info, 80);
 
 /* What IPVS has as net.ipv4.vs.*. 0 is IPVS's default. */
 enum xd_behaviour {
@@ -96,6 +98,8 @@ enum xd_behaviour {
   XD_REUSE_FIN_WAIT = 2,   /* conn_reuse_mode 2: it is a new flow for DR and TUN as soon as the client has closed */
   XD_EXPIRE_NODEST = 4,    /* expire_nodest_conn */
   XD_EXPIRE_QUIESCENT = 8, /* expire_quiescent_template */
+  XD_SLOPPY_TCP = 16,      /* sloppy_tcp, sloppy_sctp: a connection may begin in its midst */
+  XD_SLOPPY_SCTP = 32,
 };
 
 /* ---- xd_services, xd_rings, xd_dests: what is served, and by whom --------------------------------------------------- */
@@ -135,8 +139,9 @@ struct xd_service {
   __be32 mask[4];    /* of the client's address that persistence goes by */
   __u32 rate_limit;  /* new flows a second; 0: any. The slot behind the list has the second's first jiffy and count */
   __be32 mark;       /* firewall mark; 0: a service by address */
+  __u32 closed;      /* 1: only flows that are there go on; what begins one is passed, for IPVS serves it now */
 };
-XD_ASSERT_SIZE(struct xd_service, 56);
+XD_ASSERT_SIZE(struct xd_service, 60);
 
 /* xd_service_index: one entry. By the hash of its key, the place in xd_known_services where most services stand again: found by two looks, without a
  * call into the kernel's hash table. Of services of one hash the first has it, the others are found in xd_services only. A change
@@ -148,7 +153,6 @@ struct xd_service_index {
 struct xd_known_service {
   struct xd_service_key key;
   struct xd_service service;
-  __u32 zero;
 };
 XD_ASSERT_SIZE(struct xd_known_service, 80);
 static inline __u32 xd_service_hash(const __be32 addr[4], __be16 port, __u8 proto) {
@@ -162,11 +166,12 @@ static inline __u32 xd_groups(const struct xd_service *service) { return service
 
 /* xd_rings: segments of slots, allocated by the daemon: a header, a ring, a list, the slot of the rate limit and, without a ring, one for each group
  * of the list: its least loaded destination, and in `cursor` whether that is to be found out anew. The header has the cursor of rr and wrr, counted up
- * by the program; for lblc, the destination that it stays with; for lblcr, slots of the list are marked as members of its
- * set. Eight bytes, because that is what an array map's entry takes anyway. */
+ * by the program; for lblc, the destination that it stays with; for lblcr, when its set changed. Eight bytes, because that is what an
+ * array map's entry takes anyway. */
 struct xd_slot {
-  __u32 dest;   /* index in xd_dests; XD_NOBODY. In the header: where the cursor stood when the ring was built; lblc: its destination */
-  __u32 cursor; /* in the header: the next flow takes slot cursor % ring_len. In the list: 1 for a member of lblcr's set */
+  __u32
+      dest; /* index in xd_dests; XD_NOBODY. In the header: where the cursor stood when the ring was built; lblc: its destination; lblcr: jiffies */
+  __u32 cursor; /* in the header: the next flow takes slot cursor % ring_len; lblc and lblcr: jiffies when they were last asked */
 };
 XD_ASSERT_SIZE(struct xd_slot, 8);
 #define XD_NOBODY 0xffffffffu
@@ -220,8 +225,11 @@ struct xd_dest {
   __u32 lower;
   __u32 last_weight; /* the last weight that was not 0: mh's table goes by it */
   struct xd_service_key service;
-  __u32 group; /* index in xd_rings of the group's slot; 0: none */
-  __u32 spare[3];
+  __u32 group;    /* index in xd_rings of the group's slot; 0: none */
+  __u32 joined;   /* lblcr: member of the set, the later the higher; 0: not. A removed destination stays one; by the program */
+  __u32 narrowed; /* jiffies when a router told a smaller mtu, 0: none has; by the program */
+  __u16 way_mtu;  /* what mtu was then, and will be again */
+  __u16 spare;
 };
 XD_ASSERT_SIZE(struct xd_dest, 128);
 
@@ -317,6 +325,10 @@ enum xd_flow_flag {
 /* A template's key has its protocol with this bit turned, which tells it from connections. */
 #define XD_TEMPLATE_PROTO 0x80
 
+/* Of xd_flow.way: in how many jiffies packets of the client came, XD_FLOW_MANY: in so many or more. */
+#define XD_FLOW_PACKETS 15u
+#define XD_FLOW_MANY 9u
+
 /* A connection: one cache line. */
 struct xd_flow {
   union {
@@ -324,7 +336,7 @@ struct xd_flow {
       __u32 dest;    /* index in xd_dests */
       __u32 seen;    /* jiffies of the last packet, in either direction */
       __u32 state;   /* enum xd_state */
-      __u32 way;     /* NAT: a hash of the way to the client; template: jiffies it lasts */
+      __u32 way;     /* NAT: a hash of the way to the client; its lowest bits count, see XD_FLOW_PACKETS; template: jiffies it lasts */
       __u32 control; /* of a persistent client's connection: place of the template */
     };
     struct xd_hop hop; /* reply: the way to the client, as its last packet came */

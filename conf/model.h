@@ -676,12 +676,14 @@ struct Xdirector {
   std::uint32_t half_open = 262'144;
   std::uint32_t services = 16'384;
   std::uint32_t real_servers = 65'536;
-  // Of the packet path, what net.ipv4.vs.* is of IPVS.
-  std::uint32_t conn_reuse_mode = 1;
-  bool expire_nodest_conn = false;
-  bool expire_quiescent_template = false;
-  std::uint32_t drop_entry = 0;
-  std::uint32_t amemthresh = 1024;  // pages
+  // Of the packet path, what net.ipv4.vs.* is of IPVS; none: as that is set.
+  std::optional<std::uint32_t> conn_reuse_mode;
+  std::optional<bool> expire_nodest_conn;
+  std::optional<bool> expire_quiescent_template;
+  std::optional<bool> sloppy_tcp;
+  std::optional<bool> sloppy_sctp;
+  std::optional<std::uint32_t> drop_entry;
+  std::optional<std::uint32_t> amemthresh;  // pages
   std::string metrics;              // <address>:<port> where metrics are served; empty: nowhere
   std::string control_socket;       // empty: the default of the network namespace
   std::vector<Heartbeat> heartbeats;

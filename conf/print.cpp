@@ -576,11 +576,13 @@ void print_xdirector(Writer& w, const Model& model) {
   w.line("half_open {}", x.half_open);
   w.line("services {}", x.services);
   w.line("real_servers {}", x.real_servers);
-  w.line("conn_reuse_mode {}", x.conn_reuse_mode);
-  w.line("expire_nodest_conn {}", x.expire_nodest_conn);
-  w.line("expire_quiescent_template {}", x.expire_quiescent_template);
-  w.line("drop_entry {}", x.drop_entry);
-  w.line("amemthresh {}", x.amemthresh);
+  if (x.conn_reuse_mode) w.line("conn_reuse_mode {}", *x.conn_reuse_mode);
+  if (x.expire_nodest_conn) w.line("expire_nodest_conn {}", *x.expire_nodest_conn);
+  if (x.expire_quiescent_template) w.line("expire_quiescent_template {}", *x.expire_quiescent_template);
+  if (x.sloppy_tcp) w.line("sloppy_tcp {}", *x.sloppy_tcp);
+  if (x.sloppy_sctp) w.line("sloppy_sctp {}", *x.sloppy_sctp);
+  if (x.drop_entry) w.line("drop_entry {}", *x.drop_entry);
+  if (x.amemthresh) w.line("amemthresh {}", *x.amemthresh);
   if (!x.metrics.empty()) w.line("metrics {}", word(x.metrics));
   if (!x.control_socket.empty()) w.line("control {}", word(x.control_socket));
   for (const Heartbeat& h : x.heartbeats) {

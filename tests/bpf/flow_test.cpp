@@ -311,10 +311,13 @@ TEST_F(Flows, ExpireNodestConnForgetsFlowsOfARemovedServer) {
   establish(client, 1);  // at server 2
   datapath().set_behaviour({.expire_nodest_conn = true});
   serve(http, service(Forward::dr, {1}));
-  EXPECT_EQ(send("A", 1).reason, "dest_removed");
   EXPECT_EQ(send("A", 1).reason, "no_flow");
   serve(http, service(Forward::dr, {1, 1}));
+  establish(client, 2);
   establish(client, 3);
+  serve(http, service(Forward::dr, {1}));
+  sweep_until([this] { return confirmed() == 1; });
+  serve(http, service(Forward::dr, {1, 1}));
   const int quiesced = served_by(send("A", 3));
   serve(http, quiesced == 1 ? service(Forward::dr, {0, 1}) : service(Forward::dr, {1, 0}));
   EXPECT_EQ(served_by(send("A", 3)), quiesced) << "weight 0 keeps what it has";
@@ -378,17 +381,103 @@ TEST_F(Flows, ShortOfMemoryItForgetsWhatIsHalfOpenOrIdle) {
   xd_info info{};
   const std::uint32_t zero = 0;
   bpf_map_lookup_elem(datapath().map_fd("xd_info"), &zero, &info);
-  for (std::uint32_t index = 0; index < info.buckets; ++index) {
-    xd_bucket bucket{};
-    bpf_map_lookup_elem(datapath().map_fd("xd_flows"), &index, &bucket);
-    for (xd_flow& flow : bucket.flow) flow.seen -= flow.flags & XD_FLOW_TEMPLATE ? 0 : 61 * info.hz;
-    bpf_map_update_elem(datapath().map_fd("xd_flows"), &index, &bucket, BPF_ANY);
-  }
+  const auto make_old = [&](std::uint32_t packets) {
+    for (std::uint32_t index = 0; index < info.buckets; ++index) {
+      xd_bucket bucket{};
+      bpf_map_lookup_elem(datapath().map_fd("xd_flows"), &index, &bucket);
+      for (xd_flow& flow : bucket.flow) {
+        if (flow.flags & XD_FLOW_TEMPLATE) continue;
+        flow.seen -= 61 * info.hz;
+        flow.way = (flow.way & ~XD_FLOW_PACKETS) | packets;
+      }
+      bpf_map_update_elem(datapath().map_fd("xd_flows"), &index, &bucket, BPF_ANY);
+    }
+  };
+  make_old(8);
   ASSERT_TRUE(datapath().sweep());
   EXPECT_EQ(confirmed(), 2u) << "when memory is not short";
   sweep_until([&] { return confirmed() == 1; }, true);
   EXPECT_EQ(dropped() - before, 5u);
   ASSERT_TRUE(datapath().sweep());
+
+  // A client that has sent more than a few packets keeps its connection.
+  establish(client, 7);
+  establish(client, 8);
+  make_old(XD_FLOW_MANY);
+  send("A", 8);
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(datapath().sweep(true));
+  EXPECT_EQ(confirmed(), 3u);
+  ASSERT_TRUE(datapath().sweep());
+}
+
+TEST_F(Flows, WhatTheClientSentIsCountedOnceInAJiffy) {
+  serve(http, service(Forward::nat, {1}));
+  establish(client, 1);
+  const auto packets = [this] { return flow(flow_key(client, 1))->way & XD_FLOW_PACKETS; };
+  EXPECT_GE(packets(), 1u);
+  const std::uint32_t way = flow(flow_key(client, 1))->way | XD_FLOW_PACKETS;
+  const TimePoint end = Clock::now() + 10s;
+  while (packets() < XD_FLOW_MANY && Clock::now() < end) send("A", 1);
+  std::this_thread::sleep_for(20ms);
+  send("A", 1);
+  EXPECT_EQ(packets(), XD_FLOW_MANY) << "and no further";
+  EXPECT_EQ(flow(flow_key(client, 1))->way | XD_FLOW_PACKETS, way) << "the way back is what it was";
+}
+
+// As IPVS has it: SYN begins a connection, whatever stands beside it, but for RST.
+TEST_F(Flows, OddFlagsBeginWhatTheyBeginInIpvs) {
+  serve(http, service(Forward::dr, {1}));
+  std::uint16_t port = 100;
+  for (const char* flags : {"S", "SA", "SF", "SPU", "SFA"}) EXPECT_EQ(send(flags, ++port).reason, "new_flow") << flags;
+  for (const char* flags : {"", "A", "F", "FA", "R", "RA", "SR", "SRA", "SFR", "FPU"})
+    EXPECT_EQ(send(flags, ++port).reason, "no_flow") << flags;
+  EXPECT_EQ(flow(flow_key(client, 103))->state, XD_STATE_SYN_RECV);
+  // On a connection that has ended, SYN with RST ends it for good.
+  send("F", 101);
+  EXPECT_EQ(flow(flow_key(client, 101))->state, XD_STATE_TIME_WAIT);
+  EXPECT_EQ(send("SR", 101).reason, "no_flow");
+  EXPECT_FALSE(flow(flow_key(client, 101)));
+}
+
+TEST_F(Flows, SloppyTcpTakesAConnectionInItsMidst) {
+  serve(http, service(Forward::dr, {1}));
+  datapath().set_behaviour({.sloppy_tcp = true});
+  EXPECT_EQ(send("R", 1).reason, "no_flow");
+  EXPECT_EQ(send("A", 2).reason, "new_flow");
+  EXPECT_EQ(flow(flow_key(client, 2))->state, XD_STATE_ESTABLISHED);
+  EXPECT_EQ(send("FA", 3).reason, "new_flow");
+  EXPECT_EQ(flow(flow_key(client, 3))->state, XD_STATE_CLOSE);
+  EXPECT_EQ(send("", 4).reason, "new_flow");
+  datapath().set_behaviour({});
+  EXPECT_EQ(send("A", 5).reason, "no_flow");
+}
+
+// What its client did makes a template stay while memory is short: a handshake, and by NAT an answer to a datagram.
+TEST_F(Flows, TemplatesAreAssuredAsInIpvs) {
+  const auto dns = service_key(vip, 53, lvs::Protocol::udp);
+  lvs::Service persistent = service(Forward::nat, {1});
+  persistent.persistence_seconds = 60;
+  serve(http, persistent);
+  persistent = service(Forward::nat, {1}, lvs::Scheduler::rr, 53);
+  persistent.persistence_seconds = 60;
+  serve(dns, persistent);
+  const auto assured = [this](std::uint16_t port, std::uint8_t protocol) {
+    return flow(flow_key(client, 0, vip, port, static_cast<std::uint8_t>(protocol ^ XD_TEMPLATE_PROTO)))->state == XD_STATE_ESTABLISHED;
+  };
+  send("S", 1);
+  send("R", 1);
+  EXPECT_FALSE(assured(80, IPPROTO_TCP)) << "a reset is no second step";
+  send("S", 2);
+  send("A", 2);
+  EXPECT_TRUE(assured(80, IPPROTO_TCP));
+
+  const Packet question = Ethernet{} / Ipv4{} / Udp{.from = 9, .to = 53} / Payload{"question"};
+  run(question);
+  run(question);
+  EXPECT_FALSE(assured(53, IPPROTO_UDP));
+  EXPECT_EQ(run(Ethernet{.from = web_mac(1)} / Ipv4{.from = web(1), .to = client} / Udp{.from = 53, .to = 9} / Payload{"answer"}).reason,
+            "reply");
+  EXPECT_TRUE(assured(53, IPPROTO_UDP));
 }
 
 TEST_F(Flows, WhatItCannotServeItSays) {

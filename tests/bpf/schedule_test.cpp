@@ -1,7 +1,11 @@
 // Who is chosen, connection by connection: the schedulers that look at what each server carries beside a plain model of kernel IPVS's, then
 // thresholds, fallback, persistence and one-packet scheduling.
+#include <cstring>
 #include <random>
+#include <set>
+#include <thread>
 
+#include "datapath/service_table.h"
 #include "director.h"
 
 namespace xd::test {
@@ -14,8 +18,14 @@ struct Carried {
   std::uint64_t weight = 1, active = 0, inactive = 0;
 };
 
+// What lblc and lblcr remember of an address: the last server, the set with the latest member first.
+struct Remembered {
+  std::optional<std::size_t> last;
+  std::vector<std::size_t> set;
+};
+
 // IPVS's choice over a list that has the newest first. None: nobody.
-std::optional<std::size_t> model(Scheduler scheduler, const std::vector<Carried>& list, std::optional<std::size_t>& last) {
+std::optional<std::size_t> model(Scheduler scheduler, const std::vector<Carried>& list, Remembered& remembered) {
   const auto load = [&](const Carried& c) {
     if (scheduler == Scheduler::sed || scheduler == Scheduler::nq) return c.active + 1;
     return c.active * 256 + c.inactive;
@@ -32,6 +42,9 @@ std::optional<std::size_t> model(Scheduler scheduler, const std::vector<Carried>
         best = i;
     }
   };
+  const auto swamped = [&](const Carried& c) {
+    return c.active > c.weight && std::ranges::any_of(list, [](const Carried& other) { return other.active * 2 < other.weight; });
+  };
   switch (scheduler) {
     case Scheduler::fo:
     case Scheduler::ovf:
@@ -41,12 +54,20 @@ std::optional<std::size_t> model(Scheduler scheduler, const std::vector<Carried>
       }
       return best;
     case Scheduler::lblc: {
-      const auto swamped = [&](const Carried& c) {
-        return c.active > c.weight && std::ranges::any_of(list, [](const Carried& other) { return other.active * 2 < other.weight; });
-      };
+      auto& last = remembered.last;
       if (last && list[*last].weight > 0 && !swamped(list[*last])) return last;
       least();
       return last = best;
+    }
+    case Scheduler::lblcr: {
+      auto& set = remembered.set;
+      for (const std::size_t i : set) {
+        if (list[i].weight > 0 && (!best || load(list[*best]) * list[i].weight > load(list[i]) * list[*best].weight)) best = i;
+      }
+      if (best && !swamped(list[*best])) return best;
+      least();
+      if (best && std::ranges::find(set, *best) == set.end()) set.insert(set.begin(), *best);
+      return best;
     }
     default: least(); return best;
   }
@@ -76,7 +97,7 @@ void ByLoad::compare(std::vector<std::uint32_t> weights) {
   for (const Carried& c : list) before.push_back(stats(http, count - static_cast<int>(&c - list.data())));
   // Slots of servers keep what earlier tests left in them when those were not swept: begin where they stand.
   for (std::size_t i = 0; i < list.size(); ++i) list[i].active = before[i].active, list[i].inactive = before[i].inactive;
-  std::optional<std::size_t> last;
+  Remembered remembered;
   std::mt19937 random(42);
   std::vector<std::pair<std::uint16_t, std::size_t>> open;
   for (std::uint16_t port = 1; port <= 60; ++port) {
@@ -87,7 +108,7 @@ void ByLoad::compare(std::vector<std::uint32_t> weights) {
       list.front().weight = 4;
       serve(http, service(Forward::dr, weights, GetParam()));
     }
-    const auto expected = model(GetParam(), list, last);
+    const auto expected = model(GetParam(), list, remembered);
     const Outcome out = run(Ethernet{} / Ipv4{} / Tcp{.from = port, .flags = "S"});
     if (!expected) {
       EXPECT_EQ(out.reason, "no_dest");
@@ -114,12 +135,25 @@ void ByLoad::compare(std::vector<std::uint32_t> weights) {
 
 INSTANTIATE_TEST_SUITE_P(Scheduling, ByLoad,
                          testing::Values(Scheduler::lc, Scheduler::wlc, Scheduler::sed, Scheduler::nq, Scheduler::fo, Scheduler::ovf,
-                                         Scheduler::lblc),
+                                         Scheduler::lblc, Scheduler::lblcr),
                          [](const auto& scheduler) { return std::string(lvs::name(scheduler.param)); });
 
 class Choice : public Director {
  protected:
   const lvs::ServiceKey http = service_key(vip, 80);
+  xd_dest dest(int number) {
+    xd_dest found{};
+    for (std::uint32_t slot = 0; slot < sizes().dests; ++slot) {
+      xd_dest here{};
+      bpf_map_lookup_elem(datapath().map_fd("xd_dests"), &slot, &here);
+      in6_addr address{};
+      std::memcpy(&address, here.addr, sizeof(address));
+      const xd_service_key key = datapath::to_map_key(http);
+      if (here.generation != 0 && std::memcmp(&here.service, &key, sizeof(key)) == 0 && IpAddress::v6(address).str() == web(number))
+        found = here;
+    }
+    return found;
+  }
   int connect(std::uint16_t port, const std::string& from = client, std::uint16_t to_port = 80) {
     return served_by(run(Ethernet{} / Ipv4{.from = from} / Tcp{.from = port, .to = to_port, .flags = "S"}));
   }
@@ -141,6 +175,59 @@ TEST_F(Choice, LblcrAddsAServerWhenItsSetIsSwamped) {
   for (std::uint16_t port = 1; port <= 30; ++port) ++served[connect(port)];
   EXPECT_GT(served[3], 0);
   EXPECT_GT(served[2], 0);
+}
+
+// The set of one address: 2 servers of weight 1, which one connection more than that swamps, beside an idle one.
+TEST_F(Choice, LblcrKeepsARemovedMemberInItsSet) {
+  serve(http, service(Forward::dr, {1, 1, 9}, Scheduler::lblcr));
+  for (std::uint16_t port = 1; port <= 40; ++port) connect(port);
+  const auto members = [this] {
+    std::set<int> found;
+    for (int number = 1; number <= 3; ++number) {
+      if (dest(number).joined != 0) found.insert(number);
+    }
+    return found;
+  };
+  const auto before = members();
+  ASSERT_TRUE(before.contains(3));
+  serve(http, service(Forward::dr, {1, 1}, Scheduler::lblcr));
+  serve(http, service(Forward::dr, {1, 1, 9}, Scheduler::lblcr));
+  EXPECT_EQ(members(), before);
+  // Another scheduler, or another service, begins with an empty set.
+  serve(http, service(Forward::dr, {1, 1, 9}, Scheduler::lc));
+  serve(http, service(Forward::dr, {1, 1, 9}, Scheduler::lblcr));
+  EXPECT_EQ(members(), std::set<int>{});
+  connect(100);
+  EXPECT_EQ(members().size(), 1u);
+  ASSERT_TRUE(datapath().remove_service(http));
+  serve(http, service(Forward::dr, {1, 1, 9}, Scheduler::lblcr));
+  EXPECT_EQ(members(), std::set<int>{});
+}
+
+TEST_F(Choice, LblcrsSetLosesWhoCarriesMostWhenItHasStayedForLong) {
+  serve(http, service(Forward::dr, {1, 1, 9}, Scheduler::lblcr));
+  std::uint16_t port = 0;
+  const auto members = [this] { return (dest(1).joined != 0) + (dest(2).joined != 0) + (dest(3).joined != 0); };
+  while (members() < 2) {
+    connect(++port);
+    ASSERT_LT(port, 100);
+  }
+  const int grown = members();
+  datapath().set_behaviour({.lblcr_expiration = 0s});
+  std::this_thread::sleep_for(50ms);
+  connect(++port);
+  EXPECT_LE(members(), grown) << "one went, or all; one may have come";
+  datapath().set_behaviour({});
+}
+
+TEST_F(Choice, LblcForgetsWhereItSentWhenNobodyAsked) {
+  serve(http, service(Forward::dr, {5, 5, 5}, Scheduler::lblc));
+  const int first = connect(1);
+  for (std::uint16_t port = 2; port < 5; ++port) EXPECT_EQ(connect(port), first);
+  datapath().set_behaviour({.lblc_expiration = 0s});
+  std::this_thread::sleep_for(50ms);
+  EXPECT_NE(connect(5), first);
+  datapath().set_behaviour({});
 }
 
 TEST_F(Choice, OfTwoTakesWhoCarriesLess) {

@@ -336,5 +336,31 @@ TEST_F(Tunnel, ARouterOnTheWaySaysThatAPacketWasTooLong) {
   }
 }
 
+TEST_F(Tunnel, WhatARouterSaidIsBelievedForATime) {
+  ASSERT_NO_FATAL_FAILURE(serve_by({}, vip, web(1), 1500));
+  const auto packet = [&](std::string_view flags, std::size_t length) {
+    return datagram(link(director_mac, router_mac, 0), false, false, 64, 3000, flags, length, 0, true);
+  };
+  run(packet("S", 0));
+  const Outcome sent = run(packet("A", 1'360));
+  run(too_long_for_a_router(sent.frame, false, 1'400));
+  EXPECT_EQ(run(packet("A", 1'360)).reason, "too_big");
+  // Neither a change of the service nor the same next hop again makes it forgotten.
+  ASSERT_NO_FATAL_FAILURE(serve_by({}, vip, web(1), 1500));
+  EXPECT_EQ(run(packet("A", 1'360)).reason, "too_big");
+  // A further one, of a wider way, changes nothing; of a narrower one it does.
+  run(too_long_for_a_router(sent.frame, false, 1'450));
+  EXPECT_EQ(run(packet("A", 1'360)).reason, "too_big");
+  run(too_long_for_a_router(sent.frame, false, 1'300));
+  EXPECT_EQ(run(packet("A", 1'260)).reason, "too_big");
+
+  datapath().set_behaviour({.mtu_expires = 0s});
+  const TimePoint end = Clock::now() + 10s;
+  while (run(packet("A", 1'360)).reason != "established") ASSERT_LT(Clock::now(), end);
+  EXPECT_EQ(run(packet("A", 1'440)).reason, "established");
+  EXPECT_EQ(run(packet("A", 1'441)).reason, "too_big") << "of the route itself";
+  datapath().set_behaviour({});
+}
+
 }  // namespace
 }  // namespace xd::test

@@ -82,6 +82,7 @@ class FakePacketPath final : public PacketPath {
   lvs::Services held;
   std::vector<std::string> calls;
   std::set<lvs::ServiceKey> full_for;  // put_service fails for these
+  std::set<lvs::ServiceKey> closed;
 
   std::optional<std::string> cannot_serve(const lvs::ServiceKey&, const lvs::Service& service) const override {
     if (service.scheduler == lvs::Scheduler::wlc) return "wlc is not in the packet path yet";
@@ -92,13 +93,21 @@ class FakePacketPath final : public PacketPath {
     calls.push_back("put " + key.str());
     if (full_for.contains(key)) return Error{"put service " + key.str() + ": the table of rings is full", ENOSPC};
     held[key] = service;
+    closed.erase(key);
     return {};
   }
   Status remove_service(const lvs::ServiceKey& key) override {
     calls.push_back("remove " + key.str());
-    if (held.erase(key) == 0) return Error{"no such service", ENOENT};
+    if (held.erase(key) + closed.erase(key) == 0) return Error{"no such service", ENOENT};
     return {};
   }
+  Status close_service(const lvs::ServiceKey& key) override {
+    calls.push_back("close " + key.str());
+    if (held.erase(key) + closed.erase(key) == 0) return Error{"no such service", ENOENT};
+    closed.insert(key);
+    return {};
+  }
+  std::set<lvs::ServiceKey> closed_services() override { return closed; }
 };
 
 }  // namespace xd::plan

@@ -84,7 +84,10 @@ Result<std::vector<ipvs::ServiceEntry>> Tables::services(bool rates, bool persis
   }
   if (!path) return entries;
 
-  const auto services = path->services();
+  // Of a service that IPVS serves now, the path may have connections that are coming to their end.
+  auto services = path->services();
+  const auto closed = path->closed_services();
+  services.insert(closed.begin(), closed.end());
   Stats before;
   const auto began = Clock::now();
   if (rates) {
@@ -107,6 +110,7 @@ Result<std::vector<ipvs::ServiceEntry>> Tables::services(bool rates, bool persis
       auto at = std::find_if(entry.destinations.begin(), entry.destinations.end(),
                              [&wanted = server](const auto& d) { return d.server == wanted; });
       if (at == entry.destinations.end()) at = entry.destinations.insert(at, {server, destination, {}});
+      if (!closed.contains(key)) at->destination = destination;  // nor has IPVS weights where only earlier connections end in it
       const auto found = counted.find(server);
       if (found == counted.end()) continue;
       at->counters.active_connections += found->second.active;

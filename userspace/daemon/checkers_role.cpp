@@ -17,6 +17,7 @@
 #include "daemon/bfd_events.h"
 #include "daemon/connection_sync.h"
 #include "daemon/dump_files.h"
+#include "daemon/ipvs_settings.h"
 #include "daemon/process_settings.h"
 #include "daemon/role_engine.h"
 #include "daemon/snapshots.h"
@@ -131,7 +132,7 @@ class CheckersRole final : public RoleEngine {
     }
     auto prepared = engine_.prepare(model);
     if (prepared)
-      next_ = {plan::wanted_engines(model), model.global,   model.xdirector, plan::rate_limits(model),
+      next_ = {plan::wanted_engines(model), model.global,   left_to_ipvs(model.global, read_setting), plan::rate_limits(model),
                plan::mark_matches(model),   asks_bfd(model)};
     // One that follows an instance is the vrrp process's.
     if (auto& sync = next_.global.lvs_sync_daemon; sync && !sync->instance.empty()) sync.reset();
@@ -143,9 +144,8 @@ class CheckersRole final : public RoleEngine {
     director_->want(std::move(next_.engines));
     flush_on_stop_ = next_.global.lvs_flush_on_stop == conf::LvsFlushOnStop::all;
     set_timeouts(next_.global.lvs_timeouts);
+    director_->leave_to_ipvs(std::move(next_.left_to_ipvs));
     if (tables_.path) {
-      const conf::Xdirector& x = next_.xdirector;
-      tables_.path->set_behaviour({x.conn_reuse_mode, x.expire_nodest_conn, x.expire_quiescent_template});
       tables_.path->set_rate_limits(std::move(next_.rate_limits));
       tables_.path->set_matches(std::move(next_.matches));
     }
@@ -197,7 +197,7 @@ class CheckersRole final : public RoleEngine {
   struct Next {
     plan::Wanted engines;
     conf::Global global;
-    conf::Xdirector xdirector;
+    plan::Director::LeftToIpvs left_to_ipvs;
     std::map<lvs::ServiceKey, std::uint32_t> rate_limits;
     datapath::Matches matches;
     bool bfd = false;  // some checker is a BFD_CHECK

@@ -10,8 +10,10 @@
 #include <variant>
 
 #include "base/log.h"
+#include "daemon/ipvs_settings.h"
 #include "datapath/datapath.h"
 #include "datapath/flows.h"
+#include "datapath/vlan_tags.h"
 #include "netlink/kernel_netlink.h"
 
 namespace xd::daemon {
@@ -62,16 +64,19 @@ struct PacketPath::Impl {
   struct Attached {
     int ifindex = 0;
     Interface shown;
+    bool told_of_tags = false;
   };
 
   explicit Impl(Loop& event_loop) : loop(event_loop) {}
 
   // Opens what is needed of the kernel, once. False: there is no packet path, and why_not says why.
   bool ready(const conf::Model& model);
+  void follow_settings();
   bool drops_entries() const;
   Error none() const { return Error{"there is no packet path in XDP" + (why_not.empty() ? std::string() : ": " + why_not)}; }
   void attach(const conf::Model& model);
   void attach_one(const std::string& name);
+  void look_for_tags(const netlink::Link& vlan);
   void changed(const netlink::Change& change);
   std::string interface_to(const IpAddress& address);
   std::set<std::string> needed(const conf::Model& model);
@@ -84,8 +89,10 @@ struct PacketPath::Impl {
   std::map<std::string, conf::XdpInterface> wishes;  // of the xdirector block
   std::map<std::string, Attached> attached;          // also those where it failed: ifindex says which was tried
   std::set<std::string> wanted;
-  std::uint32_t drop_entry = 0, amemthresh = 0;
+  conf::Xdirector told;
+  PathSettings followed;
   Timer sweep{loop, [this] {
+                follow_settings();
                 if (auto swept = path->sweep(drops_entries()); !swept)
                   log::warning("Old flows are not forgotten: {}", swept.error().message);
                 sweep.arm_in(sweep_interval);
@@ -131,13 +138,19 @@ bool PacketPath::Impl::ready(const conf::Model& model) {
   return true;
 }
 
+// Of net.ipv4.vs.*, which may change at any time, and of the configuration.
+void PacketPath::Impl::follow_settings() {
+  followed = path_settings(told, read_setting);
+  path->set_behaviour(followed.behaviour);
+}
+
 // Numbers of IPVS's sysctl: 0 never, 3 always, 1 and 2 while memory is short, which is fewer free and buffer pages than amemthresh.
 bool PacketPath::Impl::drops_entries() const {
-  if (drop_entry == 0 || drop_entry == 3) return drop_entry == 3;
+  if (followed.drop_entry == 0 || followed.drop_entry == 3) return followed.drop_entry == 3;
   struct sysinfo memory {};
   if (::sysinfo(&memory) != 0) return false;
   const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  return (std::uint64_t{memory.freeram} + memory.bufferram) * memory.mem_unit / page < amemthresh;
+  return (std::uint64_t{memory.freeram} + memory.bufferram) * memory.mem_unit / page < followed.amemthresh;
 }
 
 std::string PacketPath::Impl::interface_to(const IpAddress& address) {
@@ -171,12 +184,15 @@ std::set<std::string> PacketPath::Impl::needed(const conf::Model& model) {
 
 void PacketPath::Impl::attach(const conf::Model& model) {
   if (!ready(model)) return;
-  drop_entry = model.xdirector.drop_entry;
-  amemthresh = model.xdirector.amemthresh;
+  told = model.xdirector;
+  follow_settings();
   wishes.clear();
   for (const auto& interface : model.xdirector.interfaces) wishes[interface.name] = interface;
   wanted.merge(needed(model));
   for (const auto& name : wanted) attach_one(name);
+  for (const auto& [index, link] : netlink->table().links) {
+    if (link.kind == netlink::LinkKind::vlan) look_for_tags(link);
+  }
 }
 
 void PacketPath::Impl::attach_one(const std::string& name) {
@@ -188,7 +204,7 @@ void PacketPath::Impl::attach_one(const std::string& name) {
   const conf::XdpInterface settings = wish == wishes.end() ? conf::XdpInterface{} : wish->second;
   auto result = path->attach(link->index, mode_of(settings.mode), settings.run_priority);
   Attached& entry = attached[name];
-  entry = {link->index, {name, "", ""}};
+  entry = {link->index, {name, "", ""}, false};
   if (!result) {
     entry.shown.why = result.error().message;
     log::warning("XDP is not attached to {}, going on without: {}", name, entry.shown.why);
@@ -200,11 +216,27 @@ void PacketPath::Impl::attach_one(const std::string& name) {
             result->note.empty() ? "" : "; ", result->note);
 }
 
+// A VLAN whose tags do not stand in the frames is served as if it had none, and what is answered leaves without.
+void PacketPath::Impl::look_for_tags(const netlink::Link& vlan) {
+  const auto* carrier = carrier_of(netlink->table(), &vlan);
+  const auto found = carrier == nullptr ? attached.end() : attached.find(carrier->name);
+  if (found == attached.end() || found->second.told_of_tags || found->second.shown.mode.empty()) return;
+  const std::string cure = datapath::vlan_tags_cure(carrier->name);
+  if (cure.empty()) return;
+  found->second.told_of_tags = true;
+  std::string& why = found->second.shown.why;
+  why += (why.empty() ? "" : "; ") + std::string("VLAN tags may be hidden from XDP (") + cure + ")";
+  log::warning("{} carries VLAN {}, whose tags may be hidden from XDP: then its packets count as untagged; {}", carrier->name, vlan.name,
+               cure);
+}
+
 // An interface may come after the daemon, or come back as a new one of the same name.
 void PacketPath::Impl::changed(const netlink::Change& change) {
   if (const auto* gone = std::get_if<netlink::LinkGone>(&change)) attached.erase(gone->link.name);
   const auto* link = std::get_if<netlink::LinkChanged>(&change);
-  if (link == nullptr || wanted.count(link->link.name) == 0) return;
+  if (link == nullptr) return;
+  if (link->link.kind == netlink::LinkKind::vlan) look_for_tags(link->link);
+  if (wanted.count(link->link.name) == 0) return;
   const auto* carrier = carrier_of(netlink->table(), netlink->table().link(link->link.name));
   if (carrier == nullptr) return;
   const std::string name = carrier->name;  // a VLAN's name stands there for its carrier

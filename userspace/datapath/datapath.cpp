@@ -248,6 +248,8 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
             0,
             seed,
             0,
+            0,
+            0,
             0};
     for (const std::string& name : pinned_maps()) {
       fds[name].reset(fcntl(bpf_object__find_map_fd_by_name(impl->object.get(), name.c_str()), F_DUPFD_CLOEXEC, 0));
@@ -268,6 +270,7 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
   if (const Status status = impl->pin_sweep(); !status) return status.error();
 
   Datapath datapath(std::move(impl));
+  if (!datapath.impl_->adopted) datapath.set_behaviour({});
   const int watch = bpf_program__fd(bpf_object__find_program_by_name(datapath.impl_->object.get(), "xd_watch"));
   if (const Status status = pin(watch, datapath.pin_dir() + "/xd_watch"); !status) return status.error();
   datapath.impl_->attacher = std::make_unique<Attacher>(
@@ -339,7 +342,9 @@ std::optional<std::string> Datapath::cannot_serve(const lvs::ServiceKey& key, co
 std::optional<lvs::ServiceKey> Datapath::service_of(const lvs::ServiceKey& packet) const { return impl_->table->service_of(packet); }
 Status Datapath::put_service(const lvs::ServiceKey& key, const lvs::Service& service) { return impl_->table->put(key, service); }
 Status Datapath::remove_service(const lvs::ServiceKey& key) { return impl_->table->remove(key); }
-lvs::Services Datapath::services() const { return impl_->table->services(); }
+Status Datapath::close_service(const lvs::ServiceKey& key) { return impl_->table->close(key); }
+lvs::Services Datapath::services() const { return impl_->table->services(false); }
+lvs::Services Datapath::closed_services() const { return impl_->table->services(true); }
 std::map<Endpoint, DestinationStats> Datapath::stats(const lvs::ServiceKey& key) const { return impl_->table->stats(key); }
 std::vector<IpAddress> Datapath::destination_addresses() const { return impl_->table->addresses(); }
 
@@ -392,7 +397,17 @@ void Datapath::set_behaviour(const Behaviour& behaviour) {
   if ((behaviour.conn_reuse_mode & 2) != 0) flags |= XD_REUSE_FIN_WAIT;
   if (behaviour.expire_nodest_conn) flags |= XD_EXPIRE_NODEST;
   if (behaviour.expire_quiescent_template) flags |= XD_EXPIRE_QUIESCENT;
-  impl_->info[0].behaviour = flags;
+  if (behaviour.sloppy_tcp) flags |= XD_SLOPPY_TCP;
+  if (behaviour.sloppy_sctp) flags |= XD_SLOPPY_SCTP;
+  xd_info& info = impl_->info[0];
+  const auto jiffies = [&](Duration time) { return static_cast<std::uint32_t>(to_seconds(time) * info.hz); };
+  const auto put = [](__u32& there, std::uint32_t wanted) {
+    if (there != wanted) there = wanted;  // every packet reads that line
+  };
+  put(info.behaviour, flags);
+  put(info.mtu_expires, jiffies(behaviour.mtu_expires));
+  put(info.lblc_expiration, jiffies(behaviour.lblc_expiration));
+  put(info.lblcr_expiration, jiffies(behaviour.lblcr_expiration));
 }
 
 void Datapath::set_matches(Matches matches) { impl_->table->set_matches(std::move(matches)); }

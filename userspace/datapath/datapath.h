@@ -51,6 +51,10 @@ struct Behaviour {
   std::uint32_t conn_reuse_mode = 1;
   bool expire_nodest_conn = false;
   bool expire_quiescent_template = false;
+  bool sloppy_tcp = false, sloppy_sctp = false;
+  Duration lblc_expiration = 24h, lblcr_expiration = 24h;
+  Duration mtu_expires = 600s;  // net.ipv4.route.mtu_expires, of what a router tells of the way to a tunnel's end
+  bool operator==(const Behaviour&) const = default;
 };
 
 enum class Mode { automatic, native, generic };
@@ -136,8 +140,11 @@ class Datapath {
   // dropped silently, as IPVS does, and go on when it returns; a new destination takes only new flows.
   Status put_service(const lvs::ServiceKey& key, const lvs::Service& service);
   Status remove_service(const lvs::ServiceKey& key);  // ENOENT when it is not there
-  // Read back from the maps.
+  // Its flows go on, and what begins one is passed; until put_service().
+  Status close_service(const lvs::ServiceKey& key);
+  // Read back from the maps: those that take new flows, and those that were closed.
   lvs::Services services() const;
+  lvs::Services closed_services() const;
   std::map<Endpoint, DestinationStats> stats(const lvs::ServiceKey& key) const;
 
   // Next hops, for NextHops (nexthop.h): every destination that needs one, and its hop. Unset: packets for it pass.

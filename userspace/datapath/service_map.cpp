@@ -76,7 +76,7 @@ int ServiceMap::put(const xd_service_key& key, const xd_service& service) {
   std::uint32_t& entry = entry_of(key);
   if (is_of_another(entry, key)) return 0;
   const std::uint32_t place = fresh_place();
-  if (place != 0) known_[place] = {key, service, 0};
+  if (place != 0) known_[place] = {key, service};
   name(entry, place);
   return 0;
 }

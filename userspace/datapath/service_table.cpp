@@ -83,7 +83,14 @@ void write_hop(xd_dest& dest, const std::optional<Hop>& hop, xd_filter& filter) 
   const bool tunnel = dest.method == XD_TUN;
   std::uint32_t mtu = hop && hop->mtu != 0 ? hop->mtu : 0xffff;
   if (tunnel && mtu != 0xffff) mtu -= std::min(mtu, xd_tunnel_overhead(dest.addr, dest.flags));
-  dest.mtu = static_cast<std::uint16_t>(std::min(mtu, 0xffffu));
+  const auto way = static_cast<std::uint16_t>(std::min(mtu, 0xffffu));
+  const bool same_way = hop && (dest.flags & XD_DEST_F_RESOLVED) != 0 && std::ranges::equal(hop->to.bytes, dest.hop.to) &&
+                        dest.hop.ifindex == static_cast<std::uint32_t>(hop->ifindex);
+  // What a router has told of the way since goes on.
+  if (dest.narrowed == 0 || !same_way || dest.way_mtu != way) {
+    dest.narrowed = 0;
+    dest.mtu = way;
+  }
   if (hop && hop->local) flags |= XD_DEST_F_LOCAL;
   if (hop && !hop->local && tunnel && hop->source.is_unset()) {
     dest.flags = flags;
@@ -291,7 +298,7 @@ std::optional<Previous> ServiceTable::previous_of(const std::optional<xd_service
   return previous;
 }
 
-Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::vector<xd_slot>& list) {
+Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::vector<std::uint32_t>& list) {
   const auto length = segment_length(static_cast<std::uint32_t>(ring.slots.size()), static_cast<std::uint32_t>(list.size()));
   const auto segment = segments_.take(length);
   if (!segment) {
@@ -300,7 +307,7 @@ Result<std::uint32_t> ServiceTable::write_segment(const Ring& ring, const std::v
   std::uint32_t at = *segment;
   maps_.rings[at++] = {ring.start, ring.cursor};
   for (const std::uint32_t slot : ring.slots) maps_.rings[at++] = {slot, 0};
-  for (const xd_slot& slot : list) maps_.rings[at++] = slot;
+  for (const std::uint32_t slot : list) maps_.rings[at++] = {slot, 0};
   maps_.rings[at++] = {0, 0};
   while (at < *segment + length) maps_.rings[at++] = {XD_NOBODY, 1};
   return *segment;
@@ -319,6 +326,12 @@ void ServiceTable::wake() {
 void ServiceTable::name_groups(const xd_service& service) {
   for (std::uint32_t i = 0; i < service.list_len; ++i)
     maps_.dests[maps_.rings[service.list + i].dest].group = service.ring_len == 0 ? xd_groups(&service) + i / XD_GROUP : 0;
+}
+
+// lblcr's set of a service, removed members included.
+void ServiceTable::disband(const lvs::ServiceKey& key) {
+  for (auto it = slots_.lower_bound({key, Endpoint{}}); it != slots_.end() && it->first.first == key; ++it)
+    maps_.dests[it->second].joined = 0;
 }
 
 void ServiceTable::remove_dest(std::uint32_t slot) {
@@ -364,14 +377,14 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
   }
   auto ring = build_ring(service.scheduler, candidates, previous ? &*previous : nullptr, key.family() == AF_INET);
   if (!ring) return give_up("serve", ring.error());
-  const bool goes_on = previous && previous->same_scheduler;
-  if (service.scheduler == lvs::Scheduler::lblc) ring->start = goes_on ? maps_.rings[old->ring].dest : XD_NOBODY;
-  // The marks of lblcr's set stand in the list.
-  std::map<std::uint32_t, std::uint32_t> marks;
-  for (std::uint32_t i = 0; goes_on && i < old->list_len; ++i) marks[maps_.rings[old->list + i].dest] = maps_.rings[old->list + i].cursor;
-  std::vector<xd_slot> slots;
-  for (const std::uint32_t dest : list) slots.push_back({dest, marks[dest]});
-  auto segment = write_segment(*ring, slots);
+  if (service.scheduler == lvs::Scheduler::lblc || service.scheduler == lvs::Scheduler::lblcr) {
+    const bool goes_on = previous && previous->same_scheduler;
+    const xd_slot header = goes_on ? maps_.rings[old->ring] : xd_slot{XD_NOBODY, 0};
+    ring->start = header.dest;
+    ring->cursor = header.cursor;
+    if (!goes_on) disband(key);
+  }
+  auto segment = write_segment(*ring, list);
   if (!segment) return give_up("serve", segment.error());
 
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -406,7 +419,8 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
                    service.persistence_seconds * maps_.hz,
                    {},
                    0,
-                   htonl(key.fwmark)};
+                   htonl(key.fwmark),
+                   0};
   if (const auto limit = rate_limits_.find(key); limit != rate_limits_.end()) entry.rate_limit = limit->second;
   to_mask(key.family(), service.persistence_mask, entry.mask);
   if (!old) count_vip(map_key.addr, 1);
@@ -496,9 +510,22 @@ Status ServiceTable::remove(const lvs::ServiceKey& key) {
   aliases_.erase(key);
   maps_.services.erase(map_key);
   for (const std::uint32_t slot : list_of(*old)) remove_dest(slot);
+  disband(key);
   count_vip(map_key.addr, -1);
   rest(old->ring, segment_length(*old));
   return {};
+}
+
+Status ServiceTable::close(const lvs::ServiceKey& key) {
+  learn();
+  const xd_service_key map_key = to_map_key(key);
+  auto entry = maps_.services.get(map_key);
+  if (!entry) return cannot("close", key, "no such service", ENOENT);
+  if (entry->closed != 0) return {};
+  entry->closed = 1;
+  if (const int failed = maps_.services.put(map_key, *entry); failed != 0)
+    return cannot("close", key, Error::from_errno("write to xd_services", failed).message, failed);
+  return write_aliases(key, *entry);
 }
 
 void ServiceTable::set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits) {
@@ -512,10 +539,10 @@ void ServiceTable::set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limi
   }
 }
 
-lvs::Services ServiceTable::services() const {
+lvs::Services ServiceTable::services(bool closed) const {
   lvs::Services found;
   for (const auto& [map_key, entry] : maps_.services.all()) {
-    if (is_alias(map_key, entry)) continue;
+    if (is_alias(map_key, entry) || (entry.closed != 0) != closed) continue;
     const lvs::ServiceKey key = from_map_key(map_key);
     lvs::Service& service = found[key];
     service.scheduler = static_cast<lvs::Scheduler>(entry.scheduler);

@@ -58,9 +58,10 @@ class ServiceTable {
   std::optional<lvs::ServiceKey> service_of(const lvs::ServiceKey& packet) const;
   Status put(const lvs::ServiceKey& key, const lvs::Service& service);
   Status remove(const lvs::ServiceKey& key);
+  Status close(const lvs::ServiceKey& key);
   void set_matches(Matches matches);
   void set_rate_limits(std::map<lvs::ServiceKey, std::uint32_t> limits);
-  lvs::Services services() const;
+  lvs::Services services(bool closed) const;
   std::map<Endpoint, DestinationStats> stats(const lvs::ServiceKey& key) const;
   std::vector<IpAddress> addresses() const;
   void set_hop(const IpAddress& address, const std::optional<Hop>& hop);
@@ -75,7 +76,7 @@ class ServiceTable {
   std::vector<std::uint32_t> list_of(const xd_service& service) const;  // newest first
   std::vector<Candidate> candidates_of(const std::vector<std::uint32_t>& list) const;
   std::optional<Previous> previous_of(const std::optional<xd_service>& service, lvs::Scheduler scheduler) const;
-  Result<std::uint32_t> write_segment(const Ring& ring, const std::vector<xd_slot>& list);
+  Result<std::uint32_t> write_segment(const Ring& ring, const std::vector<std::uint32_t>& list);
   void rest(std::uint32_t offset, std::uint32_t length);
   void wake();
   void count_vip(const __be32 (&addr)[4], int change);
@@ -83,6 +84,7 @@ class ServiceTable {
   void enter(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint);
   void fill(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint);
   void name_groups(const xd_service& service);
+  void disband(const lvs::ServiceKey& key);
   void remove_dest(std::uint32_t slot);
 
   struct Resting {

@@ -40,6 +40,11 @@ void Director::want(Wanted engines) {
   decided_ = false;
 }
 
+void Director::leave_to_ipvs(LeftToIpvs why) {
+  left_to_ipvs_ = std::move(why);
+  decided_ = false;
+}
+
 void Director::flush() {
   flush_ = true;
   known_ = false;
@@ -71,6 +76,7 @@ Status Director::read_tables() {
     auto read = xdp_->services();
     if (!read) return std::move(read).error();
     xdp = std::move(*read);
+    xdp_closed_ = xdp_->closed_services();
   }
   ipvs_present_ = std::move(ipvs);
   xdp_present_ = std::move(xdp);
@@ -84,8 +90,9 @@ Status Director::read_tables() {
 Serving Director::choose_for(const lvs::ServiceKey& key, const lvs::Services& desired) const {
   const auto found = wanted_.find(key);
   const auto wanted = found == wanted_.end() ? conf::Engine::automatic : found->second;
-  const auto no_xdp = xdp_ != nullptr ? xdp_->cannot_serve(key, desired.at(key)) : std::optional(no_xdp_);
+  auto no_xdp = xdp_ != nullptr ? xdp_->cannot_serve(key, desired.at(key)) : std::optional(no_xdp_);
   const auto no_ipvs = ipvs_ != nullptr ? std::nullopt : std::optional(no_ipvs_);
+  if (!no_xdp && !no_ipvs && wanted == conf::Engine::automatic && left_to_ipvs_) no_xdp = left_to_ipvs_(desired.at(key));
   const auto serving = choose(wanted, no_xdp, no_ipvs);
   if (!serving.xdp || !serving.ipvs || !takes_any_port(key)) return serving;
   // The packet path is asked first: it would take the packets of another service of the address that only IPVS serves.
@@ -119,6 +126,9 @@ Director::Changes Director::changes(const lvs::Services& desired, bool all) {
   if (all) {
     gone(ipvs_present_);
     gone(xdp_present_);
+    for (const auto& key : xdp_closed_) {
+      if (!desired.contains(key)) changes.keys.insert(key);
+    }
   }
   for (const auto& key : changes.keys) {
     if (!desired.contains(key)) serving_.erase(key);
@@ -128,8 +138,25 @@ Director::Changes Director::changes(const lvs::Services& desired, bool all) {
   return changes;
 }
 
+// What IPVS served, and the packet path alone is to serve now: nobody new, until it is removed.
+lvs::Services Director::kept_by_ipvs(const Changes& changes) {
+  lvs::Services kept;
+  for (const auto& key : changes.keys) {
+    const auto serving = serving_.find(key);
+    const auto held = ipvs_present_.find(key);
+    if (serving == serving_.end() || serving->second.ipvs || !serving->second.xdp || held == ipvs_present_.end() || !owned_.contains(key))
+      continue;
+    auto& service = kept[key] = held->second;
+    for (auto& [server, destination] : service.destinations) destination.weight = 0;
+    serving->second.ends_with = "ipvs";
+  }
+  return kept;
+}
+
 void Director::serve_ipvs(const Changes& changes, Report& report) {
-  report.ipvs_steps = plan(changes.for_ipvs, select(ipvs_present_, changes.keys), owned_);
+  auto wanted = changes.for_ipvs;
+  wanted.merge(kept_by_ipvs(changes));
+  report.ipvs_steps = plan(wanted, select(ipvs_present_, changes.keys), owned_);
   const auto done = carry_out(*ipvs_, report.ipvs_steps);
   for (const auto& [key, service] : changes.for_ipvs) owned_.insert(key);
   for (const auto& [key, error] : done.not_there) {
@@ -148,11 +175,29 @@ void Director::serve_ipvs(const Changes& changes, Report& report) {
     owned_.erase(step.key);
     ipvs_present_.erase(step.key);
   }
-  for (const auto& [key, service] : changes.for_ipvs) ipvs_present_.insert_or_assign(key, service);
+  for (const auto& [key, service] : wanted) ipvs_present_.insert_or_assign(key, service);
+}
+
+void Director::close(const lvs::ServiceKey& key, Report& report) {
+  if (auto closed = xdp_->close_service(key); !closed) {
+    report.failures.push_back(std::move(closed).error());
+    (void)xdp_->remove_service(key).ok();  // else it would go on taking connections
+    return;
+  }
+  xdp_closed_.insert(key);
+  serving_.at(key).ends_with = "xdp";
 }
 
 void Director::serve_xdp(const Changes& changes, Report& report) {
-  const auto present = select(xdp_present_, changes.keys);
+  auto present = select(xdp_present_, changes.keys);
+  for (const auto& key : changes.keys) {
+    const bool is_served = serving_.contains(key) && serving_.at(key).ipvs;
+    if (is_served && !changes.for_xdp.contains(key) && (present.erase(key) != 0 || xdp_closed_.contains(key))) {
+      close(key, report);
+    } else if (xdp_closed_.erase(key) != 0 && !changes.for_xdp.contains(key)) {
+      (void)xdp_->remove_service(key).ok();
+    }
+  }
   Owned all;  // nobody else writes these maps
   for (const auto& [key, service] : present) all.insert(key);
   report.xdp_steps = plan(changes.for_xdp, present, all);

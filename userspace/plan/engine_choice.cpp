@@ -6,8 +6,13 @@ namespace xd::plan {
 
 std::string Serving::str() const {
   if (!xdp && !ipvs) return "not served: " + why;
-  if (xdp) return ipvs ? "served by xdp, ipvs behind it" : "served by xdp";
-  return why.empty() ? "served by ipvs" : "served by ipvs only: " + why;
+  std::string text = "served by ";
+  if (xdp) {
+    text += ipvs ? "xdp, ipvs behind it" : "xdp";
+  } else {
+    text += why.empty() ? "ipvs" : "ipvs only: " + why;
+  }
+  return ends_with.empty() ? text : text + "; earlier connections end in " + ends_with;
 }
 
 Serving choose(conf::Engine wanted, const std::optional<std::string>& no_xdp, const std::optional<std::string>& no_ipvs) {

@@ -20,10 +20,11 @@ namespace xd::plan {
 struct Serving {
   bool xdp = false;
   bool ipvs = false;
-  std::string why;  // it is not served, or not by the packet path though it was wanted there
+  std::string why;        // it is not served, or not by the packet path though it was wanted there
+  std::string ends_with;  // the engine that served it before, and keeps the connections that it has: "xdp", "ipvs"; else empty
 
   // "served by xdp", "served by xdp, ipvs behind it", "served by ipvs", "served by ipvs only: wlc is not in the packet
-  // path yet", "not served: this kernel has no IPVS"
+  // path yet", "not served: this kernel has no IPVS", "served by ipvs; earlier connections end in xdp"
   std::string str() const;
   bool operator==(const Serving&) const = default;
 };

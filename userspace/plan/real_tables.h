@@ -35,6 +35,12 @@ class XdpPacketPath final : public PacketPath {
   Result<lvs::Services> services() override { return path_.services(); }
   Status put_service(const lvs::ServiceKey& key, const lvs::Service& service) override { return path_.put_service(key, service); }
   Status remove_service(const lvs::ServiceKey& key) override { return path_.remove_service(key); }
+  Status close_service(const lvs::ServiceKey& key) override { return path_.close_service(key); }
+  std::set<lvs::ServiceKey> closed_services() override {
+    std::set<lvs::ServiceKey> closed;
+    for (const auto& [key, service] : path_.closed_services()) closed.insert(key);
+    return closed;
+  }
 
  private:
   datapath::Datapath& path_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/lvs.h"
@@ -29,9 +30,12 @@ class PacketPath {
   virtual ~PacketPath() = default;
   // Why the packet path cannot serve this one ("wlc is not in the packet path yet"); empty when it can.
   virtual std::optional<std::string> cannot_serve(const lvs::ServiceKey& key, const lvs::Service& service) const = 0;
-  virtual Result<lvs::Services> services() = 0;
+  virtual Result<lvs::Services> services() = 0;  // those that take connections
   virtual Status put_service(const lvs::ServiceKey& key, const lvs::Service& service) = 0;
   virtual Status remove_service(const lvs::ServiceKey& key) = 0;
+  // A service that is left to IPVS from now on, but for the connections that it has here; until it is put again, or removed.
+  virtual Status close_service(const lvs::ServiceKey& key) = 0;
+  virtual std::set<lvs::ServiceKey> closed_services() = 0;
 };
 
 }  // namespace xd::plan

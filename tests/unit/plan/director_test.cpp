@@ -76,7 +76,7 @@ TEST(Director, AServiceOfAnyPortDoesNotTakeWhatIsLeftToIpvs) {
   dns.protocol = lvs::Protocol::udp;
   EXPECT_EQ(director.serve({{any, rr()}, {www, rr()}, {dns, wlc()}}).serving.at(any).str(), "served by xdp, ipvs behind it");
   EXPECT_EQ(director.serve({{any, rr()}, {www, wlc()}}).serving.at(any).str(),
-            "served by ipvs only: 192.0.2.10:80/tcp is served by ipvs only");
+            "served by ipvs only: 192.0.2.10:80/tcp is served by ipvs only; earlier connections end in xdp");
   EXPECT_FALSE(tables.xdp.held.contains(any));
   EXPECT_EQ(director.serve({{any, rr()}, {www, rr()}}).serving.at(any).str(), "served by xdp, ipvs behind it");
   EXPECT_TRUE(tables.xdp.held.contains(any));
@@ -137,7 +137,7 @@ TEST(Director, ManySmallChangesLeadWhereOneBigOneWould) {
     std::size_t in_ipvs = 1, in_xdp = 0;
     for (const auto& [each, service] : desired) {
       const auto& serving = report.serving.at(each);
-      ASSERT_EQ(t.ipvs.held.contains(each), serving.ipvs);
+      ASSERT_EQ(t.ipvs.held.contains(each), serving.ipvs || serving.ends_with == "ipvs");
       ASSERT_EQ(t.xdp.held.contains(each), serving.xdp);
       if (serving.ipvs) {
         ASSERT_EQ(t.ipvs.held.at(each).destinations, service.destinations);
@@ -145,11 +145,13 @@ TEST(Director, ManySmallChangesLeadWhereOneBigOneWould) {
       if (serving.xdp) {
         ASSERT_EQ(t.xdp.held.at(each).destinations, service.destinations);
       }
-      in_ipvs += serving.ipvs ? 1 : 0;
+      ASSERT_EQ(t.xdp.closed.contains(each), serving.ends_with == "xdp");
+      in_ipvs += serving.ipvs || serving.ends_with == "ipvs" ? 1 : 0;
       in_xdp += serving.xdp ? 1 : 0;
     }
     ASSERT_EQ(t.ipvs.held.size(), in_ipvs);
     ASSERT_EQ(t.xdp.held.size(), in_xdp);
+    for (const auto& closed : t.xdp.closed) ASSERT_TRUE(desired.contains(closed));
   }
 }
 
@@ -212,13 +214,51 @@ TEST(Director, AnotherWishMovesTheService) {
   Director director(&t.ipvs, "", &t.xdp, "");
   director.serve({{www, rr()}});
   director.want({{www, conf::Engine::xdp}});
-  director.serve({{www, rr()}});
-  EXPECT_TRUE(t.ipvs.held.empty());
-  EXPECT_EQ(t.xdp.held.size(), 1u);
+  EXPECT_EQ(director.serve({{www, rr()}}).serving.at(www).str(), "served by xdp; earlier connections end in ipvs");
+  for (const auto& [server, destination] : t.ipvs.held.at(www).destinations) EXPECT_EQ(destination.weight, 0u) << server.str();
+  EXPECT_EQ(t.xdp.held, (lvs::Services{{www, rr()}}));
   director.want({{www, conf::Engine::ipvs}});
-  director.serve({{www, rr()}});
+  EXPECT_EQ(director.serve({{www, rr()}}).serving.at(www).str(), "served by ipvs; earlier connections end in xdp");
   EXPECT_TRUE(t.xdp.held.empty());
-  EXPECT_EQ(t.ipvs.held.size(), 1u);
+  EXPECT_EQ(t.xdp.closed, (std::set{www}));
+  EXPECT_EQ(t.ipvs.held, (lvs::Services{{www, rr()}}));
+  director.want({});
+  EXPECT_EQ(director.serve({{www, rr()}}).serving.at(www).str(), "served by xdp, ipvs behind it");
+  EXPECT_TRUE(t.xdp.closed.empty());
+}
+
+TEST(Director, WhatEndsElsewhereIsKnownToANewProcessAndGoesWithItsService) {
+  Tables t;
+  Director first(&t.ipvs, "", &t.xdp, "");
+  first.serve({{www, rr()}, {shop, rr()}});
+  first.want({{www, conf::Engine::ipvs}, {shop, conf::Engine::xdp}});
+  first.serve({{www, rr()}, {shop, rr()}});
+  Director second(&t.ipvs, "", &t.xdp, "");
+  second.own(first.owned());
+  second.want({{www, conf::Engine::ipvs}, {shop, conf::Engine::xdp}});
+  t.ipvs.calls.clear();
+  const auto report = second.serve({{www, rr()}, {shop, rr()}});
+  EXPECT_EQ(report.serving.at(www).ends_with, "xdp");
+  EXPECT_EQ(report.serving.at(shop).ends_with, "ipvs");
+  EXPECT_TRUE(t.ipvs.calls.empty());
+  second.serve({});
+  EXPECT_TRUE(t.xdp.held.empty() && t.xdp.closed.empty());
+  EXPECT_TRUE(t.ipvs.held.empty());
+}
+
+TEST(Director, WhatIsBetterLeftToIpvsIsWhereItIsAutomatic) {
+  Tables t;
+  const auto why = [](const lvs::Service&) { return std::optional<std::string>("netfilter sees nothing"); };
+  Director director(&t.ipvs, "", &t.xdp, "");
+  director.serve({{www, rr()}, {shop, rr()}});
+  director.want({{shop, conf::Engine::xdp}});
+  director.leave_to_ipvs(why);
+  const auto report = director.serve({{www, rr()}, {shop, rr()}});
+  EXPECT_EQ(report.serving.at(www).str(), "served by ipvs only: netfilter sees nothing; earlier connections end in xdp");
+  EXPECT_EQ(report.serving.at(shop).str(), "served by xdp; earlier connections end in ipvs");
+  Director without(nullptr, "this kernel has no IPVS", &t.xdp, "");
+  without.leave_to_ipvs(why);
+  EXPECT_EQ(without.serve({{www, rr()}}).serving.at(www).str(), "served by xdp");
 }
 
 TEST(Director, WithdrawLeavesNothingOfOurs) {

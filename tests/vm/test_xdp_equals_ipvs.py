@@ -95,6 +95,7 @@ def cases():
     plan += [("rr", "DR", {"protocol": UDP, "lines": ("ops",)}), ("rr", "NAT", {"protocol": UDP, "family": 6}), ("sh", "DR", {"protocol": UDP, "family": 6})]
     plan += [("rr", kind, {"family": family, "servers": servers, "phases": 1})
              for kind in TUNNELS for family in (4, 6) for servers in (4, 6)]
+    plan += [("mh", "TUN", {"servers": 6, "phases": 1}), ("rr", "NAT", {"protocol": UDP, "lines": ("persistence_timeout 300",)})]
     plan += [(algo, kind, {"family": 6}) for algo, kind in (("rr", "DR"), ("wrr", "NAT"), ("wlc", "NAT"), ("sh", "DR"), ("dh", "DR"), ("mh", "NAT"))]
     plan += [(algo, kind, {"protocol": SCTP, **more}) for algo, kind, more in (
         ("rr", "DR", {}), ("wrr", "NAT", {"server_port": 9080}), ("rr", "TUN", {"phases": 1}), ("wlc", "NAT", {"family": 6, "server_port": 9080}), ("sh", "NAT", {}),
@@ -188,6 +189,8 @@ class Play:
         if case.method == "NAT" and flow in self.server:
             request = packet(case.protocol, *case.client(flow), case.server(self.server[flow]), case.server_port)
             self.round(REQUEST_ERROR, inside=[arrivals.error(case.server(self.server[flow]), case.client(flow)[0], request)])
+            if case.family == 4:
+                self.round("error of a router about a request", inside=[arrivals.error("10.1.0.77", case.client(flow)[0], request)])
 
     def phase(self, number):
         {TCP: self.tcp, UDP: self.udp, SCTP: self.sctp}[self.case.protocol](number)

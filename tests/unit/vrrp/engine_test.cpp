@@ -434,6 +434,17 @@ TEST_F(RouterFaults, whereListeningFailsTheInstanceIsInFaultAndTriesAgainWithThe
   EXPECT_EQ(world.role("VI_1"), Role::backup);
 }
 
+// The kernel lets a link that is up have another name.
+TEST_F(RouterFaults, theAddressesLeaveALinkThatHasAnotherNameByNow) {
+  become_master();
+  auto link = *world.kernel.table().link("eth0");
+  link.name = "eth9";
+  world.kernel.change(link);
+  world.kernel.deliver();
+  EXPECT_EQ(world.role("VI_1"), Role::fault);
+  EXPECT_EQ(world.kernel.table().address(link.index, *IpPrefix::parse("192.0.2.100/24")), nullptr);
+}
+
 using RouterScripts = OneDirector;
 
 TEST_F(RouterScripts, anInstanceWaitsInInitForTheFirstAnswerOfAScriptThatDecides) {

@@ -183,6 +183,10 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
   struct spot back = {};
   int nat = dest->method == XD_NAT;
   if (nat && !xd_way_back_is_free(packet, to->dest, &back)) return -XD_NAT_CLASH - 1;
+  /* What can be known before a place is taken: taking it waits for the bucket to come from memory, and what follows waits for that. */
+  __u32 state = next_state(packet, XD_STATE_NONE, nat ? FROM_CLIENT : CLIENT_ONLY), now = jiffies();
+  __u16 generation = dest->generation;
+  __u8 flags = (to->template ? XD_FLOW_PERSISTENT : 0) | (dest->method == XD_TUN ? XD_FLOW_TUN : 0);
   /* A first datagram or SYN may be one of a flood: it pushes nobody out, where nothing has to be remembered. */
   __u32 place =
       nat || !begins(packet) ? xd_push_in(&packet->spot, TAKE_HALF_OPEN, to) : take_place(&packet->spot, TAKE_HALF_OPEN | TAKE_MODESTLY);
@@ -190,7 +194,6 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
   struct xd_flow *flow = flow_in(bucket, place);
   if (!flow) return 0;
   __u32 reply = 0;
-  __u8 flags = (to->template ? XD_FLOW_PERSISTENT : 0) | (dest->method == XD_TUN ? XD_FLOW_TUN : 0);
   if (nat) {
     reply = xd_push_in(&back, TAKE_HALF_OPEN, to);
     if (!reply) {
@@ -202,8 +205,6 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
     xd_write_reply(ctx, packet, to->dest, reply, place);
     flags |= XD_FLOW_NAT | first_checksum(ctx, packet);
   }
-  __u32 state = next_state(packet, XD_STATE_NONE, nat ? FROM_CLIENT : CLIENT_ONLY);
-  __u16 generation = dest->generation;
   /* Counts before the flow is written: an atomic operation waits for all stores before it, and the flow's line may be far away. */
   move_count(dest, XD_STATE_NONE, state);
   if (to->template) {
@@ -213,7 +214,7 @@ __attribute__((noinline)) int xd_enter(struct xdp_md *ctx, const struct packet *
   }
   write_key(flow, &packet->key);
   flow->dest = to->dest;
-  flow->seen = jiffies();
+  flow->seen = now;
   flow->state = state;
   flow->way = 1; /* of one packet; the way itself is noted with the next */
   flow->control = to->template;

@@ -26,12 +26,19 @@ static __always_inline __u16 fold(__u64 sum) {
   return sum;
 }
 
+/* The same, of a few words only: below 2^40. */
+static __always_inline __u16 fold_few(__u64 sum) {
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return sum + (sum >> 16);
+}
+
 /* What a sum grows by when `from` becomes `to`. */
 static __always_inline __u64 change32(__be32 from, __be32 to) { return (__u64)(__u32)~from + to; }
 static __always_inline __u64 change16(__be16 from, __be16 to) { return (__u64)(__u16)~from + to; }
 
 /* A complete checksum after its data's sum grew by `change`. */
-static __always_inline __u16 update(__u16 check, __u64 change) { return ~fold((__u64)(__u16)~check + change); }
+static __always_inline __u16 update(__u16 check, __u64 change) { return ~fold_few((__u64)(__u16)~check + change); }
 
 static __always_inline __u64 sum_address(const __be32 addr[4]) { return (__u64)addr[0] + addr[1] + addr[2] + addr[3]; }
 
@@ -136,7 +143,7 @@ static __always_inline __be16 *checksum_field(struct xdp_md *ctx, const struct p
 
 /* For packets whose addresses and ports stay: fills in what the sender left to a device that will not see it. */
 static __always_inline void complete_checksum(struct xdp_md *ctx, const struct packet *packet) {
-  if (!packet->partial || packet->fragment || packet->key.proto == IPPROTO_SCTP) return;
+  if (!(xd_filter.ports & XD_PORT_PARTIAL) || packet->fragment || packet->key.proto == IPPROTO_SCTP) return;
   __be16 *check = checksum_field(ctx, packet);
   if (!check || *check != pseudo_sum(packet)) return;
   struct xd_port *port = port_of(ctx);

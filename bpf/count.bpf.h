@@ -2,12 +2,16 @@
 #ifndef XD_BPF_COUNT_BPF_H
 #define XD_BPF_COUNT_BPF_H
 
-static __always_inline void count_reason(struct xdp_md *ctx, __u32 reason) {
+static __always_inline void count_frame(__u32 reason, __u64 bytes) {
   struct xd_counter *counter = bpf_map_lookup_elem(&xd_reasons, &reason);
   if (!counter) return;
   counter->packets++;
-  counter->bytes += frame_length(ctx);
-  if (is_traced()) xd_tell(ctx, reason);
+  counter->bytes += bytes;
+}
+
+static __always_inline void count_reason(struct xdp_md *ctx, __u32 reason) {
+  count_frame(reason, frame_length(ctx));
+  if (xd_filter.one_in) xd_tell(ctx, reason);
 }
 
 /* The end of a packet that is not sent on. */
@@ -17,13 +21,15 @@ static __always_inline int verdict(struct xdp_md *ctx, enum xd_reason reason) {
 }
 
 /* Bytes from the IP header on, as IPVS counts them. */
-static __always_inline void count_in(__u32 dest, __u32 bytes, __u32 connections) {
-  struct xd_dest_stats *stats = bpf_map_lookup_elem(&xd_dest_stats, &dest);
+static __always_inline void count_in_at(const __u32 *dest, __u32 bytes, __u32 connections) {
+  struct xd_dest_stats *stats = bpf_map_lookup_elem(&xd_dest_stats, dest);
   if (!stats) return;
   stats->connections += connections;
   stats->packets_in++;
   stats->bytes_in += bytes;
 }
+
+static __always_inline void count_in(__u32 dest, __u32 bytes, __u32 connections) { count_in_at(&dest, bytes, connections); }
 
 static __always_inline void count_out(__u32 dest, __u32 bytes) {
   struct xd_dest_stats *stats = bpf_map_lookup_elem(&xd_dest_stats, &dest);

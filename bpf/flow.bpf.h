@@ -13,20 +13,24 @@ static __always_inline struct xd_hop way_back(struct xdp_md *ctx, const struct p
   return hop;
 }
 
-static __always_inline __u32 hash_hop(const struct xd_hop *hop) {
-  const __u32 *word = (const void *)hop;
-  __u64 hash = xd_mix(word[0], word[1]);
-  return (__u32)(xd_mix(xd_mix(hash, word[2]), (__u64)word[3] << 32 | word[4]) >> 16);
+/* A hash of it, by which a packet tells that it came another way than the one before. */
+static __always_inline __u32 hash_way(struct xdp_md *ctx, const struct ethhdr *eth, __u32 vlans) {
+  const __u64 *macs = (const void *)eth;
+  __u64 rest = (__u64)ctx->ingress_ifindex << 32 | *(const __u32 *)(macs + 1);
+  return ((macs[0] ^ vlans) * 0x9E3779B97F4A7C15ull + rest * 0xC2B2AE3D27D4EB4Full) >> 32;
 }
+
+static __always_inline int is_way(const struct xd_flow *flow, __u32 way) { return !((flow->way ^ way) & ~XD_FLOW_PACKETS); }
 
 /* The client's router may change in the middle of a flow. */
 static __always_inline void keep_way_back(struct xdp_md *ctx, const struct packet *packet, struct xd_flow *flow) {
-  struct xd_hop now = way_back(ctx, packet);
-  __u32 way = hash_hop(&now);
-  if (!((flow->way ^ way) & ~XD_FLOW_PACKETS)) return;
+  struct ethhdr *eth = (void *)(long)ctx->data;
+  if ((void *)(eth + 1) > (void *)(long)ctx->data_end) return;
+  __u32 way = hash_way(ctx, eth, packet->vlans);
+  if (is_way(flow, way)) return;
   flow->way = (way & ~XD_FLOW_PACKETS) | (flow->way & XD_FLOW_PACKETS);
   struct xd_flow *reply = flow_at(flow->peer);
-  if (reply && reply->flags & XD_FLOW_REPLY) reply->hop = now;
+  if (reply && reply->flags & XD_FLOW_REPLY) reply->hop = way_back(ctx, packet);
 }
 
 static __always_inline __be16 real_port(const struct xd_dest *dest, __be16 port) { return dest->port ? dest->port : port; }
@@ -58,17 +62,21 @@ __attribute__((noinline)) __u32 xd_forget(__u32 place) {
   return 1;
 }
 
-/* A write dirties a line that other CPUs may read; most packets come within the jiffy of the one before. Whether it has. */
-static __always_inline int see(struct xd_flow *flow) {
+/* A write dirties a line that other CPUs may read; most packets come within the jiffy of the one before. */
+static __always_inline void see(struct xd_flow *flow) {
   __u32 now = jiffies();
-  if (flow->seen == now) return 0;
-  flow->seen = now;
-  return 1;
+  if (flow->seen != now) flow->seen = now;
 }
 
 /* The same of a client's packet, which counts for drop_entry: once in a jiffy is little less than each one, and costs nothing. */
+static __always_inline void see_client_at(struct xd_flow *flow, __u32 now) {
+  flow->seen = now;
+  if ((flow->way & XD_FLOW_PACKETS) < XD_FLOW_MANY) flow->way++;
+}
+
 static __always_inline void see_client(struct xd_flow *flow) {
-  if (see(flow) && (flow->way & XD_FLOW_PACKETS) < XD_FLOW_MANY) flow->way++;
+  __u32 now = jiffies();
+  if (flow->seen != now) see_client_at(flow, now);
 }
 
 /* A reply of a NAT real server. */

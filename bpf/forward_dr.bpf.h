@@ -3,7 +3,7 @@
 #define XD_BPF_FORWARD_DR_BPF_H
 
 static __always_inline int forward_dr(struct xdp_md *ctx, const struct packet *packet, const struct xd_hop *hop) {
-  if (packet->partial) complete_checksum(ctx, packet);
+  complete_checksum(ctx, packet);
   return transmit(ctx, packet, hop);
 }
 

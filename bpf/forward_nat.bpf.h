@@ -34,6 +34,32 @@ static __always_inline int translate_sctp(struct xdp_md *ctx, const struct packe
   return 1;
 }
 
+/* TCP's and UDP's, which stand in the same place. */
+static __always_inline void write_port(struct udphdr *ports, const struct translation *to) {
+  if (to->source)
+    ports->source = to->port;
+  else
+    ports->dest = to->port;
+}
+
+/* `change`: by how much the addresses' sum grows. */
+static __always_inline void write_address(void *network, int v6, const struct translation *to, __u64 change) {
+  if (v6) {
+    struct ipv6hdr *ip = network;
+    __builtin_memcpy(to->source ? &ip->saddr : &ip->daddr, to->addr, 16);
+    return;
+  }
+  struct iphdr *ip = network;
+  ip->check = update(ip->check, change);
+  if (to->source)
+    ip->saddr = to->addr[3];
+  else
+    ip->daddr = to->addr[3];
+}
+
+/* UDP has its zero for "none". */
+static __always_inline __u16 not_absent(__u8 proto, __u16 check) { return proto == IPPROTO_UDP && !check ? 0xffff : check; }
+
 /* Rewrites addresses, ports and checksums. 0, or 1 when the frame is not as it was when it was parsed. */
 __attribute__((noinline)) int xd_translate(struct xdp_md *ctx, const struct packet *packet, const struct translation *to) {
   if (!packet || !to) return 1;
@@ -52,43 +78,24 @@ __attribute__((noinline)) int xd_translate(struct xdp_md *ctx, const struct pack
     __u16 check = *field;
     if (packet->fragment) { /* the sum is that of the whole datagram */
       if (packet->key.proto == IPPROTO_TCP || check) {
-        check = update(check, addresses + ports);
-        if (packet->key.proto == IPPROTO_UDP && !check) check = 0xffff;
+        check = not_absent(packet->key.proto, update(check, addresses + ports));
       }
     } else if (packet->key.proto == IPPROTO_TCP || check) {
-      check = checksum_after(ctx, packet, flow, check, addresses, ports);
-      if (packet->key.proto == IPPROTO_UDP && !check) check = 0xffff;
+      check = not_absent(packet->key.proto, checksum_after(ctx, packet, flow, check, addresses, ports));
     } else if (segment_length(packet) <= SUM_MAX) { /* the sender left it out: filled in, as IPVS does */
       __u64 sum = (__u64)pseudo_sum(packet) + xd_segment_sum(ctx, packet->l4, segment_length(packet));
-      check = ~fold(sum + addresses + ports);
-      if (!check) check = 0xffff;
+      check = not_absent(IPPROTO_UDP, ~fold(sum + addresses + ports));
     }
     *field = check;
 
-    struct udphdr *udp = data + (packet->l4 & L4_MASK); /* TCP's ports stand in the same place */
+    struct udphdr *udp = data + (packet->l4 & L4_MASK);
     if ((void *)(udp + 1) > end) return 1;
-    if (to->source)
-      udp->source = to->port;
-    else
-      udp->dest = to->port;
+    write_port(udp, to);
   }
 
-  if (packet->v6) {
-    struct ipv6hdr *ip = data + (packet->l3 & 0x1f);
-    if ((void *)(ip + 1) > end) return 1;
-    if (to->source)
-      __builtin_memcpy(&ip->saddr, to->addr, 16);
-    else
-      __builtin_memcpy(&ip->daddr, to->addr, 16);
-  } else {
-    struct iphdr *ip = data + (packet->l3 & 0x1f);
-    if ((void *)(ip + 1) > end) return 1;
-    ip->check = update(ip->check, addresses);
-    if (to->source)
-      ip->saddr = to->addr[3];
-    else
-      ip->daddr = to->addr[3];
-  }
+  void *network = network_header(ctx, packet);
+  if (!network) return 1;
+  write_address(network, packet->v6, to, addresses);
   return 0;
 }
 

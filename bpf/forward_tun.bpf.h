@@ -28,17 +28,17 @@ struct inner {
   __u8 tos, ttl, df;
 };
 
+static __always_inline struct inner inner_of(const void *network, int v6) {
+  const struct ipv6hdr *six = network;
+  const struct iphdr *four = network;
+  if (v6) return (struct inner){DSCP_ECN(six), six->hop_limit, 0};
+  return (struct inner){four->tos, four->ttl, !!(four->frag_off & bpf_htons(0x4000))};
+}
+
 static __always_inline int read_inner(struct xdp_md *ctx, const struct packet *packet, struct inner *inner) {
-  void *end = (void *)(long)ctx->data_end, *network = (void *)(long)ctx->data + (packet->l3 & 0x1f);
-  if (packet->v6) {
-    struct ipv6hdr *ip = network;
-    if ((void *)(ip + 1) > end) return 0;
-    *inner = (struct inner){DSCP_ECN(ip), ip->hop_limit, 0};
-  } else {
-    struct iphdr *ip = network;
-    if ((void *)(ip + 1) > end) return 0;
-    *inner = (struct inner){ip->tos, ip->ttl, !!(ip->frag_off & bpf_htons(0x4000))};
-  }
+  const void *network = network_header(ctx, packet);
+  if (!network) return 0;
+  *inner = inner_of(network, packet->v6);
   return 1;
 }
 
@@ -59,17 +59,12 @@ static __always_inline __u64 inner_sum(struct xdp_md *ctx, const struct packet *
   return (__u64)xd_segment_sum(ctx, packet->l3, header) + (__u16)~pseudo_sum(packet);
 }
 
-/* Wraps a packet for a destination and sends it. Its verdict. */
-__attribute__((noinline)) int xd_encapsulate(struct xdp_md *ctx, const struct packet *packet, __u32 index) {
-  struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &index);
-  struct inner inner;
-  if (!packet || !dest) return XDP_ABORTED;
-  if (packet->partial && (packet->key.proto == IPPROTO_TCP || packet->key.proto == IPPROTO_UDP)) complete_checksum(ctx, packet);
-  if (!lower_network_ttl(ctx, packet) || !read_inner(ctx, packet, &inner)) return XDP_ABORTED;
-
-  __u32 flags = dest->flags, v6 = xd_is_v6(dest->addr), length = packet->length + xd_tunnel_header(flags);
-  __u64 sum = flags & XD_DEST_F_TUNNEL_SUM ? inner_sum(ctx, packet) : 0;
-  __u32 overhead = xd_tunnel_overhead(dest->addr, flags);
+/* Puts the outer header in front and sends the packet. `flags`: the destination's, as far as the caller does not know better; `sum`: inner_sum(), if
+ * they ask for one. Its verdict. */
+static __always_inline int wrap(struct xdp_md *ctx, const struct packet *packet, const struct xd_dest *dest, __u32 flags,
+                                struct inner inner, __u64 sum) {
+  __u32 v6 = flags & XD_DEST_F_V6, header_length = xd_tunnel_header(flags), length = packet->length + header_length;
+  __u32 overhead = header_length + (v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
   if (bpf_xdp_adjust_head(ctx, -(int)overhead)) return XDP_ABORTED;
 
   void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -131,18 +126,27 @@ __attribute__((noinline)) int xd_encapsulate(struct xdp_md *ctx, const struct pa
   } else {
     struct iphdr *ip = network;
     if ((void *)(ip + 1) > end) return XDP_ABORTED;
-    *(__be16 *)ip = bpf_htons(0x4500 | outer_tos(inner.tos));
-    ip->tot_len = bpf_htons(length + sizeof(*ip));
-    ip->id = inner.df ? 0 : bpf_get_prandom_u32();
-    ip->frag_off = inner.df ? bpf_htons(0x4000) : 0;
-    ip->ttl = inner.ttl;
-    ip->protocol = outer;
-    ip->saddr = dest->source[3];
-    ip->daddr = dest->addr[3];
-    write_v4_checksum(ip);
+    __be32 *word = network; /* written as they are added up, see v4_address() */
+    word[0] = bpf_htonl(0x45u << 24 | (__u32)outer_tos(inner.tos) << 16 | (__u16)(length + sizeof(*ip)));
+    word[1] = bpf_htonl(inner.df ? 0x4000 : bpf_get_prandom_u32() << 16);
+    word[2] = bpf_htonl((__u32)inner.ttl << 24 | (__u32)outer << 16);
+    word[3] = dest->source[3];
+    word[4] = dest->addr[3];
+    ip->check = ~fold_few((__u64)word[0] + word[1] + word[2] + word[3] + word[4]);
   }
   if (!write_link(ctx, packet, &dest->hop)) return XDP_ABORTED;
   return dest->hop.ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect_map(&xd_devices, dest->hop.ifindex, XDP_ABORTED);
+}
+
+/* Wraps a packet for a destination and sends it. Its verdict. */
+__attribute__((noinline)) int xd_encapsulate(struct xdp_md *ctx, const struct packet *packet, __u32 index) {
+  struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &index);
+  struct inner inner;
+  if (!packet || !dest) return XDP_ABORTED;
+  if (packet->key.proto == IPPROTO_TCP || packet->key.proto == IPPROTO_UDP) complete_checksum(ctx, packet);
+  if (!lower_network_ttl(ctx, packet) || !read_inner(ctx, packet, &inner)) return XDP_ABORTED;
+  __u32 flags = dest->flags;
+  return wrap(ctx, packet, dest, flags, inner, flags & XD_DEST_F_TUNNEL_SUM ? inner_sum(ctx, packet) : 0);
 }
 
 #endif

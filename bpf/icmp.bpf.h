@@ -89,7 +89,7 @@ __attribute__((noinline)) int xd_icmp_path(struct xdp_md *ctx, const struct pack
   struct spot spot = {};
   if (!packet) return XDP_ABORTED;
   if (!quoted_key(ctx, packet, &key)) return verdict(ctx, otherwise);
-  __u32 place = xd_find(&key, &spot);
+  __u32 place = find(&key, &spot);
   struct xd_flow *found = place ? flow_at(place) : 0, *flow = found;
   if (!found) return verdict(ctx, otherwise);
   int reply = found->flags & XD_FLOW_REPLY;

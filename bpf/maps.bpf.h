@@ -19,21 +19,10 @@ struct {
   __type(value, struct xd_slot);
 } xd_rings SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct xd_filter);
-} xd_filter SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct xd_info);
-} xd_info SEC(".maps");
+/* Maps of one entry are variables: each has a section of its own, of which libbpf makes a map that is named after it, and their addresses stand
+ * in the code. */
+struct xd_filter xd_filter SEC(".data.xd_filter");
+struct xd_info xd_info SEC(".data.xd_info");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -120,6 +109,14 @@ struct {
   __type(key, __u32); /* index in xd_dests */
   __type(value, struct xd_dest_stats);
 } xd_dest_stats SEC(".maps");
+
+/* Where a packet is described that does not take the quick way: the stack is short. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct packet);
+} xd_scratch SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -29,12 +29,6 @@ struct frame {
   __u32 vlans; /* as in xd_hop */
 };
 
-/* Where a key's flow stands, or would stand: see table.bpf.h. */
-struct spot {
-  __u32 first; /* bucket */
-  __u32 tag;
-};
-
 /* SCTP: the common header, and of the first chunk what tells its kind and length. */
 struct sctp_header {
   __be16 source;
@@ -48,26 +42,6 @@ struct sctp_chunk {
   __be16 length;
 };
 enum sctp_type { SCTP_INIT = 1, SCTP_ABORT = 6, SCTP_COOKIE_ECHO = 10, SCTP_COOKIE_ACK = 11 };
-
-struct packet {
-  struct xd_flow_key key;
-  struct spot spot;
-  __u32 vlans;
-  __u32 length; /* of the IP datagram: frames may be padded */
-  __u16 l3;     /* offsets of the IP header */
-  __u16 l4;     /* and of the transport header, whose bytes are there as far as the ports and flags */
-  __u8 v6;
-  __u8 ttl;
-  __u8 tcp_flags; /* 0 for UDP; SCTP's INIT is TCP_SYN */
-  __u8 partial;   /* some interface gives us partial checksums, see checksum.bpf.h */
-  __u8 fragment;  /* enum fragment */
-  __u8 chunk;     /* SCTP: the type that the state goes by */
-  __u16 zero;
-  __u32 fragment_id;
-};
-
-/* See fragment.bpf.h. */
-enum fragment { WHOLE, FIRST_FRAGMENT, LATER_FRAGMENT };
 
 struct vlan_tag {
   __be16 tci;
@@ -86,7 +60,7 @@ static __always_inline enum xd_reason parse_link(struct xdp_md *ctx, struct fram
   frame->type = *(const __be16 *)(data + 2 * ETH_ALEN); /* the struct is packed: clang would read it byte by byte */
   frame->ip = frame->eth + 1;
   frame->vlans = 0;
-  if (!is_vlan(frame->type)) return XD_PARSED;
+  if (frame->type == bpf_htons(ETH_P_IP) || !is_vlan(frame->type)) return XD_PARSED;
 
   struct vlan_tag *tag = frame->ip;
   if ((void *)(tag + 1) > end) return XD_TRUNCATED;
@@ -103,9 +77,8 @@ static __always_inline enum xd_reason parse_link(struct xdp_md *ctx, struct fram
   return XD_PARSED;
 }
 
-/* Addresses, for the filter; nothing else is known yet. They are written in words of eight bytes, as they are read for the hash right after:
- * a processor waits when it has to put together what it reads from several of its last writes.
- */
+/* Written in words of eight bytes, as they are read for the hash right after: a processor waits when it has to put together what it reads
+ * from several of its last writes. */
 static __always_inline void v4_address(__be32 to[4], __be32 address) {
   __u64 *words = (void *)to;
   words[0] = 0;
@@ -116,11 +89,6 @@ static __always_inline void v4_address(__be32 to[4], __be32 address) {
 #endif
 }
 
-static __always_inline void v4_addresses(struct packet *packet, const struct iphdr *ip) {
-  v4_address(packet->key.saddr, ip->saddr);
-  v4_address(packet->key.daddr, ip->daddr);
-}
-
 static __always_inline void v6_address(__be32 to[4], const struct in6_addr *address) {
   const __u64 *from = (const void *)address;
   __u64 *words = (void *)to;
@@ -128,38 +96,39 @@ static __always_inline void v6_address(__be32 to[4], const struct in6_addr *addr
   words[1] = from[1];
 }
 
-static __always_inline void v6_addresses(struct packet *packet, const struct ipv6hdr *ip) {
-  v6_address(packet->key.saddr, &ip->saddr);
-  v6_address(packet->key.daddr, &ip->daddr);
-}
-
-/* What only a packet of ours must satisfy. */
-static __always_inline enum xd_reason parse_v4(const struct frame *frame, const struct iphdr *ip, struct packet *packet) {
-  if (ip->ihl < 5 || ip->version != 4) return XD_TRUNCATED;
-  packet->length = bpf_ntohs(ip->tot_len);
-  packet->l3 = (void *)ip - (void *)frame->eth;
-  packet->l4 = packet->l3 + ip->ihl * 4;
-  packet->fragment = WHOLE;
-  if (ip->frag_off & bpf_htons(0x3fff)) { /* more fragments, or an offset */
-    packet->fragment = ip->frag_off & bpf_htons(0x1fff) ? LATER_FRAGMENT : FIRST_FRAGMENT;
-    packet->fragment_id = ip->id;
+/* What an IP header says without options, and where it stands. All that is not known before the transport header is read is zero. */
+static __always_inline void read_whole(const struct frame *frame, int v6, const void *network, struct packet *packet) {
+  const struct iphdr *four = network;
+  const struct ipv6hdr *six = network;
+  *packet = (struct packet){.vlans = frame->vlans, .v6 = v6, .l3 = network - (void *)frame->eth, .version = four->version};
+  if (v6) {
+    v6_address(packet->key.saddr, &six->saddr);
+    v6_address(packet->key.daddr, &six->daddr);
+    packet->key.proto = six->nexthdr;
+    packet->ttl = six->hop_limit;
+    packet->length = bpf_ntohs(six->payload_len) + sizeof(*six);
+    packet->l4 = packet->l3 + sizeof(*six);
+  } else {
+    v4_address(packet->key.saddr, four->saddr);
+    v4_address(packet->key.daddr, four->daddr);
+    packet->key.proto = four->protocol;
+    packet->ttl = four->ttl;
+    packet->length = bpf_ntohs(four->tot_len);
+    packet->l4 = packet->l3 + sizeof(*four);
   }
-  packet->v6 = 0;
-  packet->ttl = ip->ttl;
-  packet->key.proto = ip->protocol;
-  return XD_PARSED;
 }
 
-static __always_inline enum xd_reason parse_v6(const struct frame *frame, const struct ipv6hdr *ip, struct packet *packet) {
-  if (ip->version != 6) return XD_TRUNCATED;
-  packet->length = bpf_ntohs(ip->payload_len) + sizeof(*ip);
-  packet->l3 = (void *)ip - (void *)frame->eth;
-  packet->l4 = packet->l3 + sizeof(*ip);
-  packet->v6 = 1;
-  packet->fragment = WHOLE;
-  packet->ttl = ip->hop_limit;
-  packet->key.proto = ip->nexthdr;
-  return XD_PARSED;
+static __always_inline int is_fragment(const struct iphdr *ip) { return ip->frag_off & bpf_htons(0x3fff); } /* more of them, or an offset */
+
+/* Likewise, with options and of fragments. */
+static __always_inline void read_packet(const struct frame *frame, int v6, struct packet *packet) {
+  const struct iphdr *ip = frame->ip;
+  read_whole(frame, v6, ip, packet);
+  if (v6) return;
+  packet->l4 = packet->l3 + ip->ihl * 4;
+  if (!is_fragment(ip)) return;
+  packet->fragment = ip->frag_off & bpf_htons(0x1fff) ? LATER_FRAGMENT : FIRST_FRAGMENT;
+  packet->fragment_id = ip->id;
 }
 
 struct ipv6_extension {
@@ -250,6 +219,12 @@ static __always_inline int begins(const struct packet *packet) {
   return packet->key.proto == IPPROTO_UDP || (packet->tcp_flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
 }
 
+static __always_inline __u8 flags_of(const struct tcphdr *tcp) { return ((const __u8 *)tcp)[13]; }
+
+static __always_inline void read_ports(struct packet *packet, const void *transport) {
+  *(__u32 *)&packet->key.sport = *(const __u32 *)transport; /* both: clang would read them byte by byte */
+}
+
 /* Ports and flags. `length` was the header's word: is it all there? */
 static __always_inline enum xd_reason parse_transport(struct xdp_md *ctx, struct packet *packet) {
   void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -263,13 +238,11 @@ static __always_inline enum xd_reason parse_transport(struct xdp_md *ctx, struct
     return packet->key.proto == (packet->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) ? XD_ICMP : XD_PROTOCOL;
   }
   if (packet->l4 + header > packet->l3 + packet->length || (void *)tcp + sizeof(struct udphdr) > end) return XD_TRUNCATED;
-  *(__u32 *)&packet->key.sport = *(const __u32 *)tcp; /* both, likewise */
-  packet->tcp_flags = 0;
+  read_ports(packet, tcp);
   if (packet->key.proto == IPPROTO_TCP) {
     if ((void *)(tcp + 1) > end) return XD_TRUNCATED;
-    packet->tcp_flags = ((__u8 *)tcp)[13];
+    packet->tcp_flags = flags_of(tcp);
   }
-  packet->key.zero[0] = packet->key.zero[1] = packet->key.zero[2] = 0;
   return packet->key.proto == IPPROTO_SCTP ? parse_sctp(packet, (void *)tcp, data, end) : XD_PARSED;
 }
 

@@ -54,7 +54,7 @@ static __always_inline int send_stateless(struct xdp_md *ctx, const struct packe
 /* NAT keeps the client's port. When a client talks to one real server from one port by two virtual addresses, the server's packets could
  * belong to either: the first flow keeps them. */
 static __always_inline int reply_is_taken(const struct xd_flow_key *back, struct spot *spot) {
-  __u32 place = xd_find(back, spot);
+  __u32 place = find(back, spot);
   struct xd_flow *reply = place ? flow_at(place) : 0;
   if (!reply || !(reply->flags & XD_FLOW_REPLY)) return 0;
   struct xd_flow *first = flow_at(reply->peer);
@@ -111,7 +111,7 @@ __attribute__((noinline)) int xd_follow_template(const struct packet *packet, co
   struct xd_flow_key key;
   struct spot spot = {};
   persistence_key(packet, service, &key);
-  __u32 place = xd_find(&key, &spot);
+  __u32 place = find(&key, &spot);
   struct xd_flow *template = place ? flow_at(place) : 0;
   struct xd_dest *dest = 0;
   if (template && jiffies() - template->seen <= template->way + 1) dest = dest_at(template->dest);
@@ -134,7 +134,7 @@ __attribute__((noinline)) int xd_make_template(const struct packet *packet, cons
   struct xd_flow_key key;
   struct spot spot = {};
   persistence_key(packet, service, &key);
-  xd_find(&key, &spot); /* for its spot */
+  find(&key, &spot); /* for its spot */
   __u32 place = xd_push_in(&spot, 0, to);
   struct xd_flow *template = place ? flow_at(place) : 0;
   if (!template) return 0;

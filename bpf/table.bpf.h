@@ -22,10 +22,7 @@
 
 static __always_inline __u32 jiffies(void) { return (__u32)bpf_jiffies64(); }
 
-static __always_inline struct xd_info *read_info(void) {
-  __u32 zero = 0;
-  return bpf_map_lookup_elem(&xd_info, &zero);
-}
+static __always_inline struct xd_info *read_info(void) { return &xd_info; }
 
 static __always_inline __u32 way_of(__u32 place) {
   __u64 way = place - 1;
@@ -55,19 +52,28 @@ static __always_inline int is_of(const struct xd_flow *flow, const struct xd_flo
            (flow->proto ^ key->proto));
 }
 
+/* Where a key's flow stands, or would stand. */
+static __always_inline struct spot spot_of(const struct xd_flow_key *key) {
+  __u64 hash = xd_flow_hash(key, xd_info.seed);
+  return (struct spot){.first = hash & (xd_info.buckets - 1), .tag = xd_flow_tag(hash)};
+}
+
+/* The line that a flow would like. It is read whatever its tag is, so that memory brings both at once: for a new flow, which will be written
+ * there, too. */
+static __always_inline struct xd_flow *favourite(struct xd_bucket *bucket, __u32 tag, __u64 *line) {
+  *line = xd_favourite(tag);
+  asm volatile("" : "+r"(*line)); /* else clang unites shifts, and the verifier loses sight of the bounds */
+  struct xd_flow *flow = &bucket->flow[*line];
+  asm volatile("" : "+r"(flow)); /* else clang makes the address anew for each word */
+  return flow;
+}
+
 static __always_inline __u32 find_in(__u32 bucket_index, __u32 tag, const struct xd_flow_key *key, __u32 *marks) {
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
   if (!bucket) return 0;
-  /* The line that the flow would like is read whatever its tag is, so that memory brings both at once: for a new flow, which will be
-   * written there, too. */
-  __u64 line = xd_favourite(tag);
-  asm volatile("" : "+r"(line));
-  line &= PLACE_LINE;
-  if (line < XD_WAYS) {
-    const struct xd_flow *flow = &bucket->flow[line];
-    asm volatile("" : "+r"(flow)); /* else clang makes the address anew for each word */
-    if (is_of(flow, key) && bucket->tag[line] == tag) return bucket_index << 4 | (line + 1);
-  }
+  __u64 line;
+  struct xd_flow *flow = favourite(bucket, tag, &line);
+  if (is_of(flow, key) && bucket->tag[line] == tag) return bucket_index << 4 | (line + 1);
   *marks = bucket->marks;
 #pragma clang loop unroll(full)
   for (__u32 way = 0; way < XD_WAYS; way++) {
@@ -76,17 +82,19 @@ static __always_inline __u32 find_in(__u32 bucket_index, __u32 tag, const struct
   return 0;
 }
 
-/* The place of a flow, or 0; and its spot, for xd_take(). */
-__attribute__((noinline)) __u32 xd_find(const struct xd_flow_key *key, struct spot *spot) {
-  struct xd_info *info = read_info();
-  if (!key || !spot || !info) return 0;
-  __u64 hash = xd_flow_hash(key, info->seed);
-  __u32 mask = info->buckets - 1, first = hash & mask, tag = xd_flow_tag(hash), marks = 0;
-  spot->first = first;
-  spot->tag = tag;
-  __u32 place = find_in(first, tag, key, &marks);
+/* The place of a flow, or 0. */
+__attribute__((noinline)) __u32 xd_find_at(const struct xd_flow_key *key, const struct spot *spot) {
+  __u32 marks = 0;
+  if (!key || !spot) return 0;
+  __u32 place = find_in(spot->first, spot->tag, key, &marks);
   if (place || marks < MARKS_SPILL) return place;
-  return find_in(xd_second_bucket(first, tag, mask), tag, key, &marks);
+  return find_in(xd_second_bucket(spot->first, spot->tag, xd_info.buckets - 1), spot->tag, key, &marks);
+}
+
+/* Likewise; and its spot, for xd_take(). */
+static __always_inline __u32 find(const struct xd_flow_key *key, struct spot *spot) {
+  *spot = spot_of(key);
+  return xd_find_at(key, spot);
 }
 
 /* Written once in a jiffy, for every packet reads that line. */

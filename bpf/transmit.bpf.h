@@ -49,6 +49,8 @@ int xd_long(struct __sk_buff *skb) {
   return bpf_redirect(note->ifindex, 0);
 }
 
+#define TTL_LOWERED bpf_htons(0xfeff) /* what a header's sum grows by */
+
 static __always_inline void lower_ttl(struct iphdr *ip) {
   /* The sum falls by 0x0100 with the TTL, so the checksum rises by it. */
   __u32 check = ip->check + bpf_htons(0x0100);
@@ -56,18 +58,33 @@ static __always_inline void lower_ttl(struct iphdr *ip) {
   ip->ttl--;
 }
 
-static __always_inline int lower_network_ttl(struct xdp_md *ctx, const struct packet *packet) {
+static __always_inline void lower_hops(void *network, int v6) {
+  if (v6)
+    ((struct ipv6hdr *)network)->hop_limit--;
+  else
+    lower_ttl(network);
+}
+
+/* The IP header, or NULL: which never happens, but the verifier has forgotten what was proved before a call. */
+static __always_inline void *network_header(struct xdp_md *ctx, const struct packet *packet) {
   void *end = (void *)(long)ctx->data_end, *network = (void *)(long)ctx->data + (packet->l3 & 0x1f);
-  if (packet->v6) {
-    struct ipv6hdr *ip = network;
-    if ((void *)(ip + 1) > end) return 0;
-    ip->hop_limit--;
-  } else {
-    struct iphdr *ip = network;
-    if ((void *)(ip + 1) > end) return 0;
-    lower_ttl(ip);
-  }
+  if (network + (packet->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) > end) return 0;
+  return network;
+}
+
+static __always_inline int lower_network_ttl(struct xdp_md *ctx, const struct packet *packet) {
+  void *network = network_header(ctx, packet);
+  if (!network) return 0;
+  lower_hops(network, packet->v6);
   return 1;
+}
+
+static __always_inline void write_macs(struct ethhdr *eth, const struct xd_hop *hop) {
+  const __u32 *from = (const void *)hop;
+  __u32 *to = (void *)eth; /* clang would copy a packed header byte by byte */
+  to[0] = from[0];
+  to[1] = from[1];
+  to[2] = from[2];
 }
 
 /* MACs and tags. There are as many tags as the way out has. */
@@ -75,11 +92,7 @@ static __always_inline int write_link(struct xdp_md *ctx, const struct packet *p
   void *end = (void *)(long)ctx->data_end;
   struct ethhdr *eth = (void *)(long)ctx->data;
   if ((void *)(eth + 1) > end) return 0;
-  const __u32 *from = (const void *)hop;
-  __u32 *to = (void *)eth; /* clang would copy a packed header byte by byte */
-  to[0] = from[0];
-  to[1] = from[1];
-  to[2] = from[2];
+  write_macs(eth, hop);
   if (packet->vlans != hop->vlans) {
     struct vlan_tag *tag = (void *)(eth + 1);
     if ((void *)(tag + 2) > end) return 0;
@@ -89,11 +102,16 @@ static __always_inline int write_link(struct xdp_md *ctx, const struct packet *p
   return 1;
 }
 
-static __always_inline int transmit(struct xdp_md *ctx, const struct packet *packet, const struct xd_hop *hop) {
-  if (!lower_network_ttl(ctx, packet) || !write_link(ctx, packet, hop)) return XDP_ABORTED;
+/* Out by the hop's interface. */
+static __always_inline int leave(struct xdp_md *ctx, const struct packet *packet, const struct xd_hop *hop) {
   if (hop->ifindex == ctx->ingress_ifindex) return XDP_TX;
   if (packet->length > SHORT_ENOUGH && is_long(ctx, packet)) return send_long(ctx, hop->ifindex);
   return bpf_redirect_map(&xd_devices, hop->ifindex, XDP_ABORTED);
+}
+
+static __always_inline int transmit(struct xdp_md *ctx, const struct packet *packet, const struct xd_hop *hop) {
+  if (!lower_network_ttl(ctx, packet) || !write_link(ctx, packet, hop)) return XDP_ABORTED;
+  return leave(ctx, packet, hop);
 }
 
 #endif

@@ -11,12 +11,6 @@
 #define MTU_V4_LEAST 552
 #define MTU_V6_LEAST 1280
 
-static __always_inline int is_tunnel_end(const struct packet *packet) {
-  __u32 zero = 0;
-  struct xd_filter *filter = bpf_map_lookup_elem(&xd_filter, &zero);
-  return filter && bit_of(filter->tunnel, xd_filter_hash(packet->key.daddr));
-}
-
 /* Addresses and protocol of an IP header at an offset of the frame, and its length. 0: there is none that tells its ports' place. */
 __attribute__((noinline)) __u32 xd_quoted_header(struct xdp_md *ctx, __u32 at, struct xd_flow_key *key) {
   void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -81,7 +75,7 @@ __attribute__((noinline)) int xd_tunnel_error(struct xdp_md *ctx, const struct p
   inner.sport = ports[0];
   inner.dport = ports[1];
 
-  __u32 place = xd_find(&inner, &spot);
+  __u32 place = find(&inner, &spot);
   struct xd_flow *flow = place ? flow_at(place) : 0;
   if (!flow || !(flow->flags & XD_FLOW_TUN)) return 0;
   __u32 index = flow->dest;

@@ -16,7 +16,7 @@
 #define XD_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define XD_LAYOUT 10
+#define XD_LAYOUT 12
 
 /* ---- Reasons: why a packet met its verdict ----------------------------------------------------------------------------
  *
@@ -195,6 +195,7 @@ enum xd_dest_flag {
   XD_DEST_F_GRE = 16,
   XD_DEST_F_TUNNEL_SUM = 32, /* GUE's or GRE's header carries a checksum */
   XD_DEST_F_REMCSUM = 64,    /* configured so; the program does nothing about it, see forward_tun.bpf.h */
+  XD_DEST_F_V6 = 128,        /* addr is of IPv6 */
 };
 
 /* What TUN puts between the link's header and the packet. IPIP has nothing but the outer IP header; GUE has UDP and four bytes of its own. */
@@ -243,18 +244,21 @@ struct xd_dest_stats {
 };
 XD_ASSERT_SIZE(struct xd_dest_stats, 40);
 
-/* xd_filter: one entry. A bit per hash of an address, so that most packets that are not ours are known by one look.
- * The hash is xd_filter_hash(); the bit is bits[hash >> 3] & 1 << (hash & 7). The daemon writes it. */
-#define XD_FILTER_BYTES 8192
+/* xd_filter: one entry. What addresses of this hash may be, so that most packets that are not ours are known by one look. Each bit is
+ * written by the process that knows it, atomically. */
+enum xd_role {
+  XD_VIP = 1,    /* address of a service */
+  XD_REAL = 2,   /* of a NAT destination */
+  XD_CLOSED = 4, /* with a closed gate in xd_gate */
+  XD_TUNNEL = 8, /* tunnels go from it: not cleared */
+};
+#define XD_FILTER_SIZE 65536
 struct xd_filter {
-  __u8 vip[XD_FILTER_BYTES];    /* address of a service */
-  __u8 real[XD_FILTER_BYTES];   /* address of a NAT destination */
-  __u8 closed[XD_FILTER_BYTES]; /* address with a closed gate in xd_gate */
-  __u8 tunnel[XD_FILTER_BYTES]; /* address that tunnels go from: bits are not cleared */
-  __u32 partial;                /* some interface in xd_ports has XD_PORT_PARTIAL */
-  __u32 one_in;                 /* 0: nobody traces; else one packet in so many is told in xd_samples */
-  __u32 lost;                   /* that found xd_samples full; by the program */
+  __u32 ports;  /* flags that some interface in xd_ports has */
+  __u32 one_in; /* 0: nobody traces; else one packet in so many is told in xd_samples */
+  __u32 lost;   /* that found xd_samples full; by the program */
   __u32 zero;
+  __u8 roles[XD_FILTER_SIZE]; /* enum xd_role, by xd_filter_hash() */
 };
 static inline __u32 xd_filter_hash(const __be32 addr[4]) {
   return (((addr[0] ^ addr[1] ^ addr[2]) * 0x85EBCA77u + addr[3]) * 0x9E3779B1u) >> 16;
@@ -373,11 +377,15 @@ static inline __u64 xd_pair(const __be32 words[2]) { /* of a key or a flow, wher
   __builtin_memcpy(&pair, __builtin_assume_aligned(words, 8), sizeof(pair));
   return pair;
 }
+/* What all IPv4 addresses have in common is left out. */
 static inline __u64 xd_hash(const __be32 saddr[4], const __be32 daddr[4], __be16 sport, __be16 dport, __u8 proto, __u64 seed) {
-  __u64 hash = xd_mix(seed ^ xd_pair(saddr), xd_pair(daddr));
-  hash = xd_mix(hash, xd_pair(saddr + 2));
-  hash = xd_mix(hash, xd_pair(daddr + 2));
-  return xd_mix(hash, (__u64)proto << 32 | (__u32)sport << 16 | dport);
+  __u64 hash = seed;
+  if (saddr[0] | saddr[1] | (saddr[2] ^ XD_V4_MAPPED) | daddr[0] | daddr[1] | (daddr[2] ^ XD_V4_MAPPED)) {
+    hash = xd_mix(hash ^ xd_pair(saddr), xd_pair(daddr));
+    hash = xd_mix(hash, (__u64)saddr[2] << 32 | daddr[2]);
+  }
+  hash = xd_mix(hash, (__u64)saddr[3] << 32 | daddr[3]);
+  return xd_mix(hash, (__u64)proto << 32 | (__u32)dport << 16 | sport);
 }
 /* Its lower half names the first bucket, its upper half makes the tag. */
 static inline __u64 xd_flow_hash(const struct xd_flow_key *key, __u64 seed) {

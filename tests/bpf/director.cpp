@@ -115,7 +115,7 @@ void Director::put_port(std::uint32_t flags) {
   bpf_map_update_elem(loaded->map_fd("xd_ports"), &lo, &port, BPF_ANY);
   static xd_filter filter;
   bpf_map_lookup_elem(loaded->map_fd("xd_filter"), &zero, &filter);
-  filter.partial = (flags & XD_PORT_PARTIAL) != 0;
+  filter.ports = flags;
   bpf_map_update_elem(loaded->map_fd("xd_filter"), &zero, &filter, BPF_ANY);
 }
 

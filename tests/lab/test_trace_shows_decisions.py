@@ -22,7 +22,8 @@ pytestmark = pytest.mark.xdirector
 def is_told(node):
     """What the program goes by."""
     found = json.loads(node.run("bpftool -j map lookup pinned /sys/fs/bpf/xdirector/xd_filter key 0 0 0 0"))
-    return found["formatted"]["value"]["one_in"] != 0
+    (variable,) = found["formatted"]["value"].values()
+    return variable[0]["xd_filter"]["one_in"] != 0
 
 
 def test_trace_shows_decisions(lab):

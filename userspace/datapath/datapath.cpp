@@ -134,19 +134,19 @@ struct Datapath::Impl {
     return {};
   }
 
-  // The bitmap says "look in xd_gate": a bit is set after a gate closed, and cleared when the last one of its hash is no longer
+  // XD_CLOSED says "look in xd_gate": it is set after a gate closed, and cleared when the last one of its hash is no longer
   // closed. Counted here, so that a change of one of thousands costs no look at the others; what an earlier process left is read once.
   void note_gate(const xd_gate_key& key, bool closed) {
     if (!closed_gates) {
       closed_gates.emplace();
-      std::array<std::uint8_t, XD_FILTER_BYTES> bits{};
+      std::vector<bool> are_closed(XD_FILTER_SIZE);
       for (const auto& [other, gate] : gates.all()) {
         if (gate.ours != 0) continue;
         const std::uint32_t hash = xd_filter_hash(other.addr);
         (*closed_gates)[hash].insert(address_of(other));
-        bits[hash >> 3] = static_cast<std::uint8_t>(bits[hash >> 3] | 1u << (hash & 7));
+        are_closed[hash] = true;
       }
-      std::memcpy(filter[0].closed, bits.data(), bits.size());
+      for (std::uint32_t hash = 0; hash < XD_FILTER_SIZE; ++hash) set_role(filter[0], hash, XD_CLOSED, are_closed[hash]);
     }
     const std::uint32_t hash = xd_filter_hash(key.addr);
     auto& same_hash = (*closed_gates)[hash];
@@ -155,26 +155,25 @@ struct Datapath::Impl {
     } else {
       same_hash.erase(address_of(key));
     }
-    std::uint8_t& bits = filter[0].closed[hash >> 3];
-    const auto bit = static_cast<std::uint8_t>(1u << (hash & 7));
-    bits = static_cast<std::uint8_t>(same_hash.empty() ? bits & ~bit : bits | bit);
+    set_role(filter[0], hash, XD_CLOSED, !same_hash.empty());
     if (same_hash.empty()) closed_gates->erase(hash);
   }
 
   Status put_port(int ifindex, const xd_port& port) {
     const int failed = ports.put(static_cast<std::uint32_t>(ifindex), port);
-    write_partial();
+    write_ports();
     return failed == 0 ? Status{} : Error::from_errno("enter interface " + std::to_string(ifindex) + " in xd_ports", failed);
   }
 
   void forget_port(int ifindex) {
     ports.erase(static_cast<std::uint32_t>(ifindex));
-    write_partial();
+    write_ports();
   }
 
-  void write_partial() {
-    const auto entries = ports.all();
-    filter[0].partial = std::ranges::any_of(entries, [](const auto& entry) { return (entry.second.flags & XD_PORT_PARTIAL) != 0; });
+  void write_ports() {
+    std::uint32_t flags = 0;
+    for (const auto& [ifindex, port] : ports.all()) flags |= port.flags;
+    filter[0].ports = flags;
   }
 
   Status write_timeouts(const Timeouts& timeouts) {
@@ -252,7 +251,7 @@ Result<Datapath> Datapath::create(const std::string& wanted_dir, const Sizes& si
             0,
             0};
     for (const std::string& name : pinned_maps()) {
-      fds[name].reset(fcntl(bpf_object__find_map_fd_by_name(impl->object.get(), name.c_str()), F_DUPFD_CLOEXEC, 0));
+      fds[name].reset(fcntl(bpf_map__fd(map_named(impl->object.get(), name)), F_DUPFD_CLOEXEC, 0));
     }
   }
   info.owner_pid = static_cast<std::uint32_t>(getpid());

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdarg>
 
+#include "bpf/xdirector.h"  // the skeleton names its structs
 #include "xdirector.skel.h"
 
 namespace xd::datapath {
@@ -36,6 +37,8 @@ class Listening {
   libbpf_print_fn_t before_;
 };
 
+const std::string variable_prefix = ".data.";  // of the maps that are variables of the program: the section's name is the map's
+
 }  // namespace
 
 const std::vector<std::string>& pinned_maps() {
@@ -44,6 +47,17 @@ const std::vector<std::string>& pinned_maps() {
                                               "xd_fragments", "xd_timeouts",   "xd_ports",         "xd_devices",        "xd_reasons",
                                               "xd_watches",   "xd_events",     "xd_samples"};
   return names;
+}
+
+bpf_map* map_named(bpf_object* object, const std::string& name) {
+  bpf_map* map = bpf_object__find_map_by_name(object, name.c_str());
+  return map != nullptr ? map : bpf_object__find_map_by_name(object, (variable_prefix + name).c_str());
+}
+
+std::string_view name_of(const bpf_map* map) {
+  std::string_view name = bpf_map__name(map);
+  if (name.starts_with(variable_prefix)) name.remove_prefix(variable_prefix.size());
+  return name;
 }
 
 // About half of the places are left free at the size asked for: then hardly any flow finds both of its buckets full.
@@ -100,7 +114,7 @@ void load_all_but(bpf_object* object, std::string_view program) {
 
 Status reuse_maps(bpf_object* object, const std::function<int(std::string_view)>& fd_of) {
   for (const std::string& name : pinned_maps()) {
-    if (bpf_map__reuse_fd(bpf_object__find_map_by_name(object, name.c_str()), fd_of(name)) != 0) {
+    if (bpf_map__reuse_fd(map_named(object, name), fd_of(name)) != 0) {
       return Error::from_errno("take over map " + name);
     }
   }

@@ -38,6 +38,9 @@ Result<Object> open_object(const Sizes& sizes, Frames frames = Frames::in_one_bu
 // load_object() will load this program and no other; all but this one.
 void load_only(bpf_object* object, std::string_view program);
 void load_all_but(bpf_object* object, std::string_view program);
+// A map by the name of its pin, and the other way round.
+bpf_map* map_named(bpf_object* object, const std::string& name);
+std::string_view name_of(const bpf_map* map);
 // Makes every pinned map of `object` the one behind its descriptor in `fd_of`.
 Status reuse_maps(bpf_object* object, const std::function<int(std::string_view name)>& fd_of);
 // Loads it. The error carries what the verifier said last.

@@ -77,12 +77,12 @@ Result<Rehearsal> Rehearsal::prepare(const Datapath& path) {
   load_only(object->get(), entry_name);
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object->get()) {
-    if (is_in(shared, bpf_map__name(map)) && bpf_map__reuse_fd(map, path.map_fd(bpf_map__name(map))) != 0)
-      return Error::from_errno(std::string("use map ") + bpf_map__name(map));
+    const std::string_view name = name_of(map);
+    if (is_in(shared, name) && bpf_map__reuse_fd(map, path.map_fd(name)) != 0) return Error::from_errno("use map " + std::string(name));
   }
   if (auto loaded = load_object(object->get()); !loaded) return loaded.error();
   bpf_object__for_each_map(map, object->get()) {
-    const std::string_view name = bpf_map__name(map);
+    const std::string_view name = name_of(map);
     const int from = path.map_fd(name);
     if (from < 0 || is_in(shared, name) || name == "xd_flows") continue;
     if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY && bpf_map__map_flags(map) & BPF_F_MMAPABLE) {
@@ -102,7 +102,7 @@ Result<Rehearsal> Rehearsal::prepare(const Datapath& path) {
 }
 
 int Rehearsal::fd_of(std::string_view name) const {
-  const bpf_map* map = bpf_object__find_map_by_name(object_.get(), std::string(name).c_str());
+  const bpf_map* map = map_named(object_.get(), std::string(name));
   return map != nullptr ? bpf_map__fd(map) : -1;
 }
 

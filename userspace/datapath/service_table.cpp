@@ -72,11 +72,6 @@ lvs::Tunnel tunnel_of(const xd_dest& dest) {
   return tunnel;
 }
 
-void set_bit(std::uint8_t* bits, const __be32 (&addr)[4]) {
-  const std::uint32_t hash = xd_filter_hash(addr);
-  bits[hash >> 3] = static_cast<std::uint8_t>(bits[hash >> 3] | 1u << (hash & 7));
-}
-
 // What a tunnel adds must fit too. An outer header without a source address cannot be written.
 void write_hop(xd_dest& dest, const std::optional<Hop>& hop, xd_filter& filter) {
   auto flags = static_cast<std::uint8_t>(dest.flags & ~hop_flags);
@@ -102,7 +97,7 @@ void write_hop(xd_dest& dest, const std::optional<Hop>& hop, xd_filter& filter) 
     dest.hop.ifindex = static_cast<std::uint32_t>(hop->ifindex);
     dest.hop.vlans = static_cast<std::uint32_t>(hop->vlan) << 16 | hop->inner_vlan;
     to_map_address(hop->source, dest.source);
-    if (tunnel) set_bit(filter.tunnel, dest.source);
+    if (tunnel) set_role(filter, xd_filter_hash(dest.source), XD_TUNNEL, true);
     flags |= XD_DEST_F_RESOLVED;
   }
   std::atomic_thread_fence(std::memory_order_release);  // the hop before the word that it is valid
@@ -193,7 +188,7 @@ void Segments::give_back(std::uint32_t offset, std::uint32_t length) {
 // ---- ServiceTable
 
 ServiceTable::ServiceTable(ServiceMaps maps)
-    : maps_(std::move(maps)), segments_(maps_.rings.size()), vip_uses_(XD_FILTER_BYTES * 8), real_uses_(XD_FILTER_BYTES * 8) {}
+    : maps_(std::move(maps)), segments_(maps_.rings.size()), vip_uses_(XD_FILTER_SIZE), real_uses_(XD_FILTER_SIZE) {}
 
 void ServiceTable::learn() {
   if (std::exchange(learned_, true)) return;
@@ -216,19 +211,14 @@ void ServiceTable::learn() {
   }
 }
 
-namespace {
-
-void count_use(std::uint8_t* bits, std::vector<std::uint32_t>& uses, const __be32 (&addr)[4], int change) {
+void ServiceTable::count_role(xd_role role, std::vector<std::uint32_t>& uses, const __be32 (&addr)[4], int change) {
   const std::uint32_t hash = xd_filter_hash(addr);
   uses[hash] += static_cast<std::uint32_t>(change);
-  const auto bit = static_cast<std::uint8_t>(1u << (hash & 7));
-  bits[hash >> 3] = static_cast<std::uint8_t>(uses[hash] != 0 ? bits[hash >> 3] | bit : bits[hash >> 3] & ~bit);
+  set_role(maps_.filter[0], hash, role, uses[hash] != 0);
 }
 
-}  // namespace
-
-void ServiceTable::count_vip(const __be32 (&addr)[4], int change) { count_use(maps_.filter[0].vip, vip_uses_, addr, change); }
-void ServiceTable::count_real(const __be32 (&addr)[4], int change) { count_use(maps_.filter[0].real, real_uses_, addr, change); }
+void ServiceTable::count_vip(const __be32 (&addr)[4], int change) { count_role(XD_VIP, vip_uses_, addr, change); }
+void ServiceTable::count_real(const __be32 (&addr)[4], int change) { count_role(XD_REAL, real_uses_, addr, change); }
 
 void ServiceTable::enter(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint) {
   slots_[{key, endpoint}] = slot;
@@ -397,7 +387,8 @@ Status ServiceTable::put(const lvs::ServiceKey& key, const lvs::Service& service
       dest.method = method;
     }
     dest.tunnel_port = htons(wanted.tunnel.port);
-    dest.flags = static_cast<std::uint8_t>((dest.flags & (XD_DEST_F_PRESENT | hop_flags)) | tunnel_flags(wanted));
+    dest.flags = static_cast<std::uint8_t>((dest.flags & (XD_DEST_F_PRESENT | hop_flags)) | tunnel_flags(wanted) |
+                                           (xd_is_v6(dest.addr) != 0 ? XD_DEST_F_V6 : 0));
     dest.weight = wanted.weight;
     dest.last_weight = candidates[i].last_weight;
     if (wanted.upper_threshold == 0 || wanted.upper_threshold > dest.upper) dest.overloaded = 0;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <deque>
 #include <map>
 #include <optional>
@@ -23,6 +24,16 @@
 #include "datapath/service_map.h"
 
 namespace xd::datapath {
+
+// Several processes write to the filter, each its own roles.
+inline void set_role(xd_filter& filter, std::uint32_t hash, xd_role role, bool on) {
+  const std::atomic_ref<std::uint8_t> roles(filter.roles[hash]);
+  if (on) {
+    roles |= static_cast<std::uint8_t>(role);
+  } else {
+    roles &= static_cast<std::uint8_t>(~role);
+  }
+}
 
 struct ServiceMaps {
   ServiceMap services;
@@ -79,6 +90,7 @@ class ServiceTable {
   Result<std::uint32_t> write_segment(const Ring& ring, const std::vector<std::uint32_t>& list);
   void rest(std::uint32_t offset, std::uint32_t length);
   void wake();
+  void count_role(xd_role role, std::vector<std::uint32_t>& uses, const __be32 (&addr)[4], int change);
   void count_vip(const __be32 (&addr)[4], int change);
   void count_real(const __be32 (&addr)[4], int change);
   void enter(std::uint32_t slot, const lvs::ServiceKey& key, const Endpoint& endpoint);

@@ -51,7 +51,7 @@ static __always_inline struct xd_dest *dest_at(__u32 index) { return bpf_map_loo
 
 static __always_inline int is_available(const struct xd_dest *dest) { return dest && dest->weight && !dest->overloaded; }
 
-#define TURNS_MAX 64     /* overloaded ones that rr and wrr skip */
+#define TURNS_MAX 256    /* turns of overloaded ones that rr and wrr skip */
 #define FALLBACK_MAX 128 /* steps that sh-fallback and mh-fallback go */
 
 /* rr and wrr: whose turn it is; XD_NOBODY when that one takes nothing now. */
@@ -62,22 +62,6 @@ static __always_inline __u32 take_turn(const struct xd_service *service) {
   if (!slot) return XD_NOBODY;
   __u32 dest = slot->dest;
   return is_available(dest_at(dest)) ? dest : XD_NOBODY;
-}
-
-/* Whose turn it is after one who has enough connections. */
-__attribute__((noinline)) __u32 xd_later_turn(const struct xd_service *service) {
-  if (!service) return XD_NOBODY;
-#pragma clang loop unroll(disable)
-  for (__u32 i = 1; i < TURNS_MAX && i < service->ring_len; i++) {
-    __u32 dest = take_turn(service);
-    if (dest != XD_NOBODY) return dest;
-  }
-  return XD_NOBODY;
-}
-
-static __always_inline __u32 next_turn(const struct xd_service *service) {
-  __u32 dest = take_turn(service);
-  return dest != XD_NOBODY ? dest : xd_later_turn(service);
 }
 
 /* sh and mh with fallback: on from the bucket of one that takes nothing, as IPVS goes on. */
@@ -200,6 +184,23 @@ __attribute__((noinline)) __u32 xd_at_weight(const struct xd_service *service, _
     if (sum >= mark) return index;
   }
   return XD_NOBODY;
+}
+
+/* Whose turn it is after one who has enough connections. When it is that one's for long, for its weight is great, others take turns by chance. */
+__attribute__((noinline)) __u32 xd_later_turn(const struct xd_service *service) {
+  if (!service) return XD_NOBODY;
+#pragma clang loop unroll(disable)
+  for (__u32 i = 1; i < TURNS_MAX && i < service->ring_len; i++) {
+    __u32 dest = take_turn(service);
+    if (dest != XD_NOBODY) return dest;
+  }
+  __u32 total = xd_total_weight(service);
+  return total ? xd_at_weight(service, 1 + bpf_get_prandom_u32() % total) : XD_NOBODY;
+}
+
+static __always_inline __u32 next_turn(const struct xd_service *service) {
+  __u32 dest = take_turn(service);
+  return dest != XD_NOBODY ? dest : xd_later_turn(service);
 }
 
 /* twos: two at random by their weights, of these the one that carries less. */

@@ -318,6 +318,16 @@ TEST_F(Choice, ThresholdsTurnAServerAwayUntilItHasRoom) {
   }
 }
 
+TEST_F(Choice, OneWithEnoughConnectionsDoesNotHoldTheTurnHoweverGreatItsWeight) {
+  auto wanted = service(Forward::dr, {1000, 1, 1}, Scheduler::wrr, 82);
+  wanted.destinations[endpoint(web(1), 82)].upper_threshold = stats(http, 1, 82).active + stats(http, 1, 82).inactive + 1;
+  serve(http, wanted);
+  std::map<int, int> served;
+  for (std::uint16_t port = 1; port <= 40; ++port) ++served[connect(port)];
+  EXPECT_EQ(served[0], 0);
+  EXPECT_EQ(served[1], 1);
+}
+
 TEST_F(Choice, APersistentClientStaysWithItsServer) {
   auto wanted = service(Forward::dr, {1, 1, 1});
   wanted.persistence_seconds = 300;

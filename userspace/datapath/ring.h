@@ -44,7 +44,8 @@ struct Previous {
 // The ring of a service. rr goes on behind the destination it served last; wrr begins its current round again, as IPVS does when
 // destinations change. `previous` may be null. `v4_service` matters where that has real servers of IPv6. Fails when weights make the ring longer than longest_ring. Schedulers
 // that walk the list of destinations have an empty ring.
-Result<Ring> build_ring(lvs::Scheduler scheduler, const std::vector<Candidate>& newest_first, const Previous* previous, bool v4_service = true);
+Result<Ring> build_ring(lvs::Scheduler scheduler, const std::vector<Candidate>& newest_first, const Previous* previous,
+                        bool v4_service = true);
 
 // mh's hash of a word, as the kernel half computes it too (schedule.bpf.h).
 std::uint32_t mh_hash(std::uint32_t word, std::uint64_t key);

@@ -26,10 +26,15 @@ static __always_inline __u16 fold(__u64 sum) {
   return sum;
 }
 
-/* The same, of a few words only: below 2^40. */
+static __always_inline __u64 fold_once(__u64 sum) { return (sum & 0xffff) + (sum >> 16); }
+
+/* The same as fold(), of a few words only: below 2^40. And of what has been folded once, with some half words added. */
 static __always_inline __u16 fold_few(__u64 sum) {
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
+  sum = fold_once(fold_once(sum));
+  return sum + (sum >> 16);
+}
+static __always_inline __u16 fold_rest(__u64 sum) {
+  sum = fold_once(sum);
   return sum + (sum >> 16);
 }
 
@@ -39,6 +44,8 @@ static __always_inline __u64 change16(__be16 from, __be16 to) { return (__u64)(_
 
 /* A complete checksum after its data's sum grew by `change`. */
 static __always_inline __u16 update(__u16 check, __u64 change) { return ~fold_few((__u64)(__u16)~check + change); }
+/* For a change that several checksums get: folded once, before. */
+static __always_inline __u16 update_by_folded(__u16 check, __u64 change) { return ~fold_rest((__u64)(__u16)~check + change); }
 
 static __always_inline __u64 sum_address(const __be32 addr[4]) { return (__u64)addr[0] + addr[1] + addr[2] + addr[3]; }
 

@@ -42,7 +42,7 @@ static __always_inline void write_port(struct udphdr *ports, const struct transl
     ports->dest = to->port;
 }
 
-/* `change`: by how much the addresses' sum grows. */
+/* `change`: by how much the addresses' sum grows, folded once. */
 static __always_inline void write_address(void *network, int v6, const struct translation *to, __u64 change) {
   if (v6) {
     struct ipv6hdr *ip = network;
@@ -50,7 +50,7 @@ static __always_inline void write_address(void *network, int v6, const struct tr
     return;
   }
   struct iphdr *ip = network;
-  ip->check = update(ip->check, change);
+  ip->check = update_by_folded(ip->check, change);
   if (to->source)
     ip->saddr = to->addr[3];
   else
@@ -67,7 +67,7 @@ __attribute__((noinline)) int xd_translate(struct xdp_md *ctx, const struct pack
   if (!flow) return 1;
   const __be32 *old = to->source ? packet->key.saddr : packet->key.daddr;
   __be16 old_port = to->source ? packet->key.sport : packet->key.dport;
-  __u64 addresses = change_address(old, to->addr), ports = change16(old_port, to->port);
+  __u64 addresses = fold_once(change_address(old, to->addr)), ports = change16(old_port, to->port);
 
   void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
   if (packet->key.proto == IPPROTO_SCTP) {

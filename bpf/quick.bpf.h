@@ -93,9 +93,9 @@ static __always_inline int quick_nat(struct xdp_md *ctx, struct frame *frame, in
   void *transport = frame->ip + (v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
   struct translation to = {.port = real_port(dest, packet.key.dport)};
   __builtin_memcpy(to.addr, dest->addr, 16);
-  __u64 addresses = v6 ? change_address(packet.key.daddr, to.addr) : change32(packet.key.daddr[3], to.addr[3]);
+  __u64 addresses = fold_once(v6 ? change_address(packet.key.daddr, to.addr) : change32(packet.key.daddr[3], to.addr[3]));
   __be16 *check = checksum_of(transport, proto);
-  *check = not_absent(proto, update(*check, addresses + change16(packet.key.dport, to.port)));
+  *check = not_absent(proto, update_by_folded(*check, addresses + change16(packet.key.dport, to.port)));
   write_port(transport, &to);
   write_address(frame->ip, v6, &to, addresses + TTL_LOWERED);
   if (v6)
@@ -126,8 +126,11 @@ static __always_inline int quick_way(struct xdp_md *ctx, struct frame *frame, in
   __u32 index = flow->dest; /* of a reply nonsense, which is seen below */
   struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &index);
   look_again(frame, v6, 0, &packet);
-  if (!dest || (__u16)dest->generation != flow->generation || packet.vlans != dest->hop.vlans || packet.length > dest->mtu) goto long_way;
-  if ((dest->flags & (XD_DEST_F_PRESENT | XD_DEST_F_RESOLVED)) != (XD_DEST_F_PRESENT | XD_DEST_F_RESOLVED)) goto long_way;
+  if (!dest) goto long_way;
+  const struct xd_dest *to = dest;
+  asm volatile("" : "+r"(to)); /* else clang fetches it from the stack for each question */
+  if ((__u16)to->generation != flow->generation || packet.vlans != to->hop.vlans || packet.length > to->mtu) goto long_way;
+  if ((to->flags & (XD_DEST_F_PRESENT | XD_DEST_F_RESOLVED)) != (XD_DEST_F_PRESENT | XD_DEST_F_RESOLVED)) goto long_way;
   __u32 now = jiffies(), method = flow->flags & (XD_FLOW_REPLY | XD_FLOW_NAT | XD_FLOW_TUN);
   if (!method) {
     if (flow->seen != now) see_client_at(flow, now);

@@ -46,7 +46,7 @@ struct {
   __uint(max_entries, 1);
   __type(key, __u32);
   __type(value, struct xd_service_index);
-} xd_service_index SEC(".maps");
+} xd_svc_index SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -54,7 +54,7 @@ struct {
   __uint(max_entries, 1024);
   __type(key, __u32);
   __type(value, struct xd_known_service);
-} xd_known_services SEC(".maps");
+} xd_svc_places SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

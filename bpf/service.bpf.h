@@ -5,11 +5,11 @@
 /* The service of exactly the packet's destination, where the index has it. */
 static __always_inline struct xd_service *known_service(const struct packet *packet) {
   __u32 zero = 0;
-  struct xd_service_index *index = bpf_map_lookup_elem(&xd_service_index, &zero);
+  struct xd_service_index *index = bpf_map_lookup_elem(&xd_svc_index, &zero);
   if (!index) return 0;
   const struct xd_flow_key *key = &packet->key;
   __u32 place = index->place[xd_service_hash(key->daddr, key->dport, key->proto) & (XD_SERVICE_INDEX_SIZE - 1)];
-  struct xd_known_service *known = bpf_map_lookup_elem(&xd_known_services, &place);
+  struct xd_known_service *known = bpf_map_lookup_elem(&xd_svc_places, &place);
   if (!place || !known) return 0;
   const __u64 *a = (const void *)known->key.addr, *b = (const void *)key->daddr;
   if ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (known->key.port ^ key->dport) | (known->key.proto ^ key->proto)) return 0;

@@ -143,7 +143,7 @@ struct xd_service {
 };
 XD_ASSERT_SIZE(struct xd_service, 60);
 
-/* xd_service_index: one entry. By the hash of its key, the place in xd_known_services where most services stand again: found by two looks, without a
+/* xd_svc_index: one entry. By the hash of its key, the place in xd_svc_places where most services stand again: found by two looks, without a
  * call into the kernel's hash table. Of services of one hash the first has it, the others are found in xd_services only. A change
  * fills a fresh place and then names it here. Written by the daemon. */
 #define XD_SERVICE_INDEX_SIZE 65536

@@ -23,7 +23,7 @@ class ServiceIndex : public Director {
   std::uint32_t& place_of(std::uint16_t port) { return index()[0].place[hash(port)]; }
   datapath::SharedArray<xd_service_index>& index() {
     if (index_.size() == 0) {
-      auto mapped = datapath::SharedArray<xd_service_index>::map(Fd(dup(datapath().map_fd("xd_service_index"))), 1);
+      auto mapped = datapath::SharedArray<xd_service_index>::map(Fd(dup(datapath().map_fd("xd_svc_index"))), 1);
       EXPECT_TRUE(mapped) << mapped.error().message;
       index_ = std::move(*mapped);
     }

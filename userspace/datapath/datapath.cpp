@@ -115,7 +115,7 @@ struct Datapath::Impl {
     const int cpus = libbpf_num_possible_cpus();
     auto rings = SharedArray<xd_slot>::map(copy_of(fds, "xd_rings"), info[0].ring_slots);
     auto dests = SharedArray<xd_dest>::map(copy_of(fds, "xd_dests"), info[0].dests);
-    auto services = ServiceMap::open(copy_of(fds, "xd_services"), copy_of(fds, "xd_service_index"), copy_of(fds, "xd_known_services"));
+    auto services = ServiceMap::open(copy_of(fds, "xd_services"), copy_of(fds, "xd_svc_index"), copy_of(fds, "xd_svc_places"));
     auto filter_for_table = SharedArray<xd_filter>::map(copy_of(fds, "xd_filter"), 1);
     auto filter_for_gates = SharedArray<xd_filter>::map(copy_of(fds, "xd_filter"), 1);
     if (!rings) return rings.error();

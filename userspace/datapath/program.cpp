@@ -42,10 +42,9 @@ const std::string variable_prefix = ".data.";  // of the maps that are variables
 }  // namespace
 
 const std::vector<std::string>& pinned_maps() {
-  static const std::vector<std::string> names{"xd_info",      "xd_services",   "xd_service_index", "xd_known_services", "xd_rings",
-                                              "xd_dests",     "xd_dest_stats", "xd_filter",        "xd_gate",           "xd_flows",
-                                              "xd_fragments", "xd_timeouts",   "xd_ports",         "xd_devices",        "xd_reasons",
-                                              "xd_watches",   "xd_events",     "xd_samples"};
+  static const std::vector<std::string> names{
+      "xd_info",  "xd_services",  "xd_svc_index", "xd_svc_places", "xd_rings",   "xd_dests",   "xd_dest_stats", "xd_filter", "xd_gate",
+      "xd_flows", "xd_fragments", "xd_timeouts",  "xd_ports",      "xd_devices", "xd_reasons", "xd_watches",    "xd_events", "xd_samples"};
   return names;
 }
 
@@ -75,7 +74,7 @@ Result<Object> open_object(const Sizes& sizes, Frames frames) {
   Object object(bpf_object__open_mem(bytes, size, nullptr));
   if (!object) return Error::from_errno("open the BPF object");
   const std::pair<const char*, std::uint32_t> entries[] = {
-      {"xd_flows", buckets_for(sizes)}, {"xd_services", sizes.services}, {"xd_known_services", known_services_for(sizes)},
+      {"xd_flows", buckets_for(sizes)}, {"xd_services", sizes.services}, {"xd_svc_places", known_services_for(sizes)},
       {"xd_dests", sizes.dests},        {"xd_dest_stats", sizes.dests},  {"xd_rings", sizes.ring_slots},
   };
   for (const auto& [name, count] : entries) {

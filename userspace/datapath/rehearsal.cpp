@@ -21,8 +21,8 @@ namespace xd::datapath {
 namespace {
 
 // The program only reads these, so the pinned ones serve.
-constexpr std::array<std::string_view, 7> shared{"xd_services", "xd_service_index", "xd_known_services", "xd_gate",
-                                                 "xd_ports",    "xd_timeouts",      "xd_devices"};
+constexpr std::array<std::string_view, 7> shared{"xd_services", "xd_svc_index", "xd_svc_places", "xd_gate",
+                                                 "xd_ports",    "xd_timeouts",  "xd_devices"};
 // Of the flows only what concerns the packet is brought over (bring_flow), into a table of so many buckets.
 constexpr std::uint32_t own_buckets = 16384;
 

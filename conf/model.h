@@ -684,8 +684,8 @@ struct Xdirector {
   std::optional<bool> sloppy_sctp;
   std::optional<std::uint32_t> drop_entry;
   std::optional<std::uint32_t> amemthresh;  // pages
-  std::string metrics;              // <address>:<port> where metrics are served; empty: nowhere
-  std::string control_socket;       // empty: the default of the network namespace
+  std::string metrics;                      // <address>:<port> where metrics are served; empty: nowhere
+  std::string control_socket;               // empty: the default of the network namespace
   std::vector<Heartbeat> heartbeats;
   std::vector<Fence> fences;
   bool operator==(const Xdirector&) const = default;

@@ -20,10 +20,10 @@ class Runner {
  public:
   struct Outcome {
     bool success = false;
-    std::string words;   // "exited with status 1"
+    std::string words;               // "exited with status 1"
     std::optional<int> status = {};  // of one that ended by itself
-    bool ended = true;   // false: over its limit, and alive
-    bool counts = true;  // false: the end of a run that has been told as over its limit
+    bool ended = true;               // false: over its limit, and alive
+    bool counts = true;              // false: the end of a run that has been told as over its limit
   };
   using Done = std::function<void(const Outcome&)>;
   // A run in progress; destroying it kills the program and its children.

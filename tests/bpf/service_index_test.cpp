@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <set>
+#include <thread>
 
 #include "datapath/bpf_map.h"
 #include "director.h"
@@ -28,6 +29,15 @@ class ServiceIndex : public Director {
       index_ = std::move(*mapped);
     }
     return index_;
+  }
+  // Until the index has it: places that earlier tests gave up rest for a second.
+  void serve_in_index(const lvs::Service& wanted) {
+    for (const TimePoint limit = Clock::now() + 20s; Clock::now() < limit;) {
+      serve(service_key(vip, 80), wanted);
+      if (place_of(80) != 0) return;
+      std::this_thread::sleep_for(20ms);
+    }
+    FAIL() << "no place became free";
   }
   Outcome begin(std::uint16_t port, const std::string& address = vip) {
     return run(Ethernet{} / Ipv4{.to = address} / Tcp{.from = next_++, .to = port, .flags = "S"});
@@ -58,21 +68,19 @@ TEST_F(ServiceIndex, ServicesOfOneHashAreAllServed) {
 }
 
 TEST_F(ServiceIndex, AChangeNamesAFreshPlace) {
-  serve(service_key(vip, 80), service(Forward::dr, {1, 0}));
+  serve_in_index(service(Forward::dr, {1, 0}));
   const std::uint32_t before = place_of(80);
-  ASSERT_NE(before, 0u);
-  serve(service_key(vip, 80), service(Forward::dr, {0, 1}));
+  serve_in_index(service(Forward::dr, {0, 1}));
   EXPECT_NE(place_of(80), before);
-  EXPECT_NE(place_of(80), 0u);
   EXPECT_EQ(served_by(begin(80)), 2);
   ASSERT_TRUE(datapath().remove_service(service_key(vip, 80)));
   EXPECT_EQ(place_of(80), 0u);
 }
 
 TEST_F(ServiceIndex, WhatADeadDaemonLeftIsMended) {
-  serve(service_key(vip, 80), service(Forward::dr, {1, 0}));
+  serve_in_index(service(Forward::dr, {1, 0}));
   const std::uint32_t old = place_of(80);
-  serve(service_key(vip, 80), service(Forward::dr, {0, 1}));
+  serve_in_index(service(Forward::dr, {0, 1}));
   place_of(80) = old;  // as if it had died before the new one was named
   place_of(81) = ~0u;
   auto next = datapath::Datapath::create(datapath().pin_dir(), sizes());

@@ -137,8 +137,7 @@ __attribute__((noinline)) int xd_flow_path(struct xdp_md *ctx, const struct pack
   if (!dest) return verdict(ctx, XD_NO_FLOW);
   int past = (__u16)dest->generation != flow->generation;
   if (packet->tcp_flags & TCP_SYN || !(dest->flags & XD_DEST_F_PRESENT)) {
-    struct xd_info *info = read_info();
-    __u32 behaviour = info ? info->behaviour : 0;
+    __u32 behaviour = xd_info.behaviour;
     int expires = behaviour & XD_EXPIRE_NODEST && (!(dest->flags & XD_DEST_F_PRESENT) || !dest->weight);
     if (packet->tcp_flags & TCP_SYN) past = past || expires || is_reused(flow, state, behaviour);
     if (!past && !(dest->flags & XD_DEST_F_PRESENT)) return expires ? XD_SCHEDULE_ANEW : verdict(ctx, XD_DEST_REMOVED);

@@ -11,22 +11,21 @@
 
 /* XD_PARSED once the ports are known, else why not. */
 __attribute__((noinline)) int xd_fragment(struct xdp_md *ctx, struct packet *packet) {
-  struct xd_info *info = read_info();
-  if (!packet || !info) return XD_FRAGMENT;
+  if (!packet) return XD_FRAGMENT;
   struct xd_fragment_key key = {.id = packet->fragment_id, .proto = packet->key.proto};
   __builtin_memcpy(key.saddr, packet->key.saddr, 16);
   __builtin_memcpy(key.daddr, packet->key.daddr, 16);
   struct xd_fragment *known = bpf_map_lookup_elem(&xd_fragments, &key);
   __u32 now = jiffies();
   __s32 age = known ? now - known->seen : 0; /* negative: another CPU has seen one in the tick after `now` */
-  if (age > (__s32)(FRAGMENTS_SECONDS * info->hz)) known = 0;
+  if (age > (__s32)(FRAGMENTS_SECONDS * xd_info.hz)) known = 0;
   struct xd_fragment entry = {.seen = now};
 
   if (packet->fragment == FIRST_FRAGMENT) {
     enum xd_reason reason = parse_transport(ctx, packet);
     if (reason == XD_TRUNCATED) return reason;
     /* The id may have come round: a first fragment is only the stack's when the rest has just gone there. */
-    if (reason != XD_PARSED || (known && !known->placed && age <= (__s32)info->hz)) return XD_FRAGMENT;
+    if (reason != XD_PARSED || (known && !known->placed && age <= (__s32)xd_info.hz)) return XD_FRAGMENT;
     entry.placed = 1;
     entry.sport = packet->key.sport;
     entry.dport = packet->key.dport;

@@ -235,12 +235,11 @@ __attribute__((noinline)) __u32 xd_is_swamped(const struct xd_service *service, 
  * address; a service by address has one row of it, which stands in the ring's header: the server, and when it was last asked for. */
 static __always_inline __u32 local_least(const struct xd_service *service) {
   struct xd_slot *header = slot_at(service->ring);
-  struct xd_info *info = read_info();
-  if (!header || !info) return XD_NOBODY;
+  if (!header) return XD_NOBODY;
   __u32 now = jiffies(), idle = now - header->cursor;
   header->cursor = now;
   struct xd_dest *dest = dest_at(header->dest);
-  if (idle <= info->lblc_expiration && dest && dest->flags & XD_DEST_F_PRESENT && dest->weight && !xd_is_swamped(service, header->dest))
+  if (idle <= xd_info.lblc_expiration && dest && dest->flags & XD_DEST_F_PRESENT && dest->weight && !xd_is_swamped(service, header->dest))
     return header->dest;
   __u32 index = xd_least(service);
   if (index != XD_NOBODY) header->dest = index;
@@ -296,13 +295,12 @@ __attribute__((noinline)) int xd_look_at_set(const struct xd_service *service, s
  * changed for long. The header has when it changed and when it was last asked for. */
 static __always_inline __u32 local_least_of_set(const struct xd_service *service) {
   struct xd_slot *header = slot_at(service->ring);
-  struct xd_info *info = read_info();
   struct local_set set = {XD_NOBODY, XD_NOBODY, 0, 0};
-  if (!header || !info) return XD_NOBODY;
+  if (!header) return XD_NOBODY;
   __u32 now = jiffies(), idle = now - header->cursor;
   header->cursor = now;
-  xd_look_at_set(service, &set, idle > info->lblcr_expiration);
-  if (set.size > 1 && now - header->dest > info->lblcr_expiration) {
+  xd_look_at_set(service, &set, idle > xd_info.lblcr_expiration);
+  if (set.size > 1 && now - header->dest > xd_info.lblcr_expiration) {
     struct xd_dest *most = dest_at(set.most);
     if (most) most->joined = 0;
     header->dest = now;

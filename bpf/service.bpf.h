@@ -115,8 +115,7 @@ __attribute__((noinline)) int xd_follow_template(const struct packet *packet, co
   struct xd_flow *template = place ? flow_at(place) : 0;
   struct xd_dest *dest = 0;
   if (template && jiffies() - template->seen <= template->way + 1) dest = dest_at(template->dest);
-  struct xd_info *info = read_info();
-  if (dest && !dest->weight && info && info->behaviour & XD_EXPIRE_QUIESCENT) dest = 0;
+  if (dest && !dest->weight && xd_info.behaviour & XD_EXPIRE_QUIESCENT) dest = 0;
   if (template && dest && dest->flags & XD_DEST_F_PRESENT && (__u16)dest->generation == template->generation) {
     template->seen = jiffies();
     out->dest = template->dest;
@@ -243,10 +242,9 @@ static __always_inline int begin_flow(struct xdp_md *ctx, const struct packet *p
 /* Counts the flow, and tells whether its second has too many. CPUs that begin the second at once may let a few more in. */
 static __always_inline int is_over_rate(const struct xd_service *service) {
   struct xd_slot *slot = slot_at(service->list + service->list_len);
-  struct xd_info *info = read_info();
-  if (!slot || !info) return 0;
+  if (!slot) return 0;
   __u32 now = jiffies();
-  if (now - slot->dest >= info->hz) {
+  if (now - slot->dest >= xd_info.hz) {
     slot->dest = now;
     slot->cursor = 0;
   }
@@ -255,10 +253,8 @@ static __always_inline int is_over_rate(const struct xd_service *service) {
 
 /* Whether connections may begin in their midst. */
 static __always_inline int is_sloppy(const struct packet *packet) {
-  struct xd_info *info = read_info();
-  if (!info) return 0;
-  if (packet->key.proto == IPPROTO_SCTP) return info->behaviour & XD_SLOPPY_SCTP;
-  return info->behaviour & XD_SLOPPY_TCP && !(packet->tcp_flags & TCP_RST);
+  if (packet->key.proto == IPPROTO_SCTP) return xd_info.behaviour & XD_SLOPPY_SCTP;
+  return xd_info.behaviour & XD_SLOPPY_TCP && !(packet->tcp_flags & TCP_RST);
 }
 
 __attribute__((noinline)) int xd_service_path(struct xdp_md *ctx, const struct packet *packet) {

@@ -34,15 +34,15 @@ static __always_inline int silent(const struct xd_flow *flow, __u32 now) {
 /* Of idle flows in which the client sent one, two ... eight packets, one in one, two ... eight goes; with more, none. */
 #define IDLE_SECONDS 60
 
-static __always_inline int is_idle(const struct xd_flow *flow, const struct xd_info *info) {
+static __always_inline int is_idle(const struct xd_flow *flow) {
   __u32 age = jiffies() - flow->seen, packets = flow->way & XD_FLOW_PACKETS;
-  if (age < IDLE_SECONDS * info->hz || age >= 0x80000000u || packets >= XD_FLOW_MANY) return 0;
+  if (age < IDLE_SECONDS * xd_info.hz || age >= 0x80000000u || packets >= XD_FLOW_MANY) return 0;
   return packets < 2 || bpf_get_prandom_u32() % packets == 0;
 }
 
 /* Whether memory that is short may take this flow, as IPVS's drop_entry does: what is half-open, what is idle, and templates of clients that never
  * established anything. */
-static __always_inline int is_dispensable(const struct xd_flow *flow, const struct xd_info *info) {
+static __always_inline int is_dispensable(const struct xd_flow *flow) {
   if (flow->flags & XD_FLOW_TEMPLATE) return flow->state != XD_STATE_ESTABLISHED;
   switch (flow->state) {
     case XD_STATE_SYN_RECV:
@@ -50,14 +50,14 @@ static __always_inline int is_dispensable(const struct xd_flow *flow, const stru
     case XD_STATE_SCTP_INIT: return 1;
     case XD_STATE_ESTABLISHED:
     case XD_STATE_SCTP_ESTABLISHED:
-    case XD_STATE_UDP: return is_idle(flow, info);
+    case XD_STATE_UDP: return is_idle(flow);
     default: return 0;
   }
 }
 
 /* expire_nodest_conn: nothing waits for the return of a removed real server. */
-static __always_inline int is_of_nobody(const struct xd_flow *flow, const struct xd_info *info) {
-  if (!(info->behaviour & XD_EXPIRE_NODEST)) return 0;
+static __always_inline int is_of_nobody(const struct xd_flow *flow) {
+  if (!(xd_info.behaviour & XD_EXPIRE_NODEST)) return 0;
   __u32 index = flow->dest;
   struct xd_dest *dest = bpf_map_lookup_elem(&xd_dests, &index);
   return dest && !(dest->flags & XD_DEST_F_PRESENT);
@@ -75,11 +75,10 @@ static __always_inline int forget_early(__u32 place, const struct xd_flow *flow)
 /* Replies go with their flow; a template stays as long as connections that it placed. */
 __attribute__((noinline)) int xd_sweep_place(__u32 place, __u32 dropping) {
   struct xd_flow *flow = flow_at(place);
-  struct xd_info *info = read_info();
-  if (!flow || !info || flow->flags & XD_FLOW_REPLY || (flow->flags & XD_FLOW_TEMPLATE && flow->peer)) return 0;
+  if (!flow || flow->flags & XD_FLOW_REPLY || (flow->flags & XD_FLOW_TEMPLATE && flow->peer)) return 0;
   if (silent(flow, jiffies())) return xd_forget(place);
-  if (is_of_nobody(flow, info)) return forget_early(place, flow);
-  if (!dropping || !is_dispensable(flow, info) || !forget_early(place, flow)) return 0;
+  if (is_of_nobody(flow)) return forget_early(place, flow);
+  if (!dropping || !is_dispensable(flow) || !forget_early(place, flow)) return 0;
   __u32 reason = XD_DROP_ENTRY;
   struct xd_counter *counter = bpf_map_lookup_elem(&xd_reasons, &reason);
   if (counter) counter->packets++;
@@ -92,9 +91,8 @@ __attribute__((noinline)) int xd_sweep_place(__u32 place, __u32 dropping) {
 SEC("iter/bpf_map_elem")
 int xd_sweep_flows(struct bpf_iter__bpf_map_elem *ctx) {
   __u32 *key = ctx->key;
-  struct xd_info *info = read_info();
-  if (!key || !info) return 0;
-  __u32 index = *key, dropping = info->drop_entry && !(bpf_get_prandom_u32() & (DROPPING_ONE_IN - 1));
+  if (!key) return 0;
+  __u32 index = *key, dropping = xd_info.drop_entry && !(bpf_get_prandom_u32() & (DROPPING_ONE_IN - 1));
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &index);
   if (!bucket) return 0;
 #pragma clang loop unroll(disable)

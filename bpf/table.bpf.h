@@ -22,8 +22,6 @@
 
 static __always_inline __u32 jiffies(void) { return (__u32)bpf_jiffies64(); }
 
-static __always_inline struct xd_info *read_info(void) { return &xd_info; }
-
 static __always_inline __u32 way_of(__u32 place) {
   __u64 way = place - 1;
   asm volatile("" : "+r"(way));
@@ -98,21 +96,18 @@ static __always_inline __u32 find(const struct xd_flow_key *key, struct spot *sp
 }
 
 /* Written once in a jiffy, for every packet reads that line. */
-static __always_inline void note_overflow(struct xd_info *info) {
+static __always_inline void note_overflow(void) {
   __u32 now = jiffies() | 1; /* 0 means never */
-  if (info->overflow != now) info->overflow = now;
+  if (xd_info.overflow != now) xd_info.overflow = now;
 }
 
 /* The stamp may be a jiffy ahead, for its lowest bit is always set. */
-static __always_inline int overflowed_within(const struct xd_info *info, __u32 seconds) {
-  return info->overflow && jiffies() + 1 - info->overflow < seconds * info->hz;
+static __always_inline int overflowed_within(__u32 seconds) {
+  return xd_info.overflow && jiffies() + 1 - xd_info.overflow < seconds * xd_info.hz;
 }
 
 /* Within a minute of a full bucket, segments of unknown flows may belong to one that found no place. */
-static __always_inline int overflowed_lately(void) {
-  struct xd_info *info = read_info();
-  return info && overflowed_within(info, 60);
-}
+static __always_inline int overflowed_lately(void) { return overflowed_within(60); }
 
 static __always_inline __u32 count_bits(__u32 bits) {
   bits = bits - (bits >> 1 & 0x5555);
@@ -163,13 +158,12 @@ enum taking {
 
 /* Takes the place where a key would stand, its first bucket being full, or half-open flows having their share there. 0: the second one likewise. */
 __attribute__((noinline)) __u32 xd_take_second(const struct spot *spot, __u32 taking) {
-  struct xd_info *info = read_info();
-  if (!spot || !info) return 0;
+  if (!spot) return 0;
   __u32 first = spot->first, tag = spot->tag, half_open = taking & TAKE_HALF_OPEN, place = 0;
-  if (!(taking & TAKE_MODESTLY) || !overflowed_within(info, 1))
-    place = take_in(xd_second_bucket(first, tag, info->buckets - 1), tag, half_open, info->half_ways);
+  if (!(taking & TAKE_MODESTLY) || !overflowed_within(1))
+    place = take_in(xd_second_bucket(first, tag, xd_info.buckets - 1), tag, half_open, xd_info.half_ways);
   if (!place) {
-    note_overflow(info);
+    note_overflow();
     return 0;
   }
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &first);
@@ -179,9 +173,7 @@ __attribute__((noinline)) __u32 xd_take_second(const struct spot *spot, __u32 ta
 
 /* Takes the place where a key would stand. 0: both buckets are full, or half-open flows have their share. */
 static __always_inline __u32 take_place(const struct spot *spot, __u32 taking) {
-  struct xd_info *info = read_info();
-  if (!info) return 0;
-  __u32 place = take_in(spot->first, spot->tag, taking & TAKE_HALF_OPEN, info->half_ways);
+  __u32 place = take_in(spot->first, spot->tag, taking & TAKE_HALF_OPEN, xd_info.half_ways);
   return place ? place : xd_take_second(spot, taking);
 }
 
@@ -192,11 +184,10 @@ static __always_inline void write_key(struct xd_flow *flow, const struct xd_flow
 
 /* Gives a place back. 1 for the one who did it. */
 __attribute__((noinline)) __u32 xd_give_back(__u32 place) {
-  struct xd_info *info = read_info();
   struct xd_flow *flow = flow_at(place);
-  if (!info || !flow) return 0;
-  __u64 hash = xd_hash(flow->saddr, flow->daddr, flow->sport, flow->dport, flow->proto, info->seed);
-  __u32 first = hash & (info->buckets - 1), tag = xd_flow_tag(hash), bucket_index = place >> 4, way = way_of(place);
+  if (!flow) return 0;
+  __u64 hash = xd_hash(flow->saddr, flow->daddr, flow->sport, flow->dport, flow->proto, xd_info.seed);
+  __u32 first = hash & (xd_info.buckets - 1), tag = xd_flow_tag(hash), bucket_index = place >> 4, way = way_of(place);
   struct xd_bucket *bucket = bpf_map_lookup_elem(&xd_flows, &bucket_index);
   if (!bucket || way >= XD_WAYS) return 0;
   if (__sync_val_compare_and_swap(&bucket->tag[way], tag, XD_TAG_BUSY) != tag) return 0;

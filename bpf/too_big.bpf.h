@@ -25,8 +25,7 @@ enum icmp_type { ICMP_DEST_UNREACH = 3, ICMP_SOURCE_QUENCH = 4, ICMP_TIME_EXCEED
 /* What a router told of the way is believed for a time, as by the kernel's routes: the way may have become another one. It is asked where it
  * matters, so that nobody has to watch. */
 __attribute__((noinline)) int xd_is_narrow(struct xd_dest *dest, __u32 length) {
-  struct xd_info *info = read_info();
-  if (!dest || !info || !dest->narrowed || jiffies() + 1 - dest->narrowed <= info->mtu_expires) return 1;
+  if (!dest || !dest->narrowed || jiffies() + 1 - dest->narrowed <= xd_info.mtu_expires) return 1;
   dest->narrowed = 0;
   dest->mtu = dest->way_mtu;
   return length > dest->mtu;

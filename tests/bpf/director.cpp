@@ -7,8 +7,10 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <map>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "datapath/program.h"
@@ -134,6 +136,17 @@ lvs::Service Director::service(lvs::Forward forward, std::vector<std::uint32_t> 
 void Director::resolve(int number) {
   loaded->set_hop(*IpAddress::parse(web(number)),
                   datapath::Hop{*MacAddress::parse(web_mac(number)), *MacAddress::parse(director_mac), 1, 0, 0, false});
+}
+
+void Director::wait_for_ticks() {
+  const auto coarse = [] {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // it goes by ticks
+    return now.tv_nsec;
+  };
+  for (int tick = 0; tick < 2; ++tick) {
+    for (const auto before = coarse(); coarse() == before;) std::this_thread::yield();
+  }
 }
 
 void Director::serve(const lvs::ServiceKey& key, const lvs::Service& wanted) {

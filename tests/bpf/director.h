@@ -45,6 +45,8 @@ class Director : public testing::Test {
   static std::string web_mac(int number);
   static lvs::Service service(lvs::Forward forward, std::vector<std::uint32_t> weights, lvs::Scheduler scheduler = lvs::Scheduler::rr,
                               std::uint16_t port = 80);
+  // Returns when the kernel's clock of ticks, by which the program measures time, has gone on by two.
+  static void wait_for_ticks();
   // Puts the service, and makes its real servers' next hops known.
   void serve(const lvs::ServiceKey& key, const lvs::Service& service);
   void resolve(int number);

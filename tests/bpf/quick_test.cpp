@@ -94,7 +94,7 @@ TEST_F(QuickWay, LeavesAMovedClientToTheLongOne) {
   const TimePoint limit = Clock::now() + 5s;  // it is noticed once in a tick
   while (answer_goes_to() == before) {
     ASSERT_LT(Clock::now(), limit);
-    usleep(1'000);
+    wait_for_ticks();
     run(Ethernet{.from = "02:00:00:00:00:bb"} / Ipv4{} / Tcp{.flags = "A"});
   }
   EXPECT_EQ(answer_goes_to()[5], 0xbb);

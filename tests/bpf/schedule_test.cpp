@@ -3,7 +3,6 @@
 #include <cstring>
 #include <random>
 #include <set>
-#include <thread>
 
 #include "datapath/service_table.h"
 #include "director.h"
@@ -214,7 +213,7 @@ TEST_F(Choice, LblcrsSetLosesWhoCarriesMostWhenItHasStayedForLong) {
   }
   const int grown = members();
   datapath().set_behaviour({.lblcr_expiration = 0s});
-  std::this_thread::sleep_for(50ms);
+  wait_for_ticks();
   connect(++port);
   EXPECT_LE(members(), grown) << "one went, or all; one may have come";
   datapath().set_behaviour({});
@@ -225,7 +224,7 @@ TEST_F(Choice, LblcForgetsWhereItSentWhenNobodyAsked) {
   const int first = connect(1);
   for (std::uint16_t port = 2; port < 5; ++port) EXPECT_EQ(connect(port), first);
   datapath().set_behaviour({.lblc_expiration = 0s});
-  std::this_thread::sleep_for(50ms);
+  wait_for_ticks();
   EXPECT_NE(connect(5), first);
   datapath().set_behaviour({});
 }

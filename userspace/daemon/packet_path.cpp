@@ -89,7 +89,7 @@ struct PacketPath::Impl {
   std::map<std::string, conf::XdpInterface> wishes;  // of the xdirector block
   std::map<std::string, Attached> attached;          // also those where it failed: ifindex says which was tried
   std::set<std::string> wanted;
-  conf::Xdirector told;
+  conf::Xdirector configured;
   PathSettings followed;
   Timer sweep{loop, [this] {
                 follow_settings();
@@ -140,7 +140,7 @@ bool PacketPath::Impl::ready(const conf::Model& model) {
 
 // Of net.ipv4.vs.*, which may change at any time, and of the configuration.
 void PacketPath::Impl::follow_settings() {
-  followed = path_settings(told, read_setting);
+  followed = path_settings(configured, read_setting);
   path->set_behaviour(followed.behaviour);
 }
 
@@ -184,7 +184,7 @@ std::set<std::string> PacketPath::Impl::needed(const conf::Model& model) {
 
 void PacketPath::Impl::attach(const conf::Model& model) {
   if (!ready(model)) return;
-  told = model.xdirector;
+  configured = model.xdirector;
   follow_settings();
   wishes.clear();
   for (const auto& interface : model.xdirector.interfaces) wishes[interface.name] = interface;
